@@ -1,0 +1,1 @@
+//! Whole behaviours through the front doors.
