@@ -1,1 +1,49 @@
-//! cost-forecast
+//! Forecasts what a period will cost, from what its days have cost so far: a daily path, and a
+//! calibrated distribution of the total. It does no I/O, reads no clock, knows no currency and no
+//! budget; all costs are plain numbers in whatever unit the caller uses, and the same series always
+//! gives the same answer.
+//!
+//! ```
+//! use cost_forecast::{DailySeries, Day, Model, Options};
+//! use jiff::civil::date;
+//!
+//! // Twenty settled days at 10 a day; 11 days of March are still to come.
+//! let series = DailySeries::try_new(date(2026, 3, 1), vec![Day::settled(10.0); 20])?;
+//! let fitted = Model::fit(&series, &Options::default())?;
+//! let rest = fitted.predict(date(2026, 3, 1), date(2026, 4, 1));
+//! let month = rest.total.shifted_by(200.0);
+//! assert_eq!(month.mean().round(), 310.0);
+//! assert!(month.probability_above(400.0) < 0.05);
+//! # Ok::<(), cost_forecast::Error>(())
+//! ```
+//!
+//! # Who adds what
+//!
+//! [`Fitted::predict`] covers the days of a range that are *not settled*: those after the history,
+//! and those inside it that are missing or still settling. The caller asks for the whole period and
+//! adds the cost of its settled days, and of nothing else; no day is then counted twice or left out.
+//!
+//! # Method
+//!
+//! Charges that recur on a day of the month are taken out and put back on their day; spikes that
+//! have ended are damped; a weekday profile is learned and shrunk by its own noise; the level is a
+//! combination of smoothers, weighted by how well each would have forecast the recent past over the
+//! same horizon; and the spread of the total is the error that combination would have made, held
+//! near a prior while the history is short. The modules' comments give the formulas.
+
+mod breach;
+mod clean;
+mod distribution;
+mod error;
+mod level;
+mod median;
+mod model;
+mod normal;
+mod profile;
+mod series;
+
+pub use breach::Breach;
+pub use distribution::{Distribution, Interval};
+pub use error::Error;
+pub use model::{DayForecast, Fitted, Forecast, Model, Options};
+pub use series::{DailySeries, Day, DayState};

@@ -1,0 +1,146 @@
+//! What is taken out of a history before its level is measured: charges that recur every month, and
+//! spikes that have ended.
+
+use jiff::civil::Date;
+
+use crate::median::{median, median_around};
+
+/// A charge that falls on the same day of every month, such as a reservation or a support plan.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MonthlyCharge {
+    /// 1 to 31; in a shorter month the charge falls on its last day.
+    pub(crate) day_of_month: i8,
+    /// What the charge adds to its day.
+    pub(crate) amount: f64,
+}
+
+/// More charges a month than this are noise that happened to fall on the same days.
+const MOST_CHARGES: usize = 6;
+
+/// An excess has to stand out from the noise by this many median deviations, ...
+const CHARGE_DEVIATIONS: f64 = 5.0;
+/// ... and from its day's usual cost by this share.
+const CHARGE_SHARE: f64 = 0.15;
+
+/// A spike has to be off by this many median deviations, ...
+const SPIKE_DEVIATIONS: f64 = 4.0;
+/// ... and by this share of the usual cost.
+const SPIKE_SHARE: f64 = 0.25;
+/// What happened on the newest days may be the start of something lasting.
+const NEWEST_DAYS: usize = 2;
+
+/// Offsets of the same weekday one and two weeks either side, and of the neighbors.
+const SIMILAR_DAYS: [isize; 6] = [-14, -7, -1, 1, 7, 14];
+const SAME_WEEKDAYS: [isize; 6] = [-21, -14, -7, 7, 14, 21];
+const FORTNIGHT: [isize; 14] = [-7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7];
+
+impl MonthlyCharge {
+    /// Whether the charge falls on `date`.
+    pub(crate) fn falls_on(&self, date: Date) -> bool {
+        date.day() == self.day_of_month.min(date.days_in_month())
+    }
+}
+
+/// What a day would usually cost, judged by similar days around it.
+pub(crate) fn usual_cost(costs: &[Option<f64>], at: usize) -> Option<f64> {
+    median_around(costs, at, &SIMILAR_DAYS)
+}
+
+/// Takes the charges that recur every month out of `costs` and returns them.
+///
+/// A charge is an excess on the same day of the month in two of the last three months, and in the
+/// latest of them.
+pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec<MonthlyCharge> {
+    let usual: Vec<Option<f64>> = (0..costs.len()).map(|at| usual_cost(costs, at)).collect();
+    let excess: Vec<Option<f64>> = costs
+        .iter()
+        .zip(&usual)
+        .map(|(cost, usual)| Some((*cost)? - (*usual)?))
+        .collect();
+    let noise = CHARGE_DEVIATIONS * median_size(&excess);
+    let stands_out = |at: usize| match (excess[at], usual[at]) {
+        (Some(excess), Some(usual)) => excess > noise.max(CHARGE_SHARE * usual.abs()),
+        _ => false,
+    };
+
+    // Days of the month with the most matches first, and the later first: a charge on the last day
+    // of each month is then found as one on the 31st, and not also as one on the 30th.
+    let mut candidates = Vec::new();
+    for day_of_month in (1..=31).rev() {
+        let charge = MonthlyCharge {
+            day_of_month,
+            amount: 0.0,
+        };
+        let known = |&at: &usize| charge.falls_on(dates[at]) && excess[at].is_some();
+        let months: Vec<usize> = (0..dates.len()).rev().filter(known).take(3).collect();
+        let matches = months.iter().filter(|&&at| stands_out(at)).count();
+        if matches >= 2 && stands_out(months[0]) {
+            candidates.push((matches, day_of_month));
+        }
+    }
+    candidates.sort_by_key(|&(matches, _)| std::cmp::Reverse(matches));
+
+    let mut taken = vec![false; costs.len()];
+    let mut charges = Vec::new();
+    for (_, day_of_month) in candidates {
+        let mut charge = MonthlyCharge {
+            day_of_month,
+            amount: 0.0,
+        };
+        let days = (0..dates.len())
+            .rev()
+            .filter(|&at| charge.falls_on(dates[at]) && stands_out(at) && !taken[at]);
+        let days: Vec<usize> = days.collect();
+        let mut latest: Vec<f64> = days.iter().take(2).filter_map(|&at| excess[at]).collect();
+        if latest.len() < 2 {
+            continue;
+        }
+        charge.amount = median(&mut latest).unwrap_or_default();
+        charges.push(charge);
+        days.into_iter().for_each(|at| taken[at] = true);
+    }
+    if charges.len() > MOST_CHARGES {
+        return Vec::new();
+    }
+    for at in (0..costs.len()).filter(|&at| taken[at]) {
+        costs[at] = usual[at];
+    }
+    charges
+}
+
+/// Puts spikes, up or down, back to what the weekday usually costs, once they have ended.
+///
+/// A spike is off from the same weekdays of three weeks either side, and from the days of a week
+/// either side. A run of such days that reaches the newest has not ended, and stays.
+pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
+    let usual: Vec<Option<f64>> = (0..costs.len())
+        .map(|at| median_around(costs, at, &SAME_WEEKDAYS))
+        .collect();
+    let off: Vec<Option<f64>> = costs
+        .iter()
+        .zip(&usual)
+        .map(|(cost, usual)| Some((*cost)? - (*usual)?))
+        .collect();
+    let noise = SPIKE_DEVIATIONS * median_size(&off);
+    let is_spike = |at: usize| {
+        let (Some(cost), Some(usual)) = (costs[at], usual[at]) else {
+            return false;
+        };
+        let Some(around) = median_around(costs, at, &FORTNIGHT) else {
+            return false;
+        };
+        let far = |from: f64| (cost - from).abs() > noise.max(SPIKE_SHARE * from.abs());
+        far(usual) && far(around)
+    };
+    let end = costs.len().saturating_sub(NEWEST_DAYS);
+    let spikes: Vec<usize> = (0..end).filter(|&at| is_spike(at)).collect();
+    for at in spikes {
+        costs[at] = usual[at];
+    }
+}
+
+/// The median size of the known values, 0 if there are none.
+fn median_size(values: &[Option<f64>]) -> f64 {
+    let mut sizes: Vec<f64> = values.iter().flatten().map(|value| value.abs()).collect();
+    median(&mut sizes).unwrap_or_default()
+}

@@ -1,0 +1,189 @@
+//! What an average day costs now, and how wrong such an estimate has been.
+
+use crate::median::median;
+
+/// Number of estimates that are combined.
+const ESTIMATES: usize = 11;
+/// Exponential smoothing: share of the newest day.
+const SMOOTHING: [f64; 4] = [0.1, 0.25, 0.5, 0.8];
+/// Means and medians of so many newest days.
+const MEANS: [usize; 4] = [3, 7, 28, 56];
+const MEDIANS: [usize; 3] = [3, 5, 7];
+
+/// Days in which the backtest starts.
+const BACKTEST_DAYS: usize = 120;
+/// Every so many days one backtest: neighbors say nearly the same.
+const BACKTEST_STEP: usize = 2;
+/// How much less a backtest counts for each day of its age.
+const AGING: f64 = 0.985;
+/// An estimate's weight is its error to minus this power: close to a choice, yet without jumps.
+const SHARPNESS: i32 = 8;
+/// The longest horizon that a backtest covers; a longer one scales its error up.
+const LONGEST_BACKTEST: usize = 92;
+/// How the error of the mean over a horizon grows with the horizon.
+const GROWTH: f64 = 0.4;
+
+/// Share of the error on the raw history, so that what was cleaned away is not forgotten.
+const RAW_SHARE: f64 = 0.3;
+/// The error of the total over 15 days, as a share of it, where nothing else is known, ...
+const PRIOR_ERROR: f64 = 0.10;
+/// ... which counts as much as this many backtests.
+const PRIOR_WEIGHT: f64 = 7.0;
+/// The horizon of the prior, in days.
+const PRIOR_DAYS: f64 = 15.0;
+/// Errors of a level near zero are measured against this share of the usual size of a day.
+const SMALLEST_LEVEL: f64 = 0.25;
+
+/// A history without its weekday profile and charges, and each estimate of its level on each of the
+/// days from which it is backtested. Unknown days are left out.
+#[derive(Clone, Debug)]
+pub(crate) struct LevelHistory {
+    /// Sums of the days before each index, cleaned and raw.
+    clean_sums: Vec<f64>,
+    raw_sums: Vec<f64>,
+    /// Estimates after day `first_origin`, and after each later day.
+    first_origin: usize,
+    estimates: Vec<[f64; ESTIMATES]>,
+    /// Mean size of a day.
+    usual_size: f64,
+}
+
+/// The level over a horizon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Level {
+    /// Mean cost of a day, without weekday profile and charges.
+    pub(crate) mean: f64,
+    /// Typical error of the total, as a share of its size.
+    pub(crate) relative_error: f64,
+    /// The least size of a day by which that share is to be taken.
+    pub(crate) least_size: f64,
+}
+
+impl LevelHistory {
+    /// Reads the days of a history, oldest first; `raw` still has its spikes. At least one day.
+    pub(crate) fn new(clean: &[f64], raw: &[f64]) -> Self {
+        let days = clean.len();
+        let first_origin = (days - 1)
+            .saturating_sub(BACKTEST_DAYS)
+            .max(6.min(days - 1));
+        let clean_sums = running_sums(clean);
+        let mean_of_last = |at: usize, count: usize| {
+            let count = count.min(at + 1);
+            (clean_sums[at + 1] - clean_sums[at + 1 - count]) / count as f64
+        };
+        let mut smoothed = [mean_of_last(6.min(days - 1), 7); SMOOTHING.len()];
+        let mut estimates = Vec::with_capacity(days - first_origin);
+        for (at, &cost) in clean.iter().enumerate() {
+            for (level, share) in smoothed.iter_mut().zip(SMOOTHING) {
+                *level += share * (cost - *level);
+            }
+            if at < first_origin {
+                continue;
+            }
+            let mut all = [0.0; ESTIMATES];
+            all[..4].copy_from_slice(&smoothed);
+            all[4..8].copy_from_slice(&MEANS.map(|count| mean_of_last(at, count)));
+            all[8..].copy_from_slice(&MEDIANS.map(|count| {
+                let mut newest = [0.0; 7];
+                let count = count.min(at + 1);
+                newest[..count].copy_from_slice(&clean[at + 1 - count..=at]);
+                median(&mut newest[..count]).unwrap_or_default()
+            }));
+            estimates.push(all);
+        }
+        let usual_size = raw
+            .iter()
+            .rev()
+            .take(BACKTEST_DAYS)
+            .map(|cost| cost.abs())
+            .sum::<f64>()
+            / raw.len().min(BACKTEST_DAYS) as f64;
+        Self {
+            raw_sums: running_sums(raw),
+            clean_sums,
+            first_origin,
+            estimates,
+            usual_size,
+        }
+    }
+
+    /// The level over `horizon` days that begin `lead` days after the history; `horizon` above 0.
+    pub(crate) fn over(&self, lead: usize, horizon: usize) -> Level {
+        let days = self.clean_sums.len() - 1;
+        let span = horizon.min(LONGEST_BACKTEST).min((days / 2).max(1));
+        let lead = lead
+            .min(LONGEST_BACKTEST)
+            .min((days / 2).saturating_sub(span));
+        let origins: Vec<usize> = match days.checked_sub(1 + lead + span) {
+            Some(newest) => (self.first_origin..=newest)
+                .rev()
+                .step_by(BACKTEST_STEP)
+                .collect(),
+            None => Vec::new(),
+        };
+        let mean_after = |sums: &[f64], origin: usize| {
+            let start = origin + 1 + lead;
+            (sums[start + span] - sums[start]) / span as f64
+        };
+        let at = |origin: usize| &self.estimates[origin - self.first_origin];
+
+        let mut errors = [0.0; ESTIMATES];
+        let mut age_weight = 1.0;
+        for &origin in &origins {
+            let actual = mean_after(&self.clean_sums, origin);
+            for (error, estimate) in errors.iter_mut().zip(at(origin)) {
+                *error += age_weight * (estimate - actual).abs();
+            }
+            age_weight *= AGING.powi(BACKTEST_STEP as i32);
+        }
+        let weights = weights(&errors, self.usual_size);
+        let combined =
+            |origin: usize| -> f64 { at(origin).iter().zip(&weights).map(|(e, w)| e * w).sum() };
+
+        let least_size = SMALLEST_LEVEL * self.usual_size;
+        let mut error_sum = 0.0;
+        for &origin in &origins {
+            let level = combined(origin);
+            let size = level.abs().max(least_size);
+            if size > 0.0 {
+                let clean = (level - mean_after(&self.clean_sums, origin)).abs();
+                let raw = (level - mean_after(&self.raw_sums, origin)).abs();
+                error_sum += ((1.0 - RAW_SHARE) * clean + RAW_SHARE * raw) / size;
+            }
+        }
+        let stretch = (horizon as f64 / span as f64).powf(GROWTH);
+        let prior = PRIOR_ERROR * (horizon as f64 / PRIOR_DAYS).powf(GROWTH);
+        let error =
+            (error_sum * stretch + PRIOR_WEIGHT * prior) / (origins.len() as f64 + PRIOR_WEIGHT);
+        let by_horizon = (horizon.min(31) as f64 / PRIOR_DAYS).powf(-GROWTH);
+        Level {
+            mean: combined(days - 1),
+            relative_error: error * by_horizon,
+            least_size,
+        }
+    }
+}
+
+/// Weights that sum to 1, the greater the smaller the error.
+fn weights(errors: &[f64; ESTIMATES], size: f64) -> [f64; ESTIMATES] {
+    // Keeps the ratio finite where an estimate never erred.
+    let nothing = 1e-9 * size;
+    let best = errors.iter().copied().fold(f64::INFINITY, f64::min) + nothing;
+    if best <= 0.0 {
+        return [1.0 / ESTIMATES as f64; ESTIMATES];
+    }
+    let weights = errors.map(|error| (best / (error + nothing)).powi(SHARPNESS));
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| weight / sum)
+}
+
+fn running_sums(values: &[f64]) -> Vec<f64> {
+    let mut sums = Vec::with_capacity(values.len() + 1);
+    sums.push(0.0);
+    let mut sum = 0.0;
+    for value in values {
+        sum += value;
+        sums.push(sum);
+    }
+    sums
+}

@@ -1,0 +1,246 @@
+//! From a series to a forecast: fit once, predict over any days.
+
+use jiff::civil::Date;
+
+use crate::{
+    DailySeries, DayState, Distribution, Error,
+    clean::{self, MonthlyCharge},
+    level::{Level, LevelHistory},
+    profile::weekday_profile,
+    series::{date_after, days_between},
+};
+
+/// Older days say nothing that newer ones do not say better, and they cost time.
+const LONGEST_HISTORY: usize = 400;
+
+/// The forecasting method.
+#[derive(Clone, Copy, Debug)]
+pub struct Model;
+
+/// What a fit may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Settled days below which there is no forecast; 14 by default, and never less than 1.
+    pub needed_days: usize,
+}
+
+/// A model that has read a series.
+#[derive(Clone, Debug)]
+pub struct Fitted {
+    start: Date,
+    /// What is known of each unsettled day of the history.
+    history: Vec<HistoryDay>,
+    profile: [f64; 7],
+    charges: Vec<MonthlyCharge>,
+    levels: LevelHistory,
+    /// Whether costs below zero are to be expected.
+    has_credits: bool,
+}
+
+/// The cost of the unsettled days of a range, to be expected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// One entry for each unsettled day, oldest first.
+    pub path: Vec<DayForecast>,
+    /// The sum over the days of `path`; a certain 0 if there are none.
+    pub total: Distribution,
+}
+
+/// The cost of one day, to be expected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DayForecast {
+    /// The day.
+    pub date: Date,
+    /// Expected cost, in the unit of the series.
+    pub mean: f64,
+}
+
+/// A day of the history, as far as a forecast may still have to say something about it.
+#[derive(Clone, Copy, Debug)]
+enum HistoryDay {
+    Settled,
+    /// With the cost that similar days around had, and what is posted so far.
+    Open {
+        usual: Option<f64>,
+        posted: Option<f64>,
+    },
+}
+
+/// The unsettled days of a range with what is known of them.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenDays {
+    pub(crate) path: Vec<DayForecast>,
+    /// Cost posted so far, by day of the path.
+    posted: Vec<Option<f64>>,
+    /// Days between the last settled day and the range.
+    lead: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { needed_days: 14 }
+    }
+}
+
+impl Options {
+    /// Asks for at least `days` settled days of history.
+    #[must_use]
+    pub fn with_needed_days(self, days: usize) -> Self {
+        Self { needed_days: days }
+    }
+}
+
+impl Model {
+    /// Learns from the settled days of `series`, of the newest 400 days.
+    ///
+    /// A day that is still settling does not pull the level down, and a missing day is not a day
+    /// without cost: both are left out, and forecast.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLittleHistory`] if fewer days are settled than `options` asks for.
+    pub fn fit(series: &DailySeries, options: &Options) -> Result<Fitted, Error> {
+        let skipped = series.days().len().saturating_sub(LONGEST_HISTORY);
+        let days = &series.days()[skipped..];
+        let start = date_after(series.start(), skipped);
+
+        let costs: Vec<Option<f64>> = days
+            .iter()
+            .map(|day| (day.state == DayState::Settled).then_some(day.cost))
+            .collect();
+        let settled = costs.iter().flatten().count();
+        let needed = options.needed_days.max(1);
+        if settled < needed {
+            return Err(Error::TooLittleHistory {
+                days: settled,
+                needed,
+            });
+        }
+        // What follows the last settled day is forecast like the days to come.
+        let known = costs
+            .iter()
+            .rposition(Option::is_some)
+            .map_or(0, |last| last + 1);
+        let dates: Vec<Date> = (0..known).map(|index| date_after(start, index)).collect();
+
+        let mut raw = costs[..known].to_vec();
+        let charges = clean::take_out_charges(&dates, &mut raw);
+        let mut cleaned = raw.clone();
+        clean::damp_ended_spikes(&mut cleaned);
+        let profile = weekday_profile(&cleaned);
+        let without_profile = |costs: &[Option<f64>]| -> Vec<f64> {
+            let of_day = |(index, cost): (usize, &Option<f64>)| Some((*cost)? - profile[index % 7]);
+            costs.iter().enumerate().filter_map(of_day).collect()
+        };
+        let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw));
+
+        let history = days.iter().enumerate().map(|(index, day)| match day.state {
+            DayState::Settled => HistoryDay::Settled,
+            state => HistoryDay::Open {
+                usual: (index < known)
+                    .then(|| clean::usual_cost(&cleaned, index))
+                    .flatten(),
+                posted: (state == DayState::Settling).then_some(day.cost),
+            },
+        });
+        let has_credits = costs.iter().flatten().any(|&cost| cost < 0.0);
+        Ok(Fitted {
+            start,
+            history: history.collect(),
+            profile,
+            charges,
+            levels,
+            has_credits,
+        })
+    }
+}
+
+impl Fitted {
+    /// Forecasts the unsettled days from `from` until before `until`, and their total.
+    ///
+    /// Days of the history that are settled are left out, so that asking for a whole period gives
+    /// what is to be added to its settled cost. A settling day is expected to cost at least what is
+    /// posted. Neither the path nor a quantile is below zero unless the history has credits. With no
+    /// unsettled day in the range the path is empty and the total a certain 0.
+    pub fn predict(&self, from: Date, until: Date) -> Forecast {
+        let Some((open, level)) = self.open_days(from, until) else {
+            return Forecast {
+                path: Vec::new(),
+                total: Distribution::point(0.0),
+            };
+        };
+        let total = self.total_of(&open, open.path.len(), level);
+        Forecast {
+            path: open.path,
+            total,
+        }
+    }
+
+    /// The unsettled days of a range, and the level over them; `None` without such a day.
+    pub(crate) fn open_days(&self, from: Date, until: Date) -> Option<(OpenDays, Level)> {
+        let range = days_between(self.start, from).max(0)..days_between(self.start, until);
+        let range: Vec<usize> = range
+            .filter_map(|index| usize::try_from(index).ok())
+            .collect();
+        let open: Vec<usize> = range
+            .into_iter()
+            .filter(|&index| !matches!(self.history.get(index), Some(HistoryDay::Settled)))
+            .collect();
+        let first = *open.first()?;
+        let settled_until = self.settled_until();
+        let lead = first.saturating_sub(settled_until);
+        let level = self.levels.over(lead, open.len());
+
+        let mut path = Vec::with_capacity(open.len());
+        let mut posted = Vec::with_capacity(open.len());
+        for index in open {
+            let date = date_after(self.start, index);
+            let (usual, in_so_far) = match self.history.get(index) {
+                Some(HistoryDay::Open { usual, posted }) => (*usual, *posted),
+                _ => (None, None),
+            };
+            let charges = self
+                .charges
+                .iter()
+                .filter(|charge| charge.falls_on(date))
+                .map(|charge| charge.amount);
+            let everyday = usual.unwrap_or(level.mean + self.profile[index % 7]);
+            let mut mean = everyday + charges.sum::<f64>();
+            if !self.has_credits {
+                mean = mean.max(0.0);
+            }
+            path.push(DayForecast {
+                date,
+                mean: mean.max(in_so_far.unwrap_or(f64::NEG_INFINITY)),
+            });
+            posted.push(in_so_far);
+        }
+        Some((OpenDays { path, posted, lead }, level))
+    }
+
+    /// The total of the first `count` days of `open`, at least one, with the spread of `level`.
+    pub(crate) fn total_of(&self, open: &OpenDays, count: usize, level: Level) -> Distribution {
+        let center: f64 = open.path[..count].iter().map(|day| day.mean).sum();
+        let scale = level.relative_error * center.abs().max(level.least_size * count as f64);
+        let floor = if self.has_credits {
+            f64::NEG_INFINITY
+        } else {
+            open.posted[..count].iter().flatten().sum()
+        };
+        Distribution::around(center, scale, floor)
+    }
+
+    /// The level over the first `count` days of `open`.
+    pub(crate) fn level_over(&self, open: &OpenDays, count: usize) -> Level {
+        self.levels.over(open.lead, count)
+    }
+
+    /// Number of days from the start to the end of the last settled one.
+    fn settled_until(&self) -> usize {
+        self.history
+            .iter()
+            .rposition(|day| matches!(day, HistoryDay::Settled))
+            .map_or(0, |last| last + 1)
+    }
+}

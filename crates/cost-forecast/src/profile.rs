@@ -1,0 +1,53 @@
+//! How the days of a week differ from each other.
+
+use crate::median::median;
+
+/// A profile is steady for months; eight weeks are enough to tell it from noise.
+const WEEKS: usize = 8;
+/// The variance of a median of n draws, as a multiple of that of their mean.
+const VARIANCE_OF_MEDIAN: f64 = std::f64::consts::FRAC_PI_2;
+
+/// What each weekday costs more or less than the mean of its week, by index modulo 7.
+///
+/// Medians over eight weeks of the deviations from each week's mean, shrunk by 1 − noise/signal:
+/// signal is the mean square of the medians, noise the mean of their own estimated variances.
+pub(crate) fn weekday_profile(costs: &[Option<f64>]) -> [f64; 7] {
+    let mut deviations: [Vec<f64>; 7] = Default::default();
+    for week in costs.rchunks_exact(7).take(WEEKS) {
+        // Where the week starts does not matter, only that each weekday keeps its place.
+        let known: Vec<f64> = week.iter().flatten().copied().collect();
+        if known.len() < 5 {
+            continue;
+        }
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        for (place, cost) in week.iter().enumerate() {
+            if let Some(cost) = cost {
+                deviations[(costs.len() + place) % 7].push(cost - mean);
+            }
+        }
+    }
+    if deviations.iter().any(|of_day| of_day.len() < 2) {
+        return [0.0; 7];
+    }
+
+    let mut profile = [0.0; 7];
+    let mut noise = 0.0;
+    for (day, of_day) in deviations.iter_mut().enumerate() {
+        let count = of_day.len() as f64;
+        let mean = of_day.iter().sum::<f64>() / count;
+        let variance = of_day.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        noise += VARIANCE_OF_MEDIAN * variance / count / 7.0;
+        profile[day] = median(of_day).unwrap_or_default();
+    }
+    let mean = profile.iter().sum::<f64>() / 7.0;
+    profile.iter_mut().for_each(|deviation| *deviation -= mean);
+    let signal = profile
+        .iter()
+        .map(|deviation| deviation.powi(2))
+        .sum::<f64>()
+        / 7.0;
+    if signal <= noise {
+        return [0.0; 7];
+    }
+    profile.map(|deviation| deviation * (1.0 - noise / signal))
+}
