@@ -23,11 +23,11 @@ const CHARGE_DEVIATIONS: f64 = 5.0;
 const CHARGE_SHARE: f64 = 0.15;
 
 /// A spike has to be off by this many median deviations, ...
-const SPIKE_DEVIATIONS: f64 = 4.0;
+const SPIKE_DEVIATIONS: f64 = 3.0;
 /// ... and by this share of the usual cost.
 const SPIKE_SHARE: f64 = 0.25;
 /// What happened on the newest days may be the start of something lasting.
-const NEWEST_DAYS: usize = 2;
+const NEWEST_DAYS: usize = 3;
 
 /// Offsets of the same weekday one and two weeks either side, and of the neighbors.
 const SIMILAR_DAYS: [isize; 6] = [-14, -7, -1, 1, 7, 14];
@@ -132,7 +132,11 @@ pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
         let far = |from: f64| (cost - from).abs() > noise.max(SPIKE_SHARE * from.abs());
         far(usual) && far(around)
     };
-    let end = costs.len().saturating_sub(NEWEST_DAYS);
+    let not_ended = (0..costs.len())
+        .rev()
+        .take_while(|&at| is_spike(at))
+        .count();
+    let end = costs.len().saturating_sub(not_ended.max(NEWEST_DAYS));
     let spikes: Vec<usize> = (0..end).filter(|&at| is_spike(at)).collect();
     for at in spikes {
         costs[at] = usual[at];

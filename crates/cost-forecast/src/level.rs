@@ -28,9 +28,11 @@ const RAW_SHARE: f64 = 0.3;
 /// The error of the total over 15 days, as a share of it, where nothing else is known, ...
 const PRIOR_ERROR: f64 = 0.10;
 /// ... which counts as much as this many backtests.
-const PRIOR_WEIGHT: f64 = 7.0;
+const PRIOR_WEIGHT: f64 = 14.0;
 /// The horizon of the prior, in days.
 const PRIOR_DAYS: f64 = 15.0;
+/// The longer the horizon against these days, the fewer independent backtests there are.
+const OVERLAP_DAYS: f64 = 200.0;
 /// Errors of a level near zero are measured against this share of the usual size of a day.
 const SMALLEST_LEVEL: f64 = 0.25;
 
@@ -155,13 +157,25 @@ impl LevelHistory {
         let prior = PRIOR_ERROR * (horizon as f64 / PRIOR_DAYS).powf(GROWTH);
         let error =
             (error_sum * stretch + PRIOR_WEIGHT * prior) / (origins.len() as f64 + PRIOR_WEIGHT);
-        let by_horizon = (horizon.min(31) as f64 / PRIOR_DAYS).powf(-GROWTH);
+        let error = error * caution(horizon);
         Level {
             mean: combined(days - 1),
-            relative_error: error * by_horizon,
+            relative_error: error,
             least_size,
         }
     }
+}
+
+/// What a backtest makes too little of, by horizon in days.
+///
+/// The days right ahead are surer to differ from the level than many days together, in proportion;
+/// and over a long horizon there are few backtests that do not overlap, from which the weights were
+/// chosen as well.
+fn caution(horizon: usize) -> f64 {
+    let days = horizon as f64;
+    let few_days = (days.min(PRIOR_DAYS) / PRIOR_DAYS).powf(-GROWTH);
+    let few_backtests = 1.0 + days.min(LONGEST_BACKTEST as f64) / OVERLAP_DAYS;
+    few_days * few_backtests
 }
 
 /// Weights that sum to 1, the greater the smaller the error.

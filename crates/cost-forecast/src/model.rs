@@ -34,8 +34,6 @@ pub struct Fitted {
     profile: [f64; 7],
     charges: Vec<MonthlyCharge>,
     levels: LevelHistory,
-    /// Whether costs below zero are to be expected.
-    has_credits: bool,
 }
 
 /// The cost of the unsettled days of a range, to be expected.
@@ -71,8 +69,8 @@ enum HistoryDay {
 #[derive(Clone, Debug)]
 pub(crate) struct OpenDays {
     pub(crate) path: Vec<DayForecast>,
-    /// Cost posted so far, by day of the path.
-    posted: Vec<Option<f64>>,
+    /// What each day of the path costs at least.
+    floors: Vec<f64>,
     /// Days between the last settled day and the range.
     lead: usize,
 }
@@ -144,14 +142,12 @@ impl Model {
                 posted: (state == DayState::Settling).then_some(day.cost),
             },
         });
-        let has_credits = costs.iter().flatten().any(|&cost| cost < 0.0);
         Ok(Fitted {
             start,
             history: history.collect(),
             profile,
             charges,
             levels,
-            has_credits,
         })
     }
 }
@@ -160,9 +156,10 @@ impl Fitted {
     /// Forecasts the unsettled days from `from` until before `until`, and their total.
     ///
     /// Days of the history that are settled are left out, so that asking for a whole period gives
-    /// what is to be added to its settled cost. A settling day is expected to cost at least what is
-    /// posted. Neither the path nor a quantile is below zero unless the history has credits. With no
-    /// unsettled day in the range the path is empty and the total a certain 0.
+    /// what is to be added to its settled cost; days before the history are left out as well. A
+    /// settling day is expected to cost at least what is posted. Neither the path nor a quantile is
+    /// below zero unless the level is: days of credits. With no unsettled day in the range the path
+    /// is empty and the total a certain 0.
     pub fn predict(&self, from: Date, until: Date) -> Forecast {
         let Some((open, level)) = self.open_days(from, until) else {
             return Forecast {
@@ -193,41 +190,40 @@ impl Fitted {
         let level = self.levels.over(lead, open.len());
 
         let mut path = Vec::with_capacity(open.len());
-        let mut posted = Vec::with_capacity(open.len());
+        let mut floors = Vec::with_capacity(open.len());
         for index in open {
             let date = date_after(self.start, index);
-            let (usual, in_so_far) = match self.history.get(index) {
+            let (usual, posted) = match self.history.get(index) {
                 Some(HistoryDay::Open { usual, posted }) => (*usual, *posted),
                 _ => (None, None),
             };
-            let charges = self
+            // Where the days are credits, what is posted may still fall.
+            let floor = if level.mean < 0.0 {
+                f64::NEG_INFINITY
+            } else {
+                posted.unwrap_or(0.0).max(0.0)
+            };
+            let everyday = usual.unwrap_or(level.mean + self.profile[index % 7]);
+            let charges: f64 = self
                 .charges
                 .iter()
                 .filter(|charge| charge.falls_on(date))
-                .map(|charge| charge.amount);
-            let everyday = usual.unwrap_or(level.mean + self.profile[index % 7]);
-            let mut mean = everyday + charges.sum::<f64>();
-            if !self.has_credits {
-                mean = mean.max(0.0);
-            }
+                .map(|charge| charge.amount)
+                .sum();
             path.push(DayForecast {
                 date,
-                mean: mean.max(in_so_far.unwrap_or(f64::NEG_INFINITY)),
+                mean: (everyday + charges).max(floor),
             });
-            posted.push(in_so_far);
+            floors.push(floor);
         }
-        Some((OpenDays { path, posted, lead }, level))
+        Some((OpenDays { path, floors, lead }, level))
     }
 
     /// The total of the first `count` days of `open`, at least one, with the spread of `level`.
     pub(crate) fn total_of(&self, open: &OpenDays, count: usize, level: Level) -> Distribution {
         let center: f64 = open.path[..count].iter().map(|day| day.mean).sum();
         let scale = level.relative_error * center.abs().max(level.least_size * count as f64);
-        let floor = if self.has_credits {
-            f64::NEG_INFINITY
-        } else {
-            open.posted[..count].iter().flatten().sum()
-        };
+        let floor = open.floors[..count].iter().sum();
         Distribution::around(center, scale, floor)
     }
 
