@@ -1,0 +1,147 @@
+//! What the engine needs to know of a forecast. The forecasting itself is another crate; the
+//! application converts its numbers to decimals once, here.
+
+#![deny(clippy::float_arithmetic)]
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::money::Money;
+
+/// Where a period is expected to end: spend to date included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast {
+    /// Expected total of the period.
+    pub mean: Decimal,
+    /// The total by quantile: percent (above 0, below 100) and amount, both increasing.
+    pub quantiles: Vec<(Decimal, Decimal)>,
+    /// When the planned amount is expected to be reached, if before the period's end.
+    pub breach: Option<Breach>,
+}
+
+/// When an amount is expected to be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Breach {
+    /// The most likely day.
+    pub likely: Date,
+    /// The day before which it is unlikely (10 %); `None` when not in the period.
+    pub earliest: Option<Date>,
+    /// The day after which it is unlikely (10 %); `None` when it may not happen in the period.
+    pub latest: Option<Date>,
+}
+
+/// The part of a forecast that answers and notices show, and that is stored with a transition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForecastSummary {
+    /// Expected total of the period.
+    pub mean: Money,
+    /// Four times of five the total lies in this range.
+    pub range80: (Money, Money),
+    /// 19 times of 20 the total lies in this range.
+    pub range95: (Money, Money),
+    /// How likely, in percent, the total reaches the planned amount.
+    pub probability: Decimal,
+    /// When that happens.
+    pub breach: Option<Breach>,
+}
+
+impl Forecast {
+    /// The total at a quantile, in percent; straight lines between the known quantiles, the
+    /// outermost ones beyond them.
+    pub fn quantile(&self, percent: Decimal) -> Decimal {
+        let (Some(first), Some(last)) = (self.quantiles.first(), self.quantiles.last()) else {
+            return self.mean;
+        };
+        if percent <= first.0 {
+            return first.1;
+        }
+        for pair in self.quantiles.windows(2) {
+            let ((p0, x0), (p1, x1)) = (pair[0], pair[1]);
+            if percent <= p1 {
+                return between(percent, p0, p1, x0, x1);
+            }
+        }
+        last.1
+    }
+
+    /// How likely, in percent, the total reaches `amount`: 0 to 100, exact only between the
+    /// outermost quantiles.
+    pub fn probability_of(&self, amount: Decimal) -> Decimal {
+        let (Some(first), Some(last)) = (self.quantiles.first(), self.quantiles.last()) else {
+            return if self.mean >= amount {
+                Decimal::ONE_HUNDRED
+            } else {
+                Decimal::ZERO
+            };
+        };
+        if amount <= first.1 {
+            return Decimal::ONE_HUNDRED;
+        }
+        if amount > last.1 {
+            return Decimal::ZERO;
+        }
+        for pair in self.quantiles.windows(2) {
+            let ((p0, x0), (p1, x1)) = (pair[0], pair[1]);
+            if amount <= x1 {
+                return Decimal::ONE_HUNDRED - between(amount, x0, x1, p0, p1);
+            }
+        }
+        Decimal::ZERO
+    }
+}
+
+/// The value at `x` of the line through (x0, y0) and (x1, y1); `y1` when that is steeper than
+/// decimals can tell.
+fn between(x: Decimal, x0: Decimal, x1: Decimal, y0: Decimal, y1: Decimal) -> Decimal {
+    let line = || {
+        let share = x.checked_sub(x0)?.checked_div(x1.checked_sub(x0)?)?;
+        y0.checked_add(y1.checked_sub(y0)?.checked_mul(share)?)
+    };
+    line().unwrap_or(y1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forecast() -> Forecast {
+        let at = |p: i64, x: i64| (Decimal::from(p), Decimal::from(x));
+        Forecast {
+            mean: Decimal::from(1000),
+            quantiles: vec![at(10, 900), at(50, 1000), at(90, 1200)],
+            breach: None,
+        }
+    }
+
+    #[test]
+    fn quantiles_and_probabilities_are_each_others_inverse() {
+        for (percent, amount) in [(10, 900), (30, 950), (50, 1000), (70, 1100), (90, 1200)] {
+            assert_eq!(forecast().quantile(percent.into()), amount.into());
+            if percent > 10 {
+                assert_eq!(
+                    forecast().probability_of(amount.into()),
+                    (100 - percent).into()
+                );
+            }
+        }
+        assert_eq!(forecast().probability_of(899.into()), Decimal::ONE_HUNDRED);
+        assert_eq!(forecast().probability_of(1201.into()), Decimal::ZERO);
+    }
+
+    #[test]
+    fn a_certain_total_is_reached_or_not() {
+        let certain = Forecast {
+            mean: Decimal::from(500),
+            quantiles: vec![
+                (Decimal::ONE, Decimal::from(500)),
+                (Decimal::from(99), Decimal::from(500)),
+            ],
+            breach: None,
+        };
+        assert_eq!(certain.probability_of(500.into()), Decimal::ONE_HUNDRED);
+        assert_eq!(certain.probability_of(501.into()), Decimal::ZERO);
+    }
+}

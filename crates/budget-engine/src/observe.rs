@@ -1,0 +1,343 @@
+//! From cost facts to what one budget has spent: day by day, by service, and how sure that is.
+
+#![deny(clippy::float_arithmetic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{Budget, Planned, Selector, Statistic};
+use crate::charge::CostBasis;
+use crate::facts::{CostFacts, Series};
+use crate::filter::{Attributes, Dimension};
+use crate::money::{Currency, Money};
+use crate::period::{Period, dates, days_between, plus_days};
+
+/// How much of a day's cost is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DayState {
+    /// Not expected to change.
+    Settled,
+    /// There, but Azure may still add to it.
+    Settling,
+    /// Nothing has arrived. Never to be read as zero.
+    Missing,
+}
+
+/// How late cost data are as a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// A day is settled when it is this many days before the day the data were written.
+    pub settles_after_days: u32,
+    /// Data whose last day is more than this many days ago are stale.
+    pub stale_after_days: u32,
+}
+
+impl Default for Lag {
+    /// Azure posts cost 8 to 24 hours late and restates the last days: settled after two days,
+    /// stale after three.
+    fn default() -> Self {
+        Lag {
+            settles_after_days: 2,
+            stale_after_days: 3,
+        }
+    }
+}
+
+/// How old and how settled the data behind an answer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataState {
+    /// When the source wrote or gave the data.
+    pub as_of: Timestamp,
+    /// First day with a cost in the budget's scopes.
+    pub first_day: Date,
+    /// Last day with a cost in the budget's scopes.
+    pub last_day: Date,
+    /// Last day that is not expected to change.
+    pub settled_to: Date,
+    /// Days between the last day with a cost and today.
+    pub age_days: u32,
+    /// Whether that is more than the source's usual lag.
+    pub stale: bool,
+}
+
+/// The cost of one day as a budget counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyCost {
+    /// The day, UTC.
+    pub date: Date,
+    /// Its cost in the budget's currency and basis.
+    pub cost: Decimal,
+    /// How much of it is known.
+    pub state: DayState,
+}
+
+/// What a budget has spent, over all days that the facts hold.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Currency of all amounts.
+    pub currency: Currency,
+    /// Every day from the first with a cost up to today, without gaps; a day inside the data
+    /// without a row cost nothing, a day after the data is missing.
+    pub days: Vec<DailyCost>,
+    /// Days by service, for drivers.
+    pub by_service: BTreeMap<Arc<str>, BTreeMap<Date, Decimal>>,
+    /// Values of the budget's owner tags, most costly first.
+    pub owners: Vec<String>,
+    /// How old and how settled.
+    pub data: DataState,
+}
+
+/// Why a budget cannot be evaluated. None of these is ever taken for a spend of zero.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "problem")]
+pub enum ObserveError {
+    /// No row lies in the budget's scopes.
+    #[error("the source has no cost in the scopes of this budget: {scopes}")]
+    NoData {
+        /// The scopes.
+        scopes: String,
+    },
+    /// Costs in the scopes are in another currency than the budget.
+    #[error(
+        "costs are in {found}, the budget is in {expected}: amounts in two currencies have no sum"
+    )]
+    Currency {
+        /// The budget's currency.
+        expected: Currency,
+        /// What was found beside or instead of it.
+        found: String,
+    },
+    /// The source does not give the cost basis of the budget.
+    #[error("the source gives no {basis} cost; choose the other cost_basis or another source")]
+    Basis {
+        /// The basis that is missing.
+        basis: CostBasis,
+    },
+    /// A sum has more digits than money can hold.
+    #[error("a sum of costs is too large")]
+    Overflow,
+    /// The plan names no amount for the period, or there is too little history for it.
+    #[error("no planned amount for the period {period}: {reason}")]
+    NoPlan {
+        /// The period.
+        period: Period,
+        /// What is missing.
+        reason: String,
+    },
+    /// The date lies outside of the supported calendar.
+    #[error("the date lies outside of the supported calendar")]
+    Calendar,
+}
+
+/// Reads the facts as one budget counts them. `today` is the day of the evaluation, UTC.
+pub fn observe(
+    facts: &CostFacts,
+    budget: &Budget,
+    selectors: &[Selector<'_>],
+    lag: Lag,
+    today: Date,
+) -> Result<Observed, ObserveError> {
+    let mut series: Vec<&Series> = Vec::new();
+    let mut last_in_scope: Option<Date> = None;
+    for selector in selectors {
+        for scope in selector.scopes {
+            for one in facts.series_in(scope) {
+                last_in_scope = last_in_scope.max(one.days.last().map(|day| day.date));
+                let counted = !selector.exclude.contains(&one.key.category)
+                    && selector
+                        .filter
+                        .is_none_or(|filter| filter.matches(&facts.describe(one)));
+                if counted {
+                    series.push(one);
+                }
+            }
+        }
+    }
+    // Two scopes or two children may hold the same series: it counts once.
+    series.sort_by_key(|one| std::ptr::from_ref(*one));
+    series.dedup_by_key(|one| std::ptr::from_ref(*one));
+
+    let Some(last_day) = last_in_scope else {
+        let scopes: Vec<String> = selectors
+            .iter()
+            .flat_map(|one| one.scopes)
+            .map(ToString::to_string)
+            .collect();
+        return Err(ObserveError::NoData {
+            scopes: scopes.join(", "),
+        });
+    };
+    let foreign: BTreeSet<Currency> = series
+        .iter()
+        .map(|one| one.key.currency)
+        .filter(|found| *found != budget.currency)
+        .collect();
+    if !foreign.is_empty() {
+        let codes: Vec<&str> = foreign.iter().map(Currency::code).collect();
+        return Err(ObserveError::Currency {
+            expected: budget.currency,
+            found: codes.join(" and "),
+        });
+    }
+    if !facts.has_basis(budget.cost_basis) {
+        return Err(ObserveError::Basis {
+            basis: budget.cost_basis,
+        });
+    }
+
+    let mut costs: BTreeMap<Date, Decimal> = BTreeMap::new();
+    let mut by_service: BTreeMap<Arc<str>, BTreeMap<Date, Decimal>> = BTreeMap::new();
+    let service_index = facts
+        .projection()
+        .dimensions
+        .iter()
+        .position(|kept| *kept == Dimension::ServiceName);
+    let mut owners: BTreeMap<String, Decimal> = BTreeMap::new();
+    let owner_tags: Vec<_> = budget
+        .owners
+        .iter()
+        .filter_map(|owner| owner.strip_prefix("tag:"))
+        .map(crate::filter::TagName::new)
+        .collect();
+    let add = |sum: &mut Decimal, cost: Decimal| {
+        *sum = sum.checked_add(cost).ok_or(ObserveError::Overflow)?;
+        Ok(())
+    };
+    for one in series {
+        let service = service_index.map(|index| one.key.dimensions[index].clone());
+        let service_days = by_service.entry(service.unwrap_or_default()).or_default();
+        let mut total = Decimal::ZERO;
+        for day in &one.days {
+            let cost = day.cost(budget.cost_basis);
+            add(costs.entry(day.date).or_default(), cost)?;
+            add(service_days.entry(day.date).or_default(), cost)?;
+            add(&mut total, cost)?;
+        }
+        for tag in &owner_tags {
+            let owner = facts.describe(one).tag(tag).to_owned();
+            if !owner.is_empty() {
+                add(owners.entry(owner).or_default(), total)?;
+            }
+        }
+    }
+    let first_day = costs.keys().next().copied().unwrap_or(last_day);
+    let written = facts.as_of().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let settles = i32::try_from(lag.settles_after_days).unwrap_or(i32::MAX);
+    let age_days = days_between(last_day, today);
+    let data = DataState {
+        as_of: facts.as_of(),
+        first_day,
+        last_day,
+        settled_to: plus_days(written, -settles).min(last_day),
+        age_days,
+        stale: age_days > lag.stale_after_days,
+    };
+    let end = last_day.max(plus_days(today, -1));
+    let days = dates(first_day, plus_days(end, 1))
+        .map(|date| DailyCost {
+            date,
+            cost: costs.get(&date).copied().unwrap_or_default(),
+            state: if date > data.last_day {
+                DayState::Missing
+            } else if date > data.settled_to {
+                DayState::Settling
+            } else {
+                DayState::Settled
+            },
+        })
+        .collect();
+    let mut owners: Vec<(String, Decimal)> = owners.into_iter().collect();
+    owners.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    let owners = owners.into_iter().map(|(owner, _)| owner).collect();
+    Ok(Observed {
+        currency: budget.currency,
+        days,
+        by_service,
+        owners,
+        data,
+    })
+}
+
+impl Observed {
+    /// Sum of the known costs from `start` up to, not including, `end`.
+    pub fn sum(&self, start: Date, end: Date) -> Result<Money, ObserveError> {
+        let amount = self
+            .days
+            .iter()
+            .filter(|day| start <= day.date && day.date < end)
+            .try_fold(Decimal::ZERO, |sum, day| sum.checked_add(day.cost))
+            .ok_or(ObserveError::Overflow)?;
+        Ok(Money::new(amount, self.currency))
+    }
+
+    /// The planned amount of a period.
+    pub fn planned(&self, budget: &Budget, period: &Period) -> Result<Money, ObserveError> {
+        let missing = |reason: &str| ObserveError::NoPlan {
+            period: *period,
+            reason: reason.into(),
+        };
+        let amount = match &budget.planned {
+            Planned::Flat(amount) => *amount,
+            Planned::PerPeriod(amounts) => *amounts
+                .get(&period.start())
+                .ok_or_else(|| missing("the configuration has no amount for it"))?,
+            Planned::History {
+                statistic,
+                periods,
+                plus_percent,
+            } => {
+                let mut sums = Vec::new();
+                let mut earlier = *period;
+                for _ in 0..*periods {
+                    earlier = budget
+                        .calendar
+                        .previous(&earlier)
+                        .ok_or(ObserveError::Calendar)?;
+                    if earlier.start() < self.data.first_day {
+                        let text = format!(
+                            "{periods} complete earlier periods are needed, the data begin on {}",
+                            self.data.first_day
+                        );
+                        return Err(missing(&text));
+                    }
+                    sums.push(self.sum(earlier.start(), earlier.end())?.amount);
+                }
+                let base = combine(*statistic, &mut sums).ok_or(ObserveError::Overflow)?;
+                let factor = (Decimal::ONE_HUNDRED + plus_percent) / Decimal::ONE_HUNDRED;
+                base.checked_mul(factor).ok_or(ObserveError::Overflow)?
+            }
+        };
+        if amount <= Decimal::ZERO {
+            return Err(missing("the amount would not be greater than zero"));
+        }
+        Ok(Money::new(amount, self.currency))
+    }
+}
+
+fn combine(statistic: Statistic, sums: &mut [Decimal]) -> Option<Decimal> {
+    sums.sort_unstable();
+    let count = sums.len();
+    match statistic {
+        Statistic::Max => sums.last().copied(),
+        Statistic::Mean => {
+            let total = sums
+                .iter()
+                .try_fold(Decimal::ZERO, |sum, one| sum.checked_add(*one))?;
+            total.checked_div(Decimal::from(count))
+        }
+        Statistic::Median if count % 2 == 1 => Some(sums[count / 2]),
+        Statistic::Median => {
+            let middle = sums
+                .get(count / 2)?
+                .checked_add(*sums.get((count / 2).checked_sub(1)?)?)?;
+            middle.checked_div(Decimal::TWO)
+        }
+    }
+}

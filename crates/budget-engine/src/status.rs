@@ -1,0 +1,213 @@
+//! Where a budget stands in one period: the figures that answers and notices show.
+
+#![deny(clippy::float_arithmetic)]
+
+use std::fmt;
+
+use jiff::civil::Date;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Budget;
+use crate::charge::CostBasis;
+use crate::drivers::{Drivers, drivers};
+use crate::forecast::{Forecast, ForecastSummary};
+use crate::money::{Money, percent_of};
+use crate::observe::{DataState, DayState, ObserveError, Observed};
+use crate::period::{Period, TimeGrain, days_between, plus_days, weekday_index};
+use crate::scope::Scope;
+
+/// A percentage: 80 stands for eighty percent.
+///
+/// Displayed with at most one digit after the point and rounded toward zero, so that 99.96 never
+/// reads as 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Percent(pub Decimal);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self
+            .0
+            .round_dp_with_strategy(1, RoundingStrategy::ToZero)
+            .normalize();
+        write!(f, "{shown} %")
+    }
+}
+
+/// Spending against what the plan expects by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pace {
+    /// Share of the planned amount that the elapsed days stand for, by the budget's own weekly
+    /// rhythm.
+    pub expected: Money,
+    /// Spend to date as percent of that.
+    pub percent: Percent,
+}
+
+/// Where a budget stands. Stored with every transition, so that a notice can be rendered and a
+/// number recomputed later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Id of the budget.
+    pub budget: String,
+    /// Its name: untrusted text.
+    pub name: String,
+    /// Id of the budget it is a part of.
+    pub parent: Option<String>,
+    /// The scopes it counts (of its children, if it has none itself).
+    pub scopes: Vec<Scope>,
+    /// Which cost counts.
+    pub cost_basis: CostBasis,
+    /// Length of the period.
+    pub time_grain: TimeGrain,
+    /// The period.
+    pub period: Period,
+    /// The period in words.
+    pub period_label: String,
+    /// The period as it is named in keys: `monthly-2026-11-01`.
+    pub period_key: String,
+    /// Planned amount.
+    pub planned: Money,
+    /// Spend to date.
+    pub spent: Money,
+    /// Planned amount less spend to date; negative when over.
+    pub remaining: Money,
+    /// Spend to date as percent of the planned amount.
+    pub percent: Percent,
+    /// Days of the period up to the last day with data.
+    pub elapsed_days: u32,
+    /// What may be spent on each day that is left; `None` when over or at the end.
+    pub daily_allowance: Option<Money>,
+    /// Spending against plan; `None` in the first days.
+    pub pace: Option<Pace>,
+    /// Expected end of the period.
+    pub forecast: Option<ForecastSummary>,
+    /// Why there is no forecast.
+    pub no_forecast: Option<String>,
+    /// What moved.
+    pub drivers: Option<Drivers>,
+    /// How old and how settled the data are.
+    pub data: DataState,
+    /// Addresses from the owner tags of the costly resources: untrusted text.
+    #[serde(default)]
+    pub owners: Vec<String>,
+}
+
+/// Days of a period that must have data before its pace says anything.
+const PACE_NEEDS_DAYS: u32 = 3;
+/// Weeks before the period from which the weekly rhythm is learned.
+const RHYTHM_WEEKS: i32 = 8;
+
+/// Puts the figures of one budget and period together.
+pub fn status(
+    budget: &Budget,
+    scopes: Vec<Scope>,
+    observed: &Observed,
+    forecast: Result<&Forecast, String>,
+    period: &Period,
+) -> Result<Status, ObserveError> {
+    let planned = observed.planned(budget, period)?;
+    let counted_from = budget
+        .starts
+        .map_or(period.start(), |starts| starts.max(period.start()));
+    let spent = observed.sum(counted_from, period.end())?;
+    let remaining = planned
+        .checked_sub(spent)
+        .map_err(|_| ObserveError::Overflow)?;
+    let percent = percent_of(spent.amount, planned.amount).ok_or(ObserveError::Overflow)?;
+    let after_data = plus_days(observed.data.last_day, 1).clamp(period.start(), period.end());
+    let elapsed_days = days_between(period.start(), after_data);
+    let days_left = period.days() - elapsed_days;
+    let daily_allowance = (days_left > 0 && remaining.amount > Decimal::ZERO).then(|| {
+        Money::new(
+            remaining.amount / Decimal::from(days_left),
+            planned.currency,
+        )
+    });
+    let pace = (elapsed_days >= PACE_NEEDS_DAYS)
+        .then(|| expected_share(observed, period, after_data))
+        .flatten()
+        .and_then(|share| {
+            let expected = planned.amount.checked_mul(share)?;
+            let percent = Percent(percent_of(spent.amount, expected)?);
+            Some(Pace {
+                expected: Money::new(expected, planned.currency),
+                percent,
+            })
+        });
+    let (forecast, no_forecast) = match forecast {
+        Ok(forecast) => (Some(summarize(forecast, planned)), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    Ok(Status {
+        budget: budget.id.clone(),
+        name: budget.name.clone(),
+        parent: budget.parent.clone(),
+        scopes,
+        cost_basis: budget.cost_basis,
+        time_grain: budget.calendar.grain(),
+        period: *period,
+        period_label: budget.calendar.label(period),
+        period_key: budget.calendar.key(period),
+        planned,
+        spent,
+        remaining,
+        percent: Percent(percent),
+        elapsed_days,
+        daily_allowance,
+        pace,
+        forecast,
+        no_forecast,
+        drivers: drivers(observed, &budget.calendar, period, observed.data.last_day),
+        data: observed.data,
+        owners: observed.owners.clone(),
+    })
+}
+
+fn summarize(forecast: &Forecast, planned: Money) -> ForecastSummary {
+    let money = |amount| Money::new(amount, planned.currency);
+    let at = |tenths: i64| money(forecast.quantile(Decimal::new(tenths, 1)));
+    ForecastSummary {
+        mean: money(forecast.mean),
+        range80: (at(100), at(900)),
+        range95: (at(25), at(975)),
+        probability: forecast.probability_of(planned.amount),
+        breach: forecast.breach,
+    }
+}
+
+/// The share of a period's spend that falls before `until`, by what each weekday cost in the eight
+/// weeks before the period; by days alone when there are less than four weeks of settled history.
+fn expected_share(observed: &Observed, period: &Period, until: Date) -> Option<Decimal> {
+    let from = plus_days(period.start(), -7 * RHYTHM_WEEKS);
+    let mut sums = [Decimal::ZERO; 7];
+    let mut counts = [0_u32; 7];
+    for day in &observed.days {
+        if from <= day.date && day.date < period.start() && day.state == DayState::Settled {
+            let index = weekday_index(day.date);
+            sums[index] = sums[index].checked_add(day.cost)?;
+            counts[index] += 1;
+        }
+    }
+    let learned = counts.iter().all(|count| *count >= 4)
+        && sums.iter().all(|sum| *sum >= Decimal::ZERO)
+        && sums.iter().any(|sum| *sum > Decimal::ZERO);
+    let weight = |date: Date| {
+        let index = weekday_index(date);
+        if learned {
+            sums[index].checked_div(Decimal::from(counts[index]))
+        } else {
+            Some(Decimal::ONE)
+        }
+    };
+    let total = |end: Date| {
+        period
+            .iter()
+            .take_while(|day| *day < end)
+            .try_fold(Decimal::ZERO, |sum, day| sum.checked_add(weight(day)?))
+    };
+    total(until)?.checked_div(total(period.end())?)
+}
