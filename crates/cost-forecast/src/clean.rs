@@ -111,7 +111,7 @@ pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec
 /// Puts spikes, up or down, back to what the weekday usually costs, once they have ended.
 ///
 /// A spike is off from the same weekdays of three weeks either side, and from the days of a week
-/// either side. A run of such days that reaches the newest has not ended, and stays.
+/// either side. What is off from the same weekdays up to the newest day has not ended, and stays.
 pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
     let usual: Vec<Option<f64>> = (0..costs.len())
         .map(|at| median_around(costs, at, &SAME_WEEKDAYS))
@@ -122,22 +122,15 @@ pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
         .map(|(cost, usual)| Some((*cost)? - (*usual)?))
         .collect();
     let noise = SPIKE_DEVIATIONS * median_size(&off);
-    let is_spike = |at: usize| {
-        let (Some(cost), Some(usual)) = (costs[at], usual[at]) else {
-            return false;
-        };
-        let Some(around) = median_around(costs, at, &FORTNIGHT) else {
-            return false;
-        };
-        let far = |from: f64| (cost - from).abs() > noise.max(SPIKE_SHARE * from.abs());
-        far(usual) && far(around)
+    let is_far = |at: usize, from: Option<f64>| match (costs[at], from) {
+        (Some(cost), Some(from)) => (cost - from).abs() > noise.max(SPIKE_SHARE * from.abs()),
+        _ => false,
     };
-    let not_ended = (0..costs.len())
-        .rev()
-        .take_while(|&at| is_spike(at))
-        .count();
+    let is_off = |at: usize| is_far(at, usual[at]);
+    let is_spike = |&at: &usize| is_off(at) && is_far(at, median_around(costs, at, &FORTNIGHT));
+    let not_ended = (0..costs.len()).rev().take_while(|&at| is_off(at)).count();
     let end = costs.len().saturating_sub(not_ended.max(NEWEST_DAYS));
-    let spikes: Vec<usize> = (0..end).filter(|&at| is_spike(at)).collect();
+    let spikes: Vec<usize> = (0..end).filter(is_spike).collect();
     for at in spikes {
         costs[at] = usual[at];
     }

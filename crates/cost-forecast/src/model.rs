@@ -12,6 +12,8 @@ use crate::{
 
 /// Older days say nothing that newer ones do not say better, and they cost time.
 const LONGEST_HISTORY: usize = 400;
+/// Settled days by whose sum a series of costs is told from one of credits.
+const NEWEST_DAYS: usize = 28;
 
 /// The forecasting method.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ pub struct Fitted {
     profile: [f64; 7],
     charges: Vec<MonthlyCharge>,
     levels: LevelHistory,
+    /// Whether the newest days bring money in, all in all.
+    is_credit: bool,
 }
 
 /// The cost of the unsettled days of a range, to be expected.
@@ -142,12 +146,14 @@ impl Model {
                 posted: (state == DayState::Settling).then_some(day.cost),
             },
         });
+        let is_credit = costs.iter().rev().flatten().take(NEWEST_DAYS).sum::<f64>() < 0.0;
         Ok(Fitted {
             start,
             history: history.collect(),
             profile,
             charges,
             levels,
+            is_credit,
         })
     }
 }
@@ -158,8 +164,8 @@ impl Fitted {
     /// Days of the history that are settled are left out, so that asking for a whole period gives
     /// what is to be added to its settled cost; days before the history are left out as well. A
     /// settling day is expected to cost at least what is posted. Neither the path nor a quantile is
-    /// below zero unless the level is: days of credits. With no unsettled day in the range the path
-    /// is empty and the total a certain 0.
+    /// below zero unless the newest 28 settled days are credits, in sum. With no unsettled day in the
+    /// range the path is empty and the total a certain 0.
     pub fn predict(&self, from: Date, until: Date) -> Forecast {
         let Some((open, level)) = self.open_days(from, until) else {
             return Forecast {
@@ -177,11 +183,8 @@ impl Fitted {
     /// The unsettled days of a range, and the level over them; `None` without such a day.
     pub(crate) fn open_days(&self, from: Date, until: Date) -> Option<(OpenDays, Level)> {
         let range = days_between(self.start, from).max(0)..days_between(self.start, until);
-        let range: Vec<usize> = range
-            .filter_map(|index| usize::try_from(index).ok())
-            .collect();
         let open: Vec<usize> = range
-            .into_iter()
+            .filter_map(|index| usize::try_from(index).ok())
             .filter(|&index| !matches!(self.history.get(index), Some(HistoryDay::Settled)))
             .collect();
         let first = *open.first()?;
@@ -198,7 +201,7 @@ impl Fitted {
                 _ => (None, None),
             };
             // Where the days are credits, what is posted may still fall.
-            let floor = if level.mean < 0.0 {
+            let floor = if self.is_credit {
                 f64::NEG_INFINITY
             } else {
                 posted.unwrap_or(0.0).max(0.0)

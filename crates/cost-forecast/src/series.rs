@@ -52,9 +52,11 @@ impl DailySeries {
             });
         }
         let series = Self { start, days };
-        let unusable =
-            |day: &Day| day.state != DayState::Missing && !(day.cost.abs() < LARGEST_COST);
-        match series.days.iter().position(unusable) {
+        let is_unusable = |day: &Day| {
+            let is_plausible = day.cost.is_finite() && day.cost.abs() < LARGEST_COST;
+            day.state != DayState::Missing && !is_plausible
+        };
+        match series.days.iter().position(is_unusable) {
             Some(index) => Err(Error::UnusableCost {
                 date: series.date(index),
             }),

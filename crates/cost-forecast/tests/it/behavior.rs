@@ -1,0 +1,315 @@
+//! Cases worked out by hand.
+
+use cost_forecast::{Breach, DailySeries, Day, Error, Fitted, Model, Options};
+use jiff::civil::{Date, Weekday, date};
+
+const START: Date = date(2026, 1, 1);
+
+fn fitted(start: Date, days: Vec<Day>) -> Fitted {
+    let series = DailySeries::try_new(start, days).expect("costs are plausible");
+    Model::fit(&series, &Options::default()).expect("history is long enough")
+}
+
+fn settled(costs: impl IntoIterator<Item = f64>) -> Vec<Day> {
+    costs.into_iter().map(Day::settled).collect()
+}
+
+fn dates(start: Date, days: usize) -> Vec<Date> {
+    start.series(jiff::Span::new().days(1)).take(days).collect()
+}
+
+#[track_caller]
+fn check_near(actual: f64, wanted: f64, tolerance: f64) {
+    assert!(
+        (actual - wanted).abs() <= tolerance,
+        "{actual} is not within {tolerance} of {wanted}"
+    );
+}
+
+#[test]
+fn thirteen_days_are_too_few() {
+    let series = DailySeries::try_new(START, settled([5.0; 13])).expect("costs are plausible");
+    let error = Model::fit(&series, &Options::default()).expect_err("thirteen days");
+    assert_eq!(
+        error,
+        Error::TooLittleHistory {
+            days: 13,
+            needed: 14
+        }
+    );
+    assert_eq!(
+        error.to_string(),
+        "13 settled days of history are too few for a forecast, 14 are needed"
+    );
+}
+
+#[test]
+fn only_settled_days_count_as_history() {
+    let mut days = settled([5.0; 13]);
+    days.extend([Day::settling(5.0), Day::missing()]);
+    let series = DailySeries::try_new(START, days).expect("costs are plausible");
+    let error = Model::fit(&series, &Options::default()).expect_err("thirteen settled days");
+    assert_eq!(
+        error,
+        Error::TooLittleHistory {
+            days: 13,
+            needed: 14
+        }
+    );
+}
+
+#[test]
+fn empty_series_is_an_error_whatever_is_asked_for() {
+    let series = DailySeries::try_new(START, Vec::new()).expect("no cost is implausible");
+    let error = Model::fit(&series, &Options::default().with_needed_days(0)).expect_err("no days");
+    assert_eq!(error, Error::TooLittleHistory { days: 0, needed: 1 });
+}
+
+#[test]
+fn one_day_is_enough_for_who_asks_for_one() {
+    let series = DailySeries::try_new(START, settled([5.0])).expect("costs are plausible");
+    let fitted = Model::fit(&series, &Options::default().with_needed_days(1)).expect("one day");
+    check_near(
+        fitted.predict(START, date(2026, 1, 12)).total.mean(),
+        50.0,
+        1e-9,
+    );
+}
+
+#[test]
+fn horizon_without_days_costs_nothing_for_certain() {
+    let fitted = fitted(START, settled([5.0; 31]));
+    for (from, until) in [
+        (date(2026, 2, 1), date(2026, 2, 1)),
+        (date(2026, 3, 1), date(2026, 2, 1)),
+        (START, date(2026, 2, 1)),
+    ] {
+        let forecast = fitted.predict(from, until);
+        assert!(forecast.path.is_empty());
+        assert_eq!(forecast.total.interval(95.0).low, 0.0);
+        assert_eq!(forecast.total.interval(95.0).high, 0.0);
+        assert_eq!(forecast.total.probability_above(0.0), 0.0);
+    }
+}
+
+#[test]
+fn whole_period_forecasts_its_unsettled_days() {
+    // January: 20 settled days, one of them lost, one settling. Open: 10th, 21st, 22nd to 31st.
+    let mut days = settled([4.0; 20]);
+    days[9] = Day::missing();
+    days.push(Day::settling(1.0));
+    let forecast = fitted(START, days).predict(START, date(2026, 2, 1));
+    let open: Vec<i8> = forecast.path.iter().map(|day| day.date.day()).collect();
+    assert_eq!(open, [10, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
+    check_near(forecast.total.mean(), 48.0, 1e-9);
+}
+
+#[test]
+fn missing_days_are_not_zero() {
+    let mut days = settled([10.0; 60]);
+    for at in [8, 20, 21, 22, 35, 50, 57, 58] {
+        days[at] = Day::missing();
+    }
+    let forecast = fitted(START, days).predict(date(2026, 3, 2), date(2026, 4, 1));
+    check_near(forecast.total.mean(), 300.0, 1e-9);
+}
+
+#[test]
+fn settling_days_do_not_pull_the_level_down() {
+    let mut days = settled([10.0; 40]);
+    days.extend([Day::settling(6.0), Day::settling(0.5)]);
+    let forecast = fitted(START, days).predict(date(2026, 2, 10), date(2026, 3, 1));
+    assert_eq!(forecast.path.len(), 19);
+    check_near(forecast.total.mean(), 190.0, 1e-9);
+}
+
+#[test]
+fn settling_day_costs_at_least_what_is_posted() {
+    let mut days = settled([10.0; 40]);
+    days.push(Day::settling(70.0));
+    let forecast = fitted(START, days).predict(date(2026, 2, 10), date(2026, 2, 12));
+    check_near(forecast.path[0].mean, 70.0, 0.0);
+    check_near(forecast.path[1].mean, 10.0, 1e-9);
+    assert!(forecast.total.quantile(0.001) >= 70.0);
+}
+
+#[test]
+fn weekends_keep_their_own_level() {
+    let cost = |day: Date| match day.weekday() {
+        Weekday::Saturday | Weekday::Sunday => 2.0,
+        _ => 12.0,
+    };
+    let start = date(2026, 1, 5);
+    let days = settled(dates(start, 70).into_iter().map(cost));
+    for day in fitted(start, days)
+        .predict(date(2026, 3, 16), date(2026, 4, 16))
+        .path
+    {
+        check_near(day.mean, cost(day.date), 1e-6);
+    }
+}
+
+#[test]
+fn monthly_charge_lands_on_its_day() {
+    let days = dates(START, 100)
+        .into_iter()
+        .map(|day| if day.day() == 20 { 510.0 } else { 10.0 });
+    // The history ends on April 10th.
+    let forecast = fitted(START, settled(days)).predict(date(2026, 4, 11), date(2026, 5, 1));
+    for day in &forecast.path {
+        check_near(
+            day.mean,
+            if day.date.day() == 20 { 510.0 } else { 10.0 },
+            1e-6,
+        );
+    }
+    check_near(forecast.total.mean(), 700.0, 1e-6);
+}
+
+#[test]
+fn charge_on_the_last_day_of_the_month_follows_the_month() {
+    let is_last = |day: Date| day == day.last_of_month();
+    let days = dates(START, 100)
+        .into_iter()
+        .map(|day| if is_last(day) { 110.0 } else { 10.0 });
+    let forecast = fitted(START, settled(days)).predict(date(2026, 4, 11), date(2026, 6, 1));
+    for day in &forecast.path {
+        check_near(day.mean, if is_last(day.date) { 110.0 } else { 10.0 }, 1e-6);
+    }
+}
+
+#[test]
+fn charge_that_came_once_is_not_monthly() {
+    let days = dates(START, 100).into_iter().map(|day| {
+        if day == date(2026, 3, 20) {
+            510.0
+        } else {
+            10.0
+        }
+    });
+    let forecast = fitted(START, settled(days)).predict(date(2026, 4, 11), date(2026, 5, 1));
+    check_near(forecast.total.mean(), 200.0, 1e-6);
+}
+
+#[test]
+fn ended_spike_hardly_moves_the_forecast() {
+    for age in [4, 5, 10, 20] {
+        let mut costs = [10.0; 90];
+        costs[89 - age] = 400.0;
+        let total = fitted(START, settled(costs))
+            .predict(date(2026, 4, 1), date(2026, 5, 1))
+            .total;
+        check_near(total.mean(), 300.0, 3.0);
+    }
+}
+
+#[test]
+fn step_is_not_taken_for_a_spike() {
+    // A spike of as many days that has ended would be damped; this one goes on. At least two thirds
+    // of the way from 300 to 1200 are behind it by then.
+    for age in [4, 5, 6, 8] {
+        let mut costs = [10.0; 90];
+        costs[90 - age..].fill(40.0);
+        let total = fitted(START, settled(costs))
+            .predict(date(2026, 4, 1), date(2026, 5, 1))
+            .total;
+        assert!(
+            total.mean() > 900.0,
+            "{age} days after the step: {}",
+            total.mean()
+        );
+    }
+}
+
+#[test]
+fn zero_stays_zero_for_certain() {
+    let total = fitted(START, settled([0.0; 40]))
+        .predict(date(2026, 2, 10), date(2026, 3, 1))
+        .total;
+    assert_eq!((total.mean(), total.quantile(0.999)), (0.0, 0.0));
+}
+
+#[test]
+fn intermittent_cost_may_come_again() {
+    // One day in nine costs something; the newest week nothing.
+    let costs = (0..97).map(|day| if day % 9 == 0 && day < 90 { 50.0 } else { 0.0 });
+    let total = fitted(START, settled(costs))
+        .predict(date(2026, 4, 8), date(2026, 5, 1))
+        .total;
+    assert!(total.quantile(0.001) >= 0.0);
+    assert!(total.quantile(0.975) > 0.0);
+}
+
+#[test]
+fn stopped_weekday_workload_has_no_negative_total() {
+    let costs = (0..84).map(|day| if day % 7 < 5 && day < 77 { 20.0 } else { 0.0 });
+    let forecast =
+        fitted(date(2026, 1, 5), settled(costs)).predict(date(2026, 3, 30), date(2026, 5, 1));
+    assert!(forecast.path.iter().all(|day| day.mean >= 0.0));
+    assert!(forecast.total.quantile(0.001) >= 0.0);
+}
+
+#[test]
+fn credits_stay_credits() {
+    let total = fitted(START, settled([-3.0; 40]))
+        .predict(date(2026, 2, 10), date(2026, 2, 20))
+        .total;
+    check_near(total.mean(), -30.0, 1e-9);
+    assert!(total.quantile(0.1) < -30.0 && total.quantile(0.9) > -30.0);
+}
+
+#[test]
+fn constant_spend_breaches_on_the_day_it_reaches_the_amount() {
+    // 150 are spent by the 15th; 100 more are reached on the tenth day from the 16th on.
+    let breach = fitted(date(2026, 2, 1), settled([10.0; 43])).breach(
+        150.0,
+        250.0,
+        date(2026, 3, 1),
+        date(2026, 4, 1),
+    );
+    let Breach {
+        earliest,
+        likely,
+        latest,
+    } = breach.expect("310 are expected");
+    assert_eq!(likely, Some(date(2026, 3, 25)));
+    assert!(earliest <= date(2026, 3, 25) && earliest > date(2026, 3, 20));
+    assert!(latest >= likely && latest < Some(date(2026, 3, 31)));
+}
+
+#[test]
+fn amount_out_of_reach_is_not_breached() {
+    let fitted = fitted(date(2026, 2, 1), settled([10.0; 43]));
+    assert_eq!(
+        fitted.breach(150.0, 1000.0, date(2026, 3, 1), date(2026, 4, 1)),
+        None
+    );
+    assert_eq!(
+        fitted.breach(150.0, 200.0, date(2026, 3, 1), date(2026, 3, 1)),
+        None
+    );
+}
+
+#[test]
+fn amount_just_out_of_reach_has_an_earliest_day_only() {
+    let fitted = fitted(date(2026, 2, 1), settled([10.0; 43]));
+    let breach = fitted
+        .breach(150.0, 315.0, date(2026, 3, 1), date(2026, 4, 1))
+        .expect("a chance above 10 %");
+    assert_eq!((breach.likely, breach.latest), (None, None));
+}
+
+#[test]
+fn amount_spent_already_is_breached_from_the_start() {
+    let from = date(2026, 3, 1);
+    let breach =
+        fitted(date(2026, 2, 1), settled([10.0; 43])).breach(150.0, 150.0, from, date(2026, 4, 1));
+    assert_eq!(
+        breach,
+        Some(Breach {
+            earliest: from,
+            likely: Some(from),
+            latest: Some(from)
+        })
+    );
+}

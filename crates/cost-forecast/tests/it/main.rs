@@ -1,0 +1,4 @@
+//! What a forecast promises, through its public surface.
+
+mod behavior;
+mod properties;
