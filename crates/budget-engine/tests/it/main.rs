@@ -1,0 +1,6 @@
+//! The engine through its public surface: from rows to decisions.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod decisions;
+mod figures;
+mod support;
