@@ -29,7 +29,7 @@ const SPIKE_SHARE: f64 = 0.25;
 /// What happened on the newest days may be the start of something lasting.
 const NEWEST_DAYS: usize = 3;
 
-/// Offsets of the same weekday one and two weeks either side, and of the neighbors.
+/// Where similar days lie: a week and a fortnight away, and next to the day.
 const SIMILAR_DAYS: [isize; 6] = [-14, -7, -1, 1, 7, 14];
 const SAME_WEEKDAYS: [isize; 6] = [-21, -14, -7, 7, 14, 21];
 const FORTNIGHT: [isize; 14] = [-7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7];
@@ -48,8 +48,8 @@ pub(crate) fn usual_cost(costs: &[Option<f64>], at: usize) -> Option<f64> {
 
 /// Takes the charges that recur every month out of `costs` and returns them.
 ///
-/// A charge is an excess on the same day of the month in two of the last three months, and in the
-/// latest of them.
+/// An excess recurs if, of the three newest months that reach its day of the month, the newest has
+/// it and at least one other.
 pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec<MonthlyCharge> {
     let usual: Vec<Option<f64>> = (0..costs.len()).map(|at| usual_cost(costs, at)).collect();
     let excess: Vec<Option<f64>> = costs

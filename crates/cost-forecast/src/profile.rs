@@ -9,8 +9,9 @@ const VARIANCE_OF_MEDIAN: f64 = std::f64::consts::FRAC_PI_2;
 
 /// What each weekday costs more or less than the mean of its week, by index modulo 7.
 ///
-/// Medians over eight weeks of the deviations from each week's mean, shrunk by 1 − noise/signal:
-/// signal is the mean square of the medians, noise the mean of their own estimated variances.
+/// Each weekday has the median of its deviations over the newest eight weeks. All are then multiplied
+/// by 1 − noise / signal, at least 0, where signal is the mean square of the medians and noise the
+/// mean of their own estimated variances: a profile that noise alone explains vanishes.
 pub(crate) fn weekday_profile(costs: &[Option<f64>]) -> [f64; 7] {
     let mut deviations: [Vec<f64>; 7] = Default::default();
     for week in costs.rchunks_exact(7).take(WEEKS) {

@@ -205,8 +205,8 @@ fn ended_spike_hardly_moves_the_forecast() {
 
 #[test]
 fn step_is_not_taken_for_a_spike() {
-    // A spike of as many days that has ended would be damped; this one goes on. At least two thirds
-    // of the way from 300 to 1200 are behind it by then.
+    // An excess of as many days that has ended would be damped; this one goes on. By then the
+    // forecast has to be two thirds of the way from 300 to 1200.
     for age in [4, 5, 6, 8] {
         let mut costs = [10.0; 90];
         costs[90 - age..].fill(40.0);
