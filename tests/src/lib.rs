@@ -1,1 +1,26 @@
-//! Whole behaviours through the front doors.
+//! Whole behaviors through the front doors, and the real counterparts they talk to.
+//!
+//! The library part is what the test files share. Counterparts that are Node programs (the storage
+//! emulator, the mail server) live in `tests/node_modules` as pinned by `package-lock.json`; a test
+//! that needs one asks [`node::available`] first:
+//!
+//! ```
+//! # async fn test() {
+//! if !tests::node::available("the store on the storage emulator") {
+//!     return;
+//! }
+//! let azurite = tests::azurite::Azurite::start();
+//! let container = azurite.blob_container_url("spendwatch");
+//! # }
+//! ```
+
+pub mod azurite;
+pub mod node;
+
+/// Makes ring the TLS provider of this process, as the application does first thing in `main`.
+///
+/// The Azure SDK and reqwest panic without one, also for plain HTTP. Call it as often as you like.
+pub fn install_crypto() {
+    // An error says that a provider is installed already, which is all we want.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -146,7 +146,6 @@ impl Azure {
         let transport = transport.unwrap_or_else(|| {
             let options = HttpClientOptions {
                 automatic_decompression: false,
-                ..Default::default()
             };
             Transport::new(new_http_client(Some(options)))
         });

@@ -22,6 +22,11 @@
 //! # }).unwrap();
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a panic is how a test reports")
+)]
+
 use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 
 use async_trait::async_trait;

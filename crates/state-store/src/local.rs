@@ -689,6 +689,7 @@ fn file_error(operation: impl Into<String>, error: io::Error) -> Error {
             Error::Unauthorized { operation, source }
         }
         io::ErrorKind::InvalidInput
+        | io::ErrorKind::AlreadyExists
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory => Error::Refused { operation, source },
         _ => Error::Unavailable { operation, source },
