@@ -444,6 +444,8 @@ async fn every_text_comes_back(store: &dyn Queues) {
         "aGVsbG8=".to_owned(),
         "{\"budget\":\"Größe €, 予算, 💶\",\"tags\":[\"<&>\",\"]]>\",\"'\\\"\"]}".to_owned(),
         " spaces and\r\nlines\n\tkept ".to_owned(),
+        "control \0\u{1}\u{1b}\u{7f} characters".to_owned(),
+        String::new(),
         "x".repeat(MAX_TEXT_BYTES),
         "€".repeat(MAX_TEXT_BYTES / 3),
     ];

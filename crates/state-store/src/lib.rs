@@ -118,8 +118,7 @@ pub trait Documents: fmt::Debug + Send + Sync {
 pub trait Queues: fmt::Debug + Send + Sync {
     /// Appends a message that becomes visible after `delay`.
     ///
-    /// A text over [`MAX_TEXT_BYTES`] is [`Error::TooLarge`]. The text is Unicode without control
-    /// characters other than tab, line feed and carriage return, and is not empty.
+    /// A text over [`MAX_TEXT_BYTES`] is [`Error::TooLarge`].
     async fn send(&self, queue: &str, text: &str, delay: Duration) -> Result<()>;
 
     /// Takes up to `max` visible messages and hides each for `visibility`, at least one second.
