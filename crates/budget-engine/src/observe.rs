@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::{Budget, Planned, Selector, Statistic};
 use crate::charge::CostBasis;
-use crate::facts::{CostFacts, Series};
+use crate::facts::{CostFacts, DayCost, Series};
 use crate::filter::{Attributes, Dimension};
 use crate::money::{Currency, Money};
 use crate::period::{Period, dates, days_between, plus_days};
@@ -136,7 +136,8 @@ pub enum ObserveError {
     Calendar,
 }
 
-/// Reads the facts as one budget counts them. `today` is the day of the evaluation, UTC.
+/// Reads the facts as one budget counts them. `today` is the day of the evaluation, UTC; costs that
+/// a source dates later than that are not looked at yet.
 pub fn observe(
     facts: &CostFacts,
     budget: &Budget,
@@ -149,7 +150,8 @@ pub fn observe(
     for selector in selectors {
         for scope in selector.scopes {
             for one in facts.series_in(scope) {
-                last_in_scope = last_in_scope.max(one.days.last().map(|day| day.date));
+                let known = until(&one.days, today);
+                last_in_scope = last_in_scope.max(known.last().map(|day| day.date));
                 let counted = !selector.exclude.contains(&one.key.category)
                     && selector
                         .filter
@@ -214,7 +216,7 @@ pub fn observe(
         let service = service_index.map(|index| one.key.dimensions[index].clone());
         let service_days = by_service.entry(service.unwrap_or_default()).or_default();
         let mut total = Decimal::ZERO;
-        for day in &one.days {
+        for day in until(&one.days, today) {
             let cost = day.cost(budget.cost_basis);
             add(costs.entry(day.date).or_default(), cost)?;
             add(service_days.entry(day.date).or_default(), cost)?;
@@ -263,6 +265,11 @@ pub fn observe(
         owners,
         data,
     })
+}
+
+/// The days up to and including `today`.
+fn until(days: &[DayCost], today: Date) -> &[DayCost] {
+    &days[..days.partition_point(|day| day.date <= today)]
 }
 
 impl Observed {

@@ -43,6 +43,19 @@ fn days_are_settled_settling_or_missing_and_missing_is_not_zero() {
 }
 
 #[test]
+fn costs_dated_after_today_wait_for_their_day() {
+    let facts = Costs::new()
+        .row(date(2026, 11, 1), "Storage", "5")
+        .row(date(2026, 11, 20), "Storage", "100")
+        .written(at(date(2026, 11, 2)));
+    let status = status_of(&budget(&[]), &facts, None, date(2026, 11, 2));
+    assert_eq!(
+        (status.spent, status.data.last_day),
+        (eur("5"), date(2026, 11, 1))
+    );
+}
+
+#[test]
 fn a_day_without_rows_between_days_with_rows_cost_nothing() {
     let facts = Costs::new()
         .row(date(2026, 11, 1), "Storage", "5")
