@@ -1,1 +1,50 @@
-//! azure-cost
+//! Typed client of Azure's billing and cost APIs.
+//!
+//! It signs in, paces and repeats requests, follows pages and turns answers into the engine's
+//! types. It decides nothing about budgets, keeps no state and reads neither the environment nor
+//! a file: the HTTP client, the endpoint and the credential are given to it. Wire types stay
+//! inside.
+//!
+//! Every remote operation is a method of [`Client`] in a module of its own; retry, paging and
+//! error bodies are written once below them. Today there is one operation,
+//! [`Client::usage_details`].
+//!
+//! ```no_run
+//! use azure_cost::{Client, Cloud, Endpoint, UsageFold, UsageQuery};
+//! use budget_engine::{CostBasis, FactsBuilder, Projection, Scope};
+//! use futures::{StreamExt, pin_mut};
+//! use jiff::{Timestamp, civil::date};
+//! # async fn read(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(http, Endpoint::of(Cloud::Public), None);
+//! let scope = Scope::parse("/subscriptions/1f2e")?;
+//! let november = UsageQuery::new(date(2026, 11, 1), date(2026, 12, 1), CostBasis::Actual);
+//!
+//! let mut facts = FactsBuilder::new(Projection::default());
+//! let mut fold = UsageFold::new(&scope, CostBasis::Actual);
+//! let pages = client.usage_details(&scope, &november);
+//! pin_mut!(pages);
+//! while let Some(page) = pages.next().await {
+//!     fold.add(&page?.rows, &mut facts)?;
+//! }
+//! let facts = facts.finish(Timestamp::now());
+//! # drop(facts);
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod cloud;
+pub mod credentials;
+mod error;
+mod fold;
+mod paging;
+mod retry;
+mod usage;
+mod wire;
+
+pub use client::{Client, Limits};
+pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use error::Error;
+pub use fold::{FoldError, UsageFold};
+pub use retry::{Pacing, Retry};
+pub use usage::{SkippedItem, UsagePage, UsageQuery, UsageRow};

@@ -1,0 +1,637 @@
+//! Consumption usage details: the cost rows of a scope.
+
+use budget_engine::{CostBasis, Currency, Scope, ScopeKind};
+use futures::future::Either;
+use futures::{Stream, StreamExt, stream};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::paging::pages;
+use crate::wire::{self, Text};
+
+/// Which usage rows to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageQuery {
+    /// First day.
+    pub from: Date,
+    /// Day after the last one.
+    pub to: Date,
+    /// Costs as billed, or spread over the days they serve. One read gives one of them.
+    pub metric: CostBasis,
+}
+
+impl UsageQuery {
+    /// The rows of the days from `from` until before `to`.
+    pub fn new(from: Date, to: Date, metric: CostBasis) -> UsageQuery {
+        UsageQuery { from, to, metric }
+    }
+}
+
+/// One page of usage rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UsagePage {
+    /// The rows of the asked days, in the order of the answer.
+    pub rows: Vec<UsageRow>,
+    /// Items that are of neither known kind, so that their cost is not in `rows`.
+    pub skipped: Vec<SkippedItem>,
+}
+
+/// An item of a kind that this crate does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedItem {
+    /// Number of the page, from 1.
+    pub page: usize,
+    /// Number of the item in its page, from 1.
+    pub item: usize,
+    /// The kind that it claims.
+    pub kind: String,
+}
+
+/// The cost of one meter of one resource on one day. Text that Azure leaves out is `""`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    /// The day, UTC.
+    pub date: Date,
+    /// Cost before tax; negative for refunds and credits.
+    pub cost: Decimal,
+    /// Currency of the cost: the billing currency.
+    pub currency: Currency,
+    /// Azure's charge type, for example `Usage` or `Purchase`.
+    pub charge_type: String,
+    /// `UsageBased`, `Recurring` or `OneTime`.
+    pub frequency: String,
+    /// `On Demand`, `Reservation`, `SavingsPlan` or `Spot`.
+    pub pricing_model: String,
+    /// Subscription id.
+    pub subscription_id: String,
+    /// Subscription name.
+    pub subscription_name: String,
+    /// Resource group name.
+    pub resource_group: String,
+    /// Full resource id.
+    pub resource_id: String,
+    /// Region.
+    pub region: String,
+    /// Service that metered the use, for example `Microsoft.Storage`.
+    pub consumed_service: String,
+    /// Meter category, for example `Virtual Machines`.
+    pub meter_category: String,
+    /// Meter subcategory.
+    pub meter_subcategory: String,
+    /// Meter name.
+    pub meter_name: String,
+    /// Who sells the service.
+    pub publisher_name: String,
+    /// Reservation or savings plan that applied.
+    pub benefit_id: String,
+    /// Cost center.
+    pub cost_center: String,
+    /// Billing account id.
+    pub billing_account_id: String,
+    /// Billing profile id; under an Enterprise Agreement it repeats the account.
+    pub billing_profile_id: String,
+    /// Invoice section id (Microsoft Customer Agreement).
+    pub invoice_section_id: String,
+    /// Invoice section (Microsoft Customer Agreement) or department (Enterprise), by name.
+    pub invoice_section_name: String,
+    /// Tags, names in Azure's spelling.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Client {
+    /// The usage rows of a scope, page by page.
+    ///
+    /// The stream ends after the last page or after the first error. After an error the rows that
+    /// came before it are a part of the whole: discard them.
+    ///
+    /// Azure serves this for subscriptions, management groups, billing accounts and what they
+    /// are divided into, but not for resource groups: read the subscription.
+    pub fn usage_details(
+        &self,
+        scope: &Scope,
+        query: &UsageQuery,
+    ) -> impl Stream<Item = Result<UsagePage, Error>> + Send + use<> {
+        let operation = format!("read usage details of {scope}");
+        let path = match usage_path(scope) {
+            Ok(path) => path,
+            Err(message) => {
+                let error = Error::Invalid {
+                    operation,
+                    code: "NotSent".to_owned(),
+                    message,
+                };
+                return Either::Left(stream::once(async { Err(error) }));
+            }
+        };
+        let url = self.endpoint.join(&path, &usage_parameters(scope, query));
+        let asked = query.from..query.to;
+        let pages = pages(self.clone(), operation, url, read_page).map(move |page| {
+            let mut page = page?;
+            page.rows.retain(|row| asked.contains(&row.date));
+            Ok(page)
+        });
+        Either::Right(pages)
+    }
+}
+
+/// The path of the operation, which names departments and enrollment accounts without the billing
+/// account in front.
+fn usage_path(scope: &Scope) -> Result<String, String> {
+    let prefix = match scope.kind() {
+        ScopeKind::ResourceGroup => {
+            return Err(
+                "Azure has no usage details of a resource group; read its subscription".to_owned(),
+            );
+        }
+        ScopeKind::Department => format!("/providers/Microsoft.Billing/departments/{}", scope.id()),
+        ScopeKind::EnrollmentAccount => format!(
+            "/providers/Microsoft.Billing/enrollmentAccounts/{}",
+            scope.id()
+        ),
+        _ => scope.path().to_owned(),
+    };
+    if prefix.split('/').any(|part| part == "." || part == "..") {
+        return Err("a part of the scope's path is made of dots".to_owned());
+    }
+    Ok(format!(
+        "{prefix}/providers/Microsoft.Consumption/usageDetails"
+    ))
+}
+
+/// The query parameters.
+///
+/// The days are asked for twice, because the two kinds of agreement read different parameters:
+/// Enterprise and pay-as-you-go read `$filter`, Customer Agreements read `startDate` and
+/// `endDate` and have no use for `$filter`. Only where the kind of scope tells the agreement is
+/// just one of them sent; a subscription can be under either. Both ends are written down
+/// nowhere as inclusive or exclusive, so one day more is asked for; rows outside the asked days
+/// are left out when they arrive. That also helps when neither is understood and the answer is
+/// the current billing period.
+fn usage_parameters(scope: &Scope, query: &UsageQuery) -> String {
+    let UsageQuery { from, to, metric } = query;
+    let metric = match metric {
+        CostBasis::Actual => "actualcost",
+        CostBasis::Amortized => "amortizedcost",
+    };
+    let (by_filter, by_range) = match scope.kind() {
+        ScopeKind::ManagementGroup | ScopeKind::Department | ScopeKind::EnrollmentAccount => {
+            (true, false)
+        }
+        ScopeKind::BillingProfile | ScopeKind::InvoiceSection | ScopeKind::Customer => {
+            (false, true)
+        }
+        _ => (true, true),
+    };
+    let mut parameters =
+        format!("api-version=2024-08-01&metric={metric}&$expand=meterDetails&$top=1000");
+    if by_filter {
+        parameters.push_str(&format!(
+            "&$filter=properties/usageStart ge '{from}' and properties/usageEnd le '{to}'"
+        ));
+    }
+    if by_range {
+        parameters.push_str(&format!("&startDate={from}&endDate={to}"));
+    }
+    parameters
+}
+
+#[derive(Deserialize)]
+struct WirePage<'a> {
+    #[serde(borrow)]
+    value: Option<Vec<&'a RawValue>>,
+    #[serde(default, rename = "nextLink")]
+    next_link: Text,
+}
+
+#[derive(Deserialize)]
+struct WireItem<'a> {
+    #[serde(default)]
+    kind: Text,
+    #[serde(borrow)]
+    tags: Option<&'a RawValue>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+}
+
+/// Rows of Enterprise Agreements and pay-as-you-go.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Legacy<'a> {
+    date: Text,
+    #[serde(borrow)]
+    cost: Option<&'a RawValue>,
+    billing_currency: Text,
+    charge_type: Text,
+    frequency: Text,
+    pricing_model: Text,
+    subscription_id: Text,
+    subscription_name: Text,
+    resource_group: Text,
+    resource_id: Text,
+    resource_location: Text,
+    consumed_service: Text,
+    meter_details: Option<MeterDetails>,
+    publisher_name: Text,
+    benefit_id: Text,
+    reservation_id: Text,
+    cost_center: Text,
+    billing_account_id: Text,
+    billing_profile_id: Text,
+    invoice_section: Text,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct MeterDetails {
+    meter_name: Text,
+    meter_category: Text,
+    meter_sub_category: Text,
+}
+
+/// Rows of Microsoft Customer and Partner Agreements.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Modern<'a> {
+    date: Text,
+    #[serde(borrow)]
+    cost_in_billing_currency: Option<&'a RawValue>,
+    billing_currency_code: Text,
+    charge_type: Text,
+    frequency: Text,
+    pricing_model: Text,
+    subscription_guid: Text,
+    subscription_name: Text,
+    resource_group: Text,
+    instance_name: Text,
+    resource_location: Text,
+    resource_location_normalized: Text,
+    consumed_service: Text,
+    meter_category: Text,
+    meter_sub_category: Text,
+    meter_name: Text,
+    publisher_name: Text,
+    benefit_id: Text,
+    reservation_id: Text,
+    cost_center: Text,
+    billing_account_id: Text,
+    billing_profile_id: Text,
+    invoice_section_id: Text,
+    invoice_section_name: Text,
+}
+
+/// Reads one page's body; also used on published examples.
+fn read_page(body: &[u8], page: usize) -> Result<(UsagePage, Option<String>), String> {
+    let wire: WirePage = serde_json::from_slice(body)
+        .map_err(|error| format!("page {page} {}", not_json(&error)))?;
+    let items = wire
+        .value
+        .ok_or_else(|| format!("`value` is missing in page {page}"))?;
+    let mut read = UsagePage::default();
+    read.rows.reserve(items.len());
+    for (index, raw) in items.into_iter().enumerate() {
+        let item = index + 1;
+        match read_item(raw) {
+            Ok(Item::Row(row)) => read.rows.push(*row),
+            Ok(Item::OfKind(kind)) => read.skipped.push(SkippedItem { page, item, kind }),
+            Err(problem) => return Err(format!("{problem} in item {item} of page {page}")),
+        }
+    }
+    Ok((read, Some(wire.next_link.0)))
+}
+
+enum Item {
+    Row(Box<UsageRow>),
+    OfKind(String),
+}
+
+fn read_item(raw: &RawValue) -> Result<Item, String> {
+    let item: WireItem = serde_json::from_str(raw.get()).map_err(|error| not_json(&error))?;
+    let properties = || {
+        let properties = item.properties.ok_or_else(|| missing("properties"))?;
+        Ok::<&str, String>(properties.get())
+    };
+    let wrong = |error: serde_json::Error| format!("`properties` {}", not_json(&error));
+    let mut row = match &*item.kind.0 {
+        "" => return Err(missing("kind")),
+        kind if kind.eq_ignore_ascii_case("legacy") => {
+            let legacy: Legacy = serde_json::from_str(properties()?).map_err(wrong)?;
+            legacy.into_row()?
+        }
+        kind if kind.eq_ignore_ascii_case("modern") => {
+            let modern: Modern = serde_json::from_str(properties()?).map_err(wrong)?;
+            modern.into_row()?
+        }
+        kind => return Ok(Item::OfKind(crate::error::printable(kind, 40))),
+    };
+    row.tags = item.tags.map(tags).unwrap_or_default();
+    Ok(Item::Row(Box::new(row)))
+}
+
+impl Legacy<'_> {
+    fn into_row(self) -> Result<UsageRow, String> {
+        let meter = self.meter_details.unwrap_or_default();
+        Ok(UsageRow {
+            date: day("date", &self.date)?,
+            cost: amount("cost", self.cost)?,
+            currency: currency("billingCurrency", &self.billing_currency)?,
+            charge_type: self.charge_type.0,
+            frequency: self.frequency.0,
+            pricing_model: self.pricing_model.0,
+            subscription_id: self.subscription_id.0,
+            subscription_name: self.subscription_name.0,
+            resource_group: self.resource_group.0,
+            resource_id: self.resource_id.0,
+            region: self.resource_location.0,
+            consumed_service: self.consumed_service.0,
+            meter_category: meter.meter_category.0,
+            meter_subcategory: meter.meter_sub_category.0,
+            meter_name: meter.meter_name.0,
+            publisher_name: self.publisher_name.0,
+            benefit_id: first(self.benefit_id, self.reservation_id),
+            cost_center: self.cost_center.0,
+            billing_account_id: self.billing_account_id.0,
+            billing_profile_id: self.billing_profile_id.0,
+            invoice_section_id: String::new(),
+            invoice_section_name: self.invoice_section.0,
+            tags: Vec::new(),
+        })
+    }
+}
+
+impl Modern<'_> {
+    fn into_row(self) -> Result<UsageRow, String> {
+        Ok(UsageRow {
+            date: day("date", &self.date)?,
+            cost: amount("costInBillingCurrency", self.cost_in_billing_currency)?,
+            currency: currency("billingCurrencyCode", &self.billing_currency_code)?,
+            charge_type: self.charge_type.0,
+            frequency: self.frequency.0,
+            pricing_model: self.pricing_model.0,
+            subscription_id: self.subscription_guid.0,
+            subscription_name: self.subscription_name.0,
+            resource_group: self.resource_group.0,
+            resource_id: self.instance_name.0,
+            region: first(self.resource_location, self.resource_location_normalized),
+            consumed_service: self.consumed_service.0,
+            meter_category: self.meter_category.0,
+            meter_subcategory: self.meter_sub_category.0,
+            meter_name: self.meter_name.0,
+            publisher_name: self.publisher_name.0,
+            benefit_id: first(self.benefit_id, self.reservation_id),
+            cost_center: self.cost_center.0,
+            billing_account_id: self.billing_account_id.0,
+            billing_profile_id: self.billing_profile_id.0,
+            invoice_section_id: self.invoice_section_id.0,
+            invoice_section_name: self.invoice_section_name.0,
+            tags: Vec::new(),
+        })
+    }
+}
+
+fn first(one: Text, other: Text) -> String {
+    if one.0.is_empty() { other.0 } else { one.0 }
+}
+
+fn missing(field: &str) -> String {
+    format!("`{field}` is missing")
+}
+
+fn day(field: &str, text: &Text) -> Result<Date, String> {
+    if text.0.is_empty() {
+        return Err(missing(field));
+    }
+    wire::day(&text.0).ok_or_else(|| format!("`{field}` is not a day"))
+}
+
+fn amount(field: &str, raw: Option<&RawValue>) -> Result<Decimal, String> {
+    match raw.map(|raw| (raw, raw.get())) {
+        None | Some((_, "null" | "\"\"")) => Err(missing(field)),
+        Some((raw, _)) => wire::decimal(raw).ok_or_else(|| format!("`{field}` is not an amount")),
+    }
+}
+
+fn currency(field: &str, text: &Text) -> Result<Currency, String> {
+    if text.0.is_empty() {
+        return Err(missing(field));
+    }
+    let known = text.0.parse();
+    known.map_err(|_| format!("`{field}` is not a known currency"))
+}
+
+/// Tags are a map of text; a row whose tags have another shape has none.
+fn tags(raw: &RawValue) -> Vec<(String, String)> {
+    let map: Option<std::collections::BTreeMap<String, Text>> =
+        serde_json::from_str(raw.get()).unwrap_or_default();
+    let map = map.unwrap_or_default();
+    map.into_iter()
+        .map(|(name, value)| (name, value.0))
+        .collect()
+}
+
+/// What is wrong with a JSON text, without repeating any of it.
+fn not_json(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "ends early",
+        serde_json::error::Category::Data => "has another shape",
+        _ => "is not JSON",
+    };
+    format!("{what}, at line {} column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn scope(path: &str) -> Scope {
+        Scope::parse(path).unwrap()
+    }
+
+    fn legacy() -> Value {
+        json!({
+            "kind": "legacy",
+            "tags": {"Env": "prod", "count": 3},
+            "properties": {
+                "date": "2026-11-03T00:00:00.0000000Z",
+                "cost": 1.25,
+                "billingCurrency": "EUR",
+                "subscriptionId": "1f2e",
+                "meterDetails": {"meterName": "D2 v5", "meterCategory": "Virtual Machines"},
+                "somethingNew": {"deep": [1, 2]},
+            },
+        })
+    }
+
+    fn read(items: Value) -> Result<UsagePage, String> {
+        let body = json!({"value": items}).to_string();
+        read_page(body.as_bytes(), 4).map(|(page, _)| page)
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named_with_its_place() {
+        for (field, value, problem) in [
+            ("cost", Value::Null, "`cost` is missing in item 2 of page 4"),
+            (
+                "cost",
+                json!("much"),
+                "`cost` is not an amount in item 2 of page 4",
+            ),
+            ("date", Value::Null, "`date` is missing in item 2 of page 4"),
+            (
+                "date",
+                json!("soon"),
+                "`date` is not a day in item 2 of page 4",
+            ),
+            (
+                "billingCurrency",
+                json!(""),
+                "`billingCurrency` is missing in item 2 of page 4",
+            ),
+            (
+                "billingCurrency",
+                json!("ZZZ"),
+                "`billingCurrency` is not a known currency in item 2 of page 4",
+            ),
+        ] {
+            let mut second = legacy();
+            second["properties"][field] = value;
+            assert_eq!(read(json!([legacy(), second])).unwrap_err(), problem);
+        }
+        let error = read(json!([{"kind": "legacy"}])).unwrap_err();
+        assert_eq!(error, "`properties` is missing in item 1 of page 4");
+        assert!(
+            read(json!([{"properties": {}}]))
+                .unwrap_err()
+                .contains("`kind`")
+        );
+        assert!(read(json!([7])).unwrap_err().contains("has another shape"));
+        let error = read_page(b"{}", 1).unwrap_err();
+        assert_eq!(error, "`value` is missing in page 1");
+    }
+
+    #[test]
+    fn a_third_kind_is_counted_and_the_rest_is_read() {
+        let page = read(json!([{"kind": "postmodern", "properties": {}}, legacy()])).unwrap();
+        assert_eq!(page.rows.len(), 1);
+        let skipped = SkippedItem {
+            page: 4,
+            item: 1,
+            kind: "postmodern".to_owned(),
+        };
+        assert_eq!(page.skipped, [skipped]);
+    }
+
+    #[test]
+    fn tags_are_a_map_or_nothing() {
+        let mut item = legacy();
+        let page = read(json!([item])).unwrap();
+        let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(page.rows[0].tags, [tag("Env", "prod"), tag("count", "3")]);
+        for none in [Value::Null, json!([{"env": "prod"}]), json!("env")] {
+            item["tags"] = none;
+            assert_eq!(read(json!([item])).unwrap().rows[0].tags, []);
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_link_in_three_ways() {
+        for (body, link) in [
+            (r#"{"value":[]}"#, ""),
+            (r#"{"value":[],"nextLink":null}"#, ""),
+            (r#"{"value":[],"nextLink":""}"#, ""),
+            (r#"{"value":[],"nextLink":"https://x/y"}"#, "https://x/y"),
+        ] {
+            let (_, found) = read_page(body.as_bytes(), 1).unwrap();
+            assert_eq!(found.as_deref(), Some(link));
+        }
+    }
+
+    #[test]
+    fn each_kind_of_scope_is_asked_in_its_own_way() {
+        let november = UsageQuery::new(
+            jiff::civil::date(2026, 11, 1),
+            jiff::civil::date(2026, 12, 1),
+            CostBasis::Amortized,
+        );
+        let account = "/providers/Microsoft.Billing/billingAccounts/1";
+        for (path, start, filter, range) in [
+            ("/subscriptions/s", "/subscriptions/s/prov", true, true),
+            (
+                account,
+                "/providers/Microsoft.Billing/billingAccounts/1/prov",
+                true,
+                true,
+            ),
+            (
+                &format!("{account}/departments/7"),
+                "/providers/Microsoft.Billing/departments/7/prov",
+                true,
+                false,
+            ),
+            (
+                &format!("{account}/billingProfiles/p"),
+                "/providers/Microsoft.Billing/billingAccounts/1/billingProfiles/p/prov",
+                false,
+                true,
+            ),
+        ] {
+            let scope = scope(path);
+            assert!(usage_path(&scope).unwrap().starts_with(start), "{path}");
+            let parameters = usage_parameters(&scope, &november);
+            assert_eq!(
+                parameters.contains("usageEnd le '2026-12-01'"),
+                filter,
+                "{path}"
+            );
+            assert_eq!(parameters.contains("&endDate=2026-12-01"), range, "{path}");
+            assert!(parameters.contains("&metric=amortizedcost&"));
+        }
+        assert!(usage_path(&scope("/subscriptions/s/resourceGroups/g")).is_err());
+        assert!(usage_path(&scope("/subscriptions/..")).is_err());
+    }
+
+    /// Reads Microsoft's published examples where they are at hand.
+    #[test]
+    fn published_examples_are_read() {
+        let Some(folder) = std::env::var_os("SPENDWATCH_AZURE_EXAMPLES") else {
+            // Straight to the terminal: the test runner keeps what a passing test prints.
+            let _ = writeln!(
+                std::io::stderr(),
+                "published_examples_are_read: left out, SPENDWATCH_AZURE_EXAMPLES is not set"
+            );
+            return;
+        };
+        let folder = std::path::Path::new(&folder).join("consumption/2024-08-01");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if !name.starts_with("UsageDetails") {
+                continue;
+            }
+            let example: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let body = &example["responses"]["200"]["body"];
+            let (page, _) = read_page(body.to_string().as_bytes(), 1)
+                .unwrap_or_else(|problem| panic!("{name}: {problem}"));
+            assert_eq!(page.rows.len(), body["value"].as_array().unwrap().len());
+            assert_eq!(page.skipped, []);
+            for row in &page.rows {
+                assert!(!row.subscription_id.is_empty(), "{name}");
+                assert!(row.resource_id.starts_with("/subscriptions/"), "{name}");
+                assert!(row.cost > Decimal::ZERO && row.tags.len() == 2, "{name}");
+            }
+            count += 1;
+        }
+        assert!(count >= 9, "only {count} examples found");
+    }
+}
