@@ -195,7 +195,9 @@ fn check_text(queue: &str, text: &str) -> Result<()> {
 
 /// A delay in whole seconds, rounded up and cut to [`MAX_DELAY`].
 fn whole_seconds(delay: Duration) -> u64 {
-    let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+    let seconds = delay
+        .as_secs()
+        .saturating_add(u64::from(delay.subsec_nanos() > 0));
     seconds.min(MAX_DELAY.as_secs())
 }
 
@@ -210,4 +212,36 @@ fn unix_millis(now: SystemTime) -> u64 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_rounded_up_and_cut() {
+        let cases = [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(1000), 1),
+            (Duration::from_millis(1001), 2),
+            (MAX_DELAY, 604_800),
+            (Duration::MAX, 604_800),
+        ];
+        for (delay, seconds) in cases {
+            assert_eq!(whole_seconds(delay), seconds, "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn moments_before_1970_and_far_ahead_do_not_panic() {
+        assert_eq!(
+            unix_millis(SystemTime::UNIX_EPOCH - Duration::from_secs(1)),
+            0
+        );
+        assert_eq!(
+            unix_millis(SystemTime::UNIX_EPOCH + Duration::from_millis(1234)),
+            1234
+        );
+    }
 }

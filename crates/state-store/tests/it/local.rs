@@ -287,6 +287,8 @@ fn a_file_in_place_of_the_directory_is_refused() {
     assert!(matches!(error, Error::Refused { .. }), "{error:?}");
 }
 
+/// More adds than a child lives to see, but not so many that a forgotten one runs forever.
+const MANY: u32 = 20_000;
 const CHILD_ROOT: &str = "STATE_STORE_TEST_CHILD_ROOT";
 
 /// Not a test by itself: the body of the child processes below.
@@ -324,8 +326,25 @@ async fn child_adds_until_it_is_stopped() {
     }
 }
 
-fn child(root: &Path, adds: u32) -> std::process::Child {
-    Command::new(std::env::current_exe().unwrap())
+/// A child process, which does not outlive the test, whatever becomes of that.
+struct Child(std::process::Child);
+
+impl Child {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn child(root: &Path, adds: u32) -> Child {
+    let child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "local::child_adds_until_it_is_stopped",
@@ -334,8 +353,8 @@ fn child(root: &Path, adds: u32) -> std::process::Child {
         .env(CHILD_ROOT, root)
         .env("STATE_STORE_TEST_CHILD_ADDS", adds.to_string())
         .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+        .spawn();
+    Child(child.unwrap())
 }
 
 #[tokio::test]
@@ -343,7 +362,7 @@ async fn processes_do_not_lose_each_others_writes() {
     let directory = directory();
     let children: Vec<_> = (0..4).map(|_| child(directory.path(), 25)).collect();
     for mut child in children {
-        assert!(child.wait().unwrap().success());
+        assert!(child.0.wait().unwrap().success());
     }
     let store = Local::open(directory.path()).unwrap();
     assert_eq!(
@@ -362,10 +381,7 @@ async fn killed_writers_leave_a_whole_store_that_only_grew() {
     let store = Local::open(directory.path()).unwrap();
     let mut last = 0;
     for round in 0..12_u64 {
-        let mut children = [
-            child(directory.path(), u32::MAX),
-            child(directory.path(), u32::MAX),
-        ];
+        let mut children = [child(directory.path(), MANY), child(directory.path(), MANY)];
         // Wait until they write, then let them run a little, differently each round.
         let started = Instant::now();
         loop {
@@ -384,8 +400,7 @@ async fn killed_writers_leave_a_whole_store_that_only_grew() {
         }
         tokio::time::sleep(Duration::from_micros(round * 1_700)).await;
         for child in &mut children {
-            child.kill().unwrap();
-            child.wait().unwrap();
+            child.kill();
         }
         // Whole, and writable at once: the locks died with their holders.
         let (count, version) = json::get::<u64>(&store, "shared/counter")
