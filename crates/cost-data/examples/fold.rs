@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &mut facts,
     )?;
     let seconds = started.elapsed().as_secs_f64();
+    let peak_rss_mb = peak_rss_mb();
     let facts = facts.finish(Timestamp::UNIX_EPOCH);
 
     let mut total = Decimal::ZERO;
@@ -80,7 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "series": facts.series().len(),
             "seconds": (seconds * 1e3).round() / 1e3,
             "rows_per_second": (report.rows as f64 / seconds).round(),
-            "peak_rss_mb": peak_rss_mb(),
+            "peak_rss_mb": peak_rss_mb,
         })
     );
     Ok(())

@@ -354,3 +354,80 @@ fn mask_below(bit: usize) -> u64 {
         (1 << bit) - 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All fields of all rows, without quotes.
+    fn all_fields(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+        let mut rows = Rows::new(text, 1 << 20);
+        rows.keep(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        let mut found = Vec::new();
+        while rows.advance().expect("the text is well formed") {
+            let fields = (0..rows.field_count()).map(|slot| rows.field(slot));
+            found.push(
+                fields
+                    .map(|f| crate::keys::unquote(f).into_owned())
+                    .collect(),
+            );
+        }
+        found
+    }
+
+    /// The same by `csv-core`, which shares no code with this module.
+    fn all_fields_by_csv_core(mut text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+        let mut reader = csv_core::Reader::new();
+        let (mut found, mut row, mut field) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            let mut out = [0; 16];
+            let (result, used, written) = reader.read_field(text, &mut out);
+            text = &text[used..];
+            field.extend_from_slice(&out[..written]);
+            match result {
+                csv_core::ReadFieldResult::InputEmpty | csv_core::ReadFieldResult::OutputFull => {}
+                csv_core::ReadFieldResult::Field { record_end } => {
+                    row.push(std::mem::take(&mut field));
+                    if record_end {
+                        found.push(std::mem::take(&mut row));
+                    }
+                }
+                csv_core::ReadFieldResult::End => return found,
+            }
+        }
+    }
+
+    fn field() -> impl Strategy<Value = String> {
+        let quoted =
+            "[a-c,\"\r\n]{0,90}".prop_map(|t: String| format!("\"{}\"", t.replace('"', "\"\"")));
+        prop_oneof!["[a-c ]{0,70}", quoted]
+    }
+
+    proptest! {
+        #[test]
+        fn well_formed_text_gives_the_fields_of_another_reader(
+            rows in prop::collection::vec(prop::collection::vec(field(), 2..8), 0..20),
+            line_end in prop::sample::select(vec!["\n", "\r\n"]),
+            ends_with_line_end: bool,
+        ) {
+            let rows: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+            let mut text = rows.join(line_end);
+            if ends_with_line_end {
+                text.push_str(line_end);
+            }
+            prop_assert_eq!(all_fields(text.as_bytes()), all_fields_by_csv_core(text.as_bytes()));
+        }
+
+        #[test]
+        fn masks_find_every_byte(block in prop::array::uniform32(any::<u8>()), byte: u8) {
+            let mut whole = [0; STEP];
+            whole[..32].copy_from_slice(&block);
+            whole[32..].copy_from_slice(&block);
+            whole[63] = byte;
+            let expected = whole.iter().rev().fold(0, |mask, b| mask << 1 | u64::from(*b == byte));
+            prop_assert_eq!(matches(&whole, byte), expected);
+        }
+    }
+}
