@@ -137,6 +137,8 @@ impl Attributes for Described<'_> {
 pub struct FactsBuilder {
     projection: Projection,
     ids: HashMap<SeriesKey, SeriesId>,
+    /// First spelling of each value of a dimension, by the dimension's place and the folded value.
+    spellings: HashMap<(usize, String), Arc<str>>,
     days: Vec<Vec<DayCost>>,
     has_actual: bool,
     has_amortized: bool,
@@ -152,6 +154,7 @@ impl FactsBuilder {
         FactsBuilder {
             projection,
             ids: HashMap::new(),
+            spellings: HashMap::new(),
             days: Vec::new(),
             has_actual: false,
             has_amortized: false,
@@ -163,11 +166,12 @@ impl FactsBuilder {
         &self.projection
     }
 
-    /// The series of a key; made on first sight.
+    /// The series of a key; made on first sight. Values of dimensions that differ in letter case
+    /// only are one value, and the first spelling stays.
     ///
     /// # Panics
     /// When the key does not have one value for each column and tag of the projection.
-    pub fn series(&mut self, key: SeriesKey) -> SeriesId {
+    pub fn series(&mut self, mut key: SeriesKey) -> SeriesId {
         assert_eq!(
             key.dimensions.len(),
             self.projection.dimensions.len(),
@@ -178,6 +182,14 @@ impl FactsBuilder {
             self.projection.tags.len(),
             "one value a tag"
         );
+        if let Some(id) = self.ids.get(&key) {
+            return *id;
+        }
+        for (place, value) in key.dimensions.iter_mut().enumerate() {
+            let folded = (place, value.to_lowercase());
+            let first = self.spellings.entry(folded);
+            *value = Arc::clone(first.or_insert_with(|| Arc::clone(value)));
+        }
         let next = SeriesId(self.days.len());
         let id = *self.ids.entry(key).or_insert(next);
         if id == next {
@@ -373,6 +385,36 @@ mod tests {
             ]
         );
         assert!(facts.has_basis(CostBasis::Actual) && !facts.has_basis(CostBasis::Amortized));
+    }
+
+    #[test]
+    fn letter_case_of_a_dimension_makes_no_second_series() {
+        let dimensions = [Dimension::ServiceName, Dimension::RegionId];
+        let mut builder = FactsBuilder::new(Projection {
+            dimensions: dimensions.into(),
+            ..Projection::default()
+        });
+        let mut series = |service: &str, region: &str| {
+            let dimensions = vec![service.into(), region.into()];
+            builder.series(SeriesKey {
+                dimensions,
+                ..key("/subscriptions/a")
+            })
+        };
+        let first = series("Storage", "storage");
+        assert_eq!(series("STORAGE", "Storage"), first);
+        assert_ne!(series("Storage", ""), first);
+        builder
+            .add(first, date(2026, 1, 1), Some(Decimal::ONE), None)
+            .unwrap();
+        let facts = builder.finish(Timestamp::UNIX_EPOCH);
+        let kept: Vec<&str> = facts.series()[0]
+            .key
+            .dimensions
+            .iter()
+            .map(|v| &**v)
+            .collect();
+        assert_eq!(kept, ["Storage", "storage"]);
     }
 
     #[test]
