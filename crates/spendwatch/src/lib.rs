@@ -1,1 +1,48 @@
-//! spendwatch
+//! The application: configuration, and one module per job.
+//!
+//! It wires the rooms of the house together: costs come in from a [`sources::CostSource`], the
+//! engine decides, decisions go into ledgers in the store, and notices go out through channels. The
+//! handlers (the Azure Functions custom handler and the command line) call the jobs in [`jobs`] and
+//! know nothing else.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use spendwatch::{App, Config, Environment, jobs};
+//! spendwatch::install_crypto();
+//! let config = Config::load("spendwatch.toml".as_ref())?;
+//! let app = App::new(config, &Environment::from_process(), "./.spendwatch".parse()?)?;
+//! for read in app.reads()? {
+//!     let report = jobs::evaluate::run(&app, &read, &Default::default()).await?;
+//!     println!("{} budgets", report.budgets.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+mod channels;
+mod clock;
+mod config;
+mod environment;
+mod forecasting;
+pub mod jobs;
+mod outbox;
+mod reads;
+mod routing;
+pub mod sources;
+
+pub use app::{App, Hint, install_crypto};
+pub use clock::{Clock, ManualClock, SystemClock, day_of};
+pub use config::{
+    Channel, ChannelKind, Config, ConfigError, Delivery as DeliverySettings, Email, Problem,
+    SCHEMA, Secret, Source, SourceKind,
+};
+pub use environment::{Environment, StateLocation};
+pub use forecasting::forecast;
+pub use outbox::{Delivery, DeliveryState, Lane};
+pub use reads::{PlanError, Read};
+
+/// Queue whose messages name a read to evaluate.
+pub const EVALUATIONS: &str = "evaluations";
+/// Queue whose messages name a destination with work.
+pub const DELIVERIES: &str = "deliveries";

@@ -1,0 +1,243 @@
+//! The application with its ports wired: what every job is given.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use alert_channels::Channel;
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use state_store::{Documents, Error, Queues, Version, json};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::environment::{Environment, StateLocation};
+use crate::jobs::evaluate::BudgetReport;
+use crate::outbox::OUTBOX;
+use crate::reads::{self, PlanError, Read};
+use crate::sources::CostSource;
+use crate::{DELIVERIES, EVALUATIONS, channels, sources};
+
+/// The application: configuration and ports. Cheap to share behind an `Arc`.
+pub struct App {
+    config: Config,
+    documents: Arc<dyn Documents>,
+    queues: Arc<dyn Queues>,
+    sources: Vec<Result<Arc<dyn CostSource>, String>>,
+    channels: BTreeMap<String, Result<Arc<dyn Channel>, String>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A piece of work named in a queue message. Losing or doubling one is harmless.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Hint {
+    /// Evaluate the read with this key.
+    Evaluate {
+        /// See [`Read::key`].
+        read: String,
+    },
+    /// Deliver what is due for this destination.
+    Deliver {
+        /// Its name.
+        destination: String,
+    },
+}
+
+/// When budgets were last evaluated, for the watchdog.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Heartbeat {
+    at: Timestamp,
+}
+
+const HEARTBEAT: &str = "heartbeat/evaluate";
+/// Cost data change every few hours; a day without an evaluation is a failure somebody must see.
+const EVALUATION_IS_LATE_AFTER: SignedDuration = SignedDuration::from_hours(26);
+
+/// Makes `ring` the process's cryptography. Call once, first thing in `main` and in tests; later
+/// calls do nothing.
+pub fn install_crypto() {
+    // An error says that a provider is there already, which is what we want.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl App {
+    /// Wires a configuration to its sources, channels and store.
+    ///
+    /// A channel or source that cannot be made (a missing secret, say) does not stop the others: its
+    /// use fails with the reason, and `check` reports it.
+    pub fn new(
+        config: Config,
+        environment: &Environment,
+        state: StateLocation,
+    ) -> anyhow::Result<App> {
+        let (documents, queues) = state.open(environment)?;
+        let sources = config
+            .sources
+            .iter()
+            .map(|source| sources::open(source, environment).map_err(|error| format!("{error:#}")))
+            .collect();
+        let channels = config
+            .channels
+            .iter()
+            .map(|(name, channel)| {
+                let opened = channels::open(channel, environment, config.delivery.send_timeout);
+                (name.clone(), opened.map_err(|error| format!("{error:#}")))
+            })
+            .collect();
+        Ok(App {
+            config,
+            documents,
+            queues,
+            sources,
+            channels,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> App {
+        self.clock = clock;
+        self
+    }
+
+    /// The same with other sources, one for each of the configuration.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Vec<Arc<dyn CostSource>>) -> App {
+        self.sources = sources.into_iter().map(Ok).collect();
+        self
+    }
+
+    /// The same, writing notices to a folder instead of sending them. Needs no secrets.
+    #[must_use]
+    pub fn with_folder_delivery(mut self, folder: &Path) -> App {
+        for (name, channel) in &self.config.channels {
+            let opened = channels::to_folder(channel, folder).map_err(|error| format!("{error:#}"));
+            self.channels.insert(name.clone(), opened);
+        }
+        self
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The documents.
+    pub fn documents(&self) -> &dyn Documents {
+        &*self.documents
+    }
+
+    /// The queues.
+    pub fn queues(&self) -> &dyn Queues {
+        &*self.queues
+    }
+
+    /// The source with this index in the configuration.
+    pub fn source(&self, index: usize) -> anyhow::Result<&dyn CostSource> {
+        match self.sources.get(index) {
+            Some(Ok(source)) => Ok(&**source),
+            Some(Err(why)) => anyhow::bail!("source {} cannot be used: {why}", index + 1),
+            None => anyhow::bail!("there is no source {}", index + 1),
+        }
+    }
+
+    /// A configured channel, or why it cannot be used; `None` if there is none of this name.
+    pub fn channel(&self, name: &str) -> Option<Result<&dyn Channel, &str>> {
+        let opened = self.channels.get(name)?;
+        Some(
+            opened
+                .as_ref()
+                .map(|channel| &**channel)
+                .map_err(String::as_str),
+        )
+    }
+
+    /// The reads that together serve all budgets.
+    pub fn reads(&self) -> Result<Vec<Read>, PlanErrors> {
+        reads::plan(&self.config).map_err(PlanErrors)
+    }
+
+    /// Sends a hint to the queue of its job.
+    pub async fn hint(&self, hint: &Hint, delay: SignedDuration) -> anyhow::Result<()> {
+        let queue = match hint {
+            Hint::Evaluate { .. } => EVALUATIONS,
+            Hint::Deliver { .. } => DELIVERIES,
+        };
+        let delay = std::time::Duration::try_from(delay).unwrap_or_default();
+        let text = serde_json::to_string(hint).context("write a queue message")?;
+        self.queues
+            .send(queue, &text, delay)
+            .await
+            .with_context(|| format!("send a hint to {queue}"))
+    }
+
+    /// The destinations that have live deliveries.
+    pub async fn destinations_with_work(&self) -> anyhow::Result<BTreeSet<String>> {
+        let keys = self.documents.list(OUTBOX).await?;
+        let destinations = keys
+            .iter()
+            .filter_map(|key| key[OUTBOX.len()..].split_once('/'));
+        Ok(destinations
+            .map(|(destination, _)| destination.to_owned())
+            .collect())
+    }
+
+    /// Keeps what the last evaluation said, for answers between evaluations, and beats the heart.
+    pub(crate) async fn remember_reports(&self, reports: &[BudgetReport]) -> anyhow::Result<()> {
+        for report in reports {
+            self.put(&format!("status/{}", report.budget), report)
+                .await?;
+        }
+        self.put(HEARTBEAT, &Heartbeat { at: self.now() }).await
+    }
+
+    /// What the last evaluation of each budget said, in the order of the configuration.
+    pub async fn last_reports(&self) -> anyhow::Result<Vec<BudgetReport>> {
+        let mut reports = Vec::new();
+        for budget in self.config.budgets.iter() {
+            let key = format!("status/{}", budget.id);
+            if let Some((report, _)) = json::get(self.documents(), &key).await? {
+                reports.push(report);
+            }
+        }
+        Ok(reports)
+    }
+
+    /// When budgets were last evaluated.
+    pub async fn last_evaluation(&self) -> anyhow::Result<Option<Timestamp>> {
+        let stored: Option<(Heartbeat, Version)> = json::get(self.documents(), HEARTBEAT).await?;
+        Ok(stored.map(|(heartbeat, _)| heartbeat.at))
+    }
+
+    /// Whether an evaluation is overdue. Before the first one nothing is.
+    pub fn is_late(&self, last_evaluation: Option<Timestamp>, now: Timestamp) -> bool {
+        last_evaluation.is_some_and(|at| now.duration_since(at) > EVALUATION_IS_LATE_AFTER)
+    }
+
+    /// Writes a document whose newest content wins.
+    async fn put<T>(&self, key: &str, value: &T) -> anyhow::Result<()>
+    where
+        T: Serialize + for<'de> Deserialize<'de> + Clone,
+    {
+        let written =
+            json::update::<T, Error>(self.documents(), key, |_| Ok(Some(value.clone()))).await;
+        match written {
+            // Another evaluation wrote its own just now, which is as new.
+            Ok(_) | Err(Error::Moved { .. }) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("write {key}")),
+        }
+    }
+}
+
+/// All the reasons why budgets cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct PlanErrors(pub Vec<PlanError>);

@@ -1,0 +1,261 @@
+//! Configuration: budgets, sources and channels as code, in TOML.
+//!
+//! A configuration is one file or a folder of `*.toml` files that are read as one. Mistakes are
+//! reported all at once, each with file, line, what is wrong and what would be right. Secrets are
+//! references, never values. The settings are described for people in `docs/configuration.md` and
+//! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
+
+mod read;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use azure_cost::Cloud;
+use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
+
+pub(crate) use read::OWNERS;
+pub use reader::Problem;
+
+/// The JSON Schema of a configuration file, for editors.
+pub const SCHEMA: &str = include_str!("config/schema.json");
+
+/// A configuration that was read and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Currency of budgets that name none.
+    pub currency: Currency,
+    /// Where cost comes from. A budget is read from the first source that serves its scopes.
+    pub sources: Vec<Source>,
+    /// The configured destinations, by name.
+    pub channels: BTreeMap<String, Channel>,
+    /// The budgets.
+    pub budgets: Budgets,
+    /// The destination that hears of notices which would reach nobody.
+    pub fallback: Option<String>,
+    /// How deliveries are timed.
+    pub delivery: Delivery,
+}
+
+/// One place that costs are read from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Which API or files.
+    pub kind: SourceKind,
+    /// The scopes it serves; empty for all.
+    pub scopes: Vec<Scope>,
+    /// How late its data are as a rule.
+    pub lag: Lag,
+}
+
+/// The kinds of cost source.
+#[derive(Debug, Clone)]
+pub enum SourceKind {
+    /// Cost files on disk.
+    Files {
+        /// Paths or glob patterns, relative to the folder of the configuration file.
+        paths: Vec<PathBuf>,
+        /// Which dataset the Azure files among them hold; FOCUS files hold both.
+        cost_basis: CostBasis,
+    },
+    /// The Consumption Usage Details API.
+    UsageDetails {
+        /// Another endpoint than the cloud's own, for tests and proxies.
+        endpoint: Option<url::Url>,
+        /// Which Azure.
+        cloud: Cloud,
+        /// How to sign in: a word of [`azure_cost::credentials::Auth::parse`], or `none` for an endpoint that
+        /// asks for no token.
+        auth: String,
+        /// How many days before the current period to read, for forecasts and drivers.
+        history_days: u32,
+    },
+}
+
+/// A configured destination.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// What kind of place, with its settings.
+    pub kind: ChannelKind,
+    /// Networks besides the public internet that it may be in (self-hosted chat).
+    pub allow_networks: Vec<ipnet::IpNet>,
+}
+
+/// The kinds of channel.
+#[derive(Debug, Clone)]
+pub enum ChannelKind {
+    /// Mail by SMTP.
+    Email(Email),
+    /// A Microsoft Teams Workflows webhook.
+    Teams {
+        /// Its URL, which is a secret.
+        url: Secret,
+    },
+    /// A Slack incoming webhook.
+    Slack {
+        /// Its URL, which is a secret.
+        url: Secret,
+    },
+    /// A webhook signed per Standard Webhooks.
+    Webhook {
+        /// Its URL.
+        url: Secret,
+        /// Signing secrets, newest first; more than one while a key is being rotated.
+        signing: Vec<Secret>,
+    },
+}
+
+/// Mail by SMTP.
+#[derive(Debug, Clone)]
+pub struct Email {
+    /// `smtp://host:587` (STARTTLS required) or `smtps://host:465` (TLS from the start).
+    pub smtp: alert_channels::email::Server,
+    /// Sender, `Name <address>`.
+    pub from: String,
+    /// Recipients when the channel itself is named in `notify`.
+    pub to: Vec<String>,
+    /// Account of the relay.
+    pub username: Option<Secret>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// Certificates to trust besides the system's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Domains that an owner tag may name; the sender's own if empty.
+    pub owner_domains: Vec<String>,
+}
+
+/// A reference to a secret. The value is looked up when it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// The environment variable of this name (an app setting or Key Vault reference).
+    Env(String),
+    /// The content of this file, trimmed.
+    File(PathBuf),
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Secret::Env(name) => write!(f, "environment variable {name}"),
+            Secret::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+/// How deliveries are timed.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The longest a single send may take.
+    pub send_timeout: Duration,
+    /// How long a lane is held by one worker; longer than a send.
+    pub lease: Duration,
+    /// How long to wait before a send whose outcome is unknown is repeated; the channel's own time
+    /// if not set.
+    pub unknown_wait: Option<Duration>,
+    /// Waiting times after the first, second, … failure of one delivery.
+    pub retry: Vec<Duration>,
+}
+
+impl Default for Delivery {
+    /// 30 s, 2 min, 10 min, 30 min, 1 h, 3 h, 6 h, 12 h, 24 h: about two days.
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let mut retry = vec![Duration::from_secs(30)];
+        retry.extend([2, 10, 30, 60, 180, 360, 720, 1440].map(minutes));
+        Delivery {
+            send_timeout: Duration::from_secs(150),
+            lease: minutes(5),
+            unknown_wait: None,
+            retry,
+        }
+    }
+}
+
+/// Why a configuration could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file or folder could not be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without a configuration file.
+    #[error("the folder {path} holds no *.toml file")]
+    Empty {
+        /// Which.
+        path: String,
+    },
+    /// The files have mistakes.
+    #[error("the configuration has {count}:\n{list}", count = count(.0), list = list(.0))]
+    Mistakes(Vec<Problem>),
+}
+
+fn count(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "1 mistake".to_owned(),
+        many => format!("{many} mistakes"),
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("  {problem}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+impl Config {
+    /// Reads a file, or all `*.toml` files of a folder in the order of their names.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let read_error = |path: &Path| {
+            let path = path.display().to_string();
+            move |source| ConfigError::Read { path, source }
+        };
+        let mut paths = Vec::new();
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).map_err(read_error(path))? {
+                let entry = entry.map_err(read_error(path))?.path();
+                if entry
+                    .extension()
+                    .is_some_and(|extension| extension == "toml")
+                {
+                    paths.push(entry);
+                }
+            }
+            paths.sort();
+            if paths.is_empty() {
+                return Err(ConfigError::Empty {
+                    path: path.display().to_string(),
+                });
+            }
+        } else {
+            paths.push(path.to_owned());
+        }
+        let mut files = Vec::new();
+        for path in paths {
+            let text = std::fs::read_to_string(&path).map_err(read_error(&path))?;
+            files.push((path, text));
+        }
+        Config::parse(&files)
+    }
+
+    /// Reads texts as the content of files at these paths.
+    pub fn parse(files: &[(PathBuf, String)]) -> Result<Config, ConfigError> {
+        read::config(files).map_err(ConfigError::Mistakes)
+    }
+
+    /// The one channel that owners' mail goes through: the only email channel.
+    pub fn owners_channel(&self) -> Option<&str> {
+        let mut emails = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)));
+        emails.next().map(|(name, _)| name.as_str())
+    }
+}

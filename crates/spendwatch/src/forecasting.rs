@@ -1,0 +1,97 @@
+//! Between the engine's decimals and the forecaster's floats: converted once each way, here.
+
+use budget_engine::{Breach, DayState, Forecast, Observed, Period};
+use cost_forecast::{DailySeries, Day, Model, Options};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+
+/// The quantiles that are handed to the engine, in percent.
+const QUANTILES: [f64; 25] = [
+    0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0,
+    70.0, 75.0, 80.0, 85.0, 90.0, 95.0, 97.5, 99.0, 99.5,
+];
+/// Digits kept after the decimal point: more than any currency shows.
+const DIGITS: u32 = 6;
+
+/// Forecasts the period's total from what was observed, or says why not.
+///
+/// Settled days count as they are; settling days are taken as at least what is posted; missing and
+/// future days are forecast.
+pub fn forecast(
+    observed: &Observed,
+    period: &Period,
+    planned: Decimal,
+) -> Result<Forecast, String> {
+    let first = observed.days.first().ok_or("there is no day with data")?;
+    let days = observed
+        .days
+        .iter()
+        .map(|day| {
+            let cost = day.cost.to_f64().ok_or("a cost is too large to forecast")?;
+            Ok(match day.state {
+                DayState::Settled => Day::settled(cost),
+                DayState::Settling => Day::settling(cost),
+                DayState::Missing => Day::missing(),
+            })
+        })
+        .collect::<Result<Vec<_>, String>>()?;
+    let series = DailySeries::try_new(first.date, days).map_err(|error| error.to_string())?;
+    let model = Model::fit(&series, &Options::default()).map_err(|error| error.to_string())?;
+    let settled: Decimal = observed
+        .days
+        .iter()
+        .filter(|day| day.state == DayState::Settled && period.contains(day.date))
+        .try_fold(Decimal::ZERO, |sum, day| sum.checked_add(day.cost))
+        .ok_or("a sum of costs is too large")?;
+    let settled_float = settled.to_f64().ok_or("a cost is too large to forecast")?;
+    let total = model
+        .predict(period.start(), period.end())
+        .total
+        .shifted_by(settled_float);
+    let decimal = |value: f64| -> Result<Decimal, String> {
+        let value = Decimal::from_f64(value).ok_or("the forecast is too large")?;
+        Ok(value.round_dp(DIGITS))
+    };
+    let mut quantiles = Vec::with_capacity(QUANTILES.len());
+    for percent in QUANTILES {
+        quantiles.push((decimal(percent)?, decimal(total.quantile(percent / 100.0))?));
+    }
+    let breach = reached_on(observed, period, planned).or_else(|| {
+        let breach = model.breach(
+            settled_float,
+            planned.to_f64()?,
+            period.start(),
+            period.end(),
+        )?;
+        Some(Breach {
+            likely: breach.likely?,
+            earliest: Some(breach.earliest),
+            latest: breach.latest,
+        })
+    });
+    Ok(Forecast {
+        mean: decimal(total.mean())?,
+        quantiles,
+        breach,
+    })
+}
+
+/// The day on which known costs reached the amount, if they did.
+fn reached_on(observed: &Observed, period: &Period, amount: Decimal) -> Option<Breach> {
+    let mut sum = Decimal::ZERO;
+    let mut reached: Option<Date> = None;
+    for day in observed.days.iter().filter(|day| period.contains(day.date)) {
+        sum = sum.checked_add(day.cost)?;
+        if sum < amount {
+            reached = None;
+        } else if reached.is_none() {
+            reached = Some(day.date);
+        }
+    }
+    reached.map(|day| Breach {
+        likely: day,
+        earliest: Some(day),
+        latest: Some(day),
+    })
+}

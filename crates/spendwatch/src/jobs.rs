@@ -1,0 +1,7 @@
+//! The jobs: what the handlers call. Each may run twice, and each may be killed anywhere.
+
+pub mod check;
+pub mod deliver;
+pub mod evaluate;
+pub mod probe;
+pub mod sweep;

@@ -1,0 +1,181 @@
+//! Check: what a configuration that parses may still get wrong.
+
+use std::path::PathBuf;
+
+use budget_engine::{Budget, Planned};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::config::{ChannelKind, OWNERS, SourceKind};
+use crate::sources::expand;
+
+/// One thing to know about a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What it is about: `budget.payments-prod`, `channel.mail`, `source.1`.
+    pub about: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// It works, but perhaps not as meant.
+    Warning,
+    /// Somebody will not be told, or nothing can be read.
+    Error,
+}
+
+/// Looks at sources, channels and budgets without reading costs or sending anything.
+pub fn run(app: &App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(problems) = app.reads() {
+        for problem in problems.0 {
+            findings.push(error("source", problem.to_string()));
+        }
+    }
+    for (index, source) in app.config().sources.iter().enumerate() {
+        let about = format!("source.{}", index + 1);
+        if let Err(problem) = app.source(index) {
+            findings.push(error(&about, problem.to_string()));
+        }
+        if let SourceKind::Files { paths, .. } = &source.kind {
+            findings.extend(files(&about, paths));
+        }
+    }
+    for (name, channel) in &app.config().channels {
+        let about = format!("channel.{name}");
+        if let Some(Err(problem)) = app.channel(name) {
+            findings.push(error(&about, problem));
+        }
+        if let ChannelKind::Email(email) = &channel.kind
+            && email.username.is_some() != email.password.is_some()
+        {
+            findings.push(error(&about, "`username` and `password` belong together"));
+        }
+    }
+    for budget in app.config().budgets.iter() {
+        check_budget(app, budget, &mut findings);
+    }
+    findings.sort_by(|left, right| right.level.cmp(&left.level));
+    findings
+}
+
+fn files(about: &str, patterns: &[PathBuf]) -> Vec<Finding> {
+    match expand(patterns) {
+        Err(problem) => vec![error(about, format!("{problem:#}"))],
+        Ok(_) => Vec::new(),
+    }
+}
+
+fn check_budget(app: &App, budget: &Budget, findings: &mut Vec<Finding>) {
+    let about = format!("budget.{}", budget.id);
+    let config = app.config();
+    if budget.thresholds.is_empty() {
+        findings.push(warning(
+            &about,
+            "it has no thresholds, so nobody will ever be told",
+        ));
+    }
+    for threshold in &budget.thresholds {
+        let reaches = |name: &String| match config.channels.get(name).map(|channel| &channel.kind) {
+            Some(ChannelKind::Email(email)) => !email.to.is_empty(),
+            Some(_) => true,
+            None => name == OWNERS && !budget.owners.is_empty(),
+        };
+        if !threshold.notify.iter().any(reaches) {
+            let message = match &config.fallback {
+                Some(fallback) => format!(
+                    "the threshold `{}` reaches nobody; its notices go to the fallback `{fallback}`",
+                    threshold.id
+                ),
+                None => format!(
+                    "the threshold `{}` reaches nobody, and there is no fallback",
+                    threshold.id
+                ),
+            };
+            let level = if config.fallback.is_some() {
+                Level::Warning
+            } else {
+                Level::Error
+            };
+            findings.push(Finding {
+                level,
+                about: about.clone(),
+                message,
+            });
+        }
+        let only_tags = threshold.notify.iter().all(|name| name == OWNERS)
+            && budget.owners.iter().all(|owner| owner.starts_with("tag:"));
+        if only_tags && config.fallback.is_none() && !budget.owners.is_empty() {
+            findings.push(warning(
+                &about,
+                format!(
+                    "the threshold `{}` reaches only people named in tags; without such a tag nobody \
+                     is told: set `fallback` or add an address to `owners`",
+                    threshold.id
+                ),
+            ));
+        }
+    }
+    let flat = |budget: &Budget| match budget.planned {
+        Planned::Flat(amount) => Some(amount),
+        _ => None,
+    };
+    let children: Vec<&Budget> = config
+        .budgets
+        .children(&budget.id)
+        .filter(|child| {
+            child.currency == budget.currency && child.calendar.grain() == budget.calendar.grain()
+        })
+        .collect();
+    let sum = children
+        .iter()
+        .filter_map(|child| flat(child))
+        .sum::<Decimal>();
+    if let Some(amount) = flat(budget)
+        && sum > amount
+    {
+        findings.push(warning(
+            &about,
+            format!(
+                "its children plan {sum} {currency} together, more than its own {amount} {currency}",
+                currency = budget.currency
+            ),
+        ));
+    }
+    for child in children
+        .iter()
+        .filter(|child| child.cost_basis != budget.cost_basis)
+    {
+        findings.push(warning(
+            &about,
+            format!(
+                "it counts {} cost and its child `{}` counts {} cost, so they will not add up",
+                budget.cost_basis, child.id, child.cost_basis
+            ),
+        ));
+    }
+}
+
+fn error(about: &str, message: impl Into<String>) -> Finding {
+    Finding {
+        level: Level::Error,
+        about: about.to_owned(),
+        message: message.into(),
+    }
+}
+
+fn warning(about: &str, message: impl Into<String>) -> Finding {
+    Finding {
+        level: Level::Warning,
+        about: about.to_owned(),
+        message: message.into(),
+    }
+}

@@ -1,0 +1,391 @@
+//! Evaluate: read costs once, decide about every budget of the read, write ledgers, route notices.
+//!
+//! Order of writes, so that a kill anywhere loses nothing: a marker that says "look at this ledger";
+//! the ledger with its transitions and their frozen routes (one conditional write, which is what
+//! decides); the deliveries; the transitions marked as routed; the marker removed; hints to the
+//! delivery queue.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context;
+use budget_engine::{
+    Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Status, decide, observe,
+    status,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use state_store::{Error, Version, json};
+
+use crate::app::{App, Hint};
+use crate::clock::day_of;
+use crate::outbox;
+use crate::reads::{Read, counted};
+use crate::routing;
+use crate::sources::{Progress, ReadRequest};
+
+/// How a read is evaluated.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Write nothing and send nothing.
+    pub dry_run: bool,
+    /// Is told about long reads.
+    pub progress: Option<Arc<dyn Progress>>,
+}
+
+/// What came of one read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Which read.
+    pub read: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the source has to say: rows that were skipped, and why.
+    pub notes: Vec<String>,
+    /// Its budgets, in the order of the configuration.
+    pub budgets: Vec<BudgetReport>,
+}
+
+/// What came of one budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetReport {
+    /// Id of the budget.
+    pub budget: String,
+    /// Its name.
+    pub name: String,
+    /// The budget it is a part of.
+    pub parent: Option<String>,
+    /// When it was evaluated.
+    pub at: Timestamp,
+    /// Where it stands; absent when `problem` says why.
+    pub status: Option<Status>,
+    /// Why it could not be evaluated. Never to be read as "nothing spent".
+    pub problem: Option<String>,
+    /// What was decided, and why.
+    pub decisions: Vec<Decision>,
+    /// Deliveries that this evaluation made.
+    pub deliveries: usize,
+}
+
+impl BudgetReport {
+    /// Whether a threshold of spend or forecast is crossed, told now or earlier.
+    pub fn is_crossed(&self) -> bool {
+        use budget_engine::Reason;
+        self.decisions.iter().any(|decision| {
+            matches!(
+                decision.reason,
+                Reason::Reached { .. }
+                    | Reason::ExpectedToReach { .. }
+                    | Reason::AheadOfPlan { .. }
+                    | Reason::AlreadyTold { .. }
+            ) && decision.outcome != Outcome::Withdraw
+                && !decision.when.starts_with("stale")
+        })
+    }
+}
+
+/// How often a ledger is read again after another evaluator wrote it first.
+const LEDGER_TRIES: usize = 8;
+
+/// Evaluates the budgets of a read.
+///
+/// A budget that cannot be evaluated is reported with its problem and does not stop the others; an
+/// error means that the read itself or the store failed, and that nothing was taken for zero.
+pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Report> {
+    let now = app.now();
+    let budgets: Vec<&Budget> = read
+        .budgets
+        .iter()
+        .filter_map(|id| app.config().budgets.get(id))
+        .collect();
+    let request = ReadRequest {
+        scopes: read.scopes.clone(),
+        cost_basis: read.cost_basis,
+        period_start: earliest_period(&budgets, now),
+        today: day_of(now),
+        projection: needs(app, &budgets),
+    };
+    let source = app.source(read.source)?;
+    let answer = source
+        .read(&request, options.progress.clone())
+        .await
+        .with_context(|| format!("read costs for {}", read.key))?;
+    let mut report = Report {
+        read: read.key.clone(),
+        at: now,
+        notes: answer.notes,
+        budgets: vec![],
+    };
+    let mut hints = BTreeSet::new();
+    for budget in budgets {
+        let one = evaluate_budget(
+            app,
+            read,
+            budget,
+            &answer.facts,
+            now,
+            options.dry_run,
+            &mut hints,
+        )
+        .await
+        .with_context(|| format!("evaluate budget {}", budget.id))?;
+        if let Some(problem) = &one.problem {
+            tracing::warn!(
+                budget.id = budget.id,
+                problem,
+                "budget could not be evaluated"
+            );
+        }
+        report.budgets.push(one);
+    }
+    if !options.dry_run {
+        for destination in hints {
+            app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
+                .await?;
+        }
+        app.remember_reports(&report.budgets).await?;
+    }
+    Ok(report)
+}
+
+/// The columns and tags that the budgets need, and those of the children they count.
+fn needs(app: &App, budgets: &[&Budget]) -> budget_engine::Projection {
+    let mut all: Vec<&Budget> = budgets.to_vec();
+    let mut index = 0;
+    while index < all.len() {
+        all.extend(app.config().budgets.children(&all[index].id));
+        index += 1;
+    }
+    budget_engine::Budgets::projection(all)
+}
+
+fn earliest_period(budgets: &[&Budget], now: Timestamp) -> jiff::civil::Date {
+    let today = day_of(now);
+    budgets
+        .iter()
+        .filter_map(|budget| budget.calendar.period_of(today))
+        .map(|period| period.start())
+        .min()
+        .unwrap_or(today)
+}
+
+async fn evaluate_budget(
+    app: &App,
+    read: &Read,
+    budget: &Budget,
+    facts: &CostFacts,
+    now: Timestamp,
+    dry_run: bool,
+    hints: &mut BTreeSet<String>,
+) -> anyhow::Result<BudgetReport> {
+    let mut report = BudgetReport {
+        budget: budget.id.clone(),
+        name: budget.name.clone(),
+        parent: budget.parent.clone(),
+        at: now,
+        status: None,
+        problem: None,
+        decisions: Vec::new(),
+        deliveries: 0,
+    };
+    let figures = match figures(app, read, budget, facts, now) {
+        Ok(Some(figures)) => figures,
+        Ok(None) => {
+            report.problem = Some("the budget is not running today".to_owned());
+            return Ok(report);
+        }
+        Err(error) => {
+            report.problem = Some(error.to_string());
+            return Ok(report);
+        }
+    };
+    let key = format!("ledger/{}/{}", budget.id, figures.status.period_key);
+    for _ in 0..LEDGER_TRIES {
+        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
+        let (ledger, version) = match stored {
+            Some((ledger, version)) => (ledger, Some(version)),
+            None => (Ledger::new(&budget.id, &figures.status.period_key), None),
+        };
+        let evaluation = decide(
+            budget,
+            &figures.status,
+            figures.forecast.as_ref(),
+            &ledger,
+            now,
+        );
+        report.decisions = evaluation.decisions;
+        if dry_run {
+            break;
+        }
+        let mut next = evaluation.ledger;
+        for transition in next
+            .transitions
+            .iter_mut()
+            .filter(|one| one.route.is_none())
+        {
+            transition.route = Some(routing::route(app.config(), budget, transition));
+        }
+        let pending = next.transitions.iter().any(|transition| !transition.routed);
+        if pending {
+            mark(app, &budget.id, &figures.status.period_key).await?;
+        }
+        let written = match &version {
+            Some(version) => json::replace(app.documents(), &key, &next, version).await,
+            None => json::create(app.documents(), &key, &next).await,
+        };
+        match written {
+            Ok(version) => {
+                log_decisions(budget, &figures.status, &report.decisions);
+                if pending {
+                    let routed = deliveries_of(app, &key, next, version).await?;
+                    report.deliveries = routed.deliveries;
+                    hints.extend(routed.destinations);
+                    unmark(app, &budget.id, &figures.status.period_key).await?;
+                }
+                report.status = Some(figures.status);
+                return Ok(report);
+            }
+            // Somebody else decided first, or our own first try got through: look again.
+            Err(Error::Moved { .. } | Error::Exists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    report.status = Some(figures.status);
+    anyhow::ensure!(
+        dry_run,
+        "the ledger {key} is being written by others again and again"
+    );
+    Ok(report)
+}
+
+struct Figures {
+    status: Status,
+    forecast: Option<budget_engine::Forecast>,
+}
+
+/// Everything about a budget that can be known from the facts. `None` outside of its life.
+fn figures(
+    app: &App,
+    read: &Read,
+    budget: &Budget,
+    facts: &CostFacts,
+    now: Timestamp,
+) -> Result<Option<Figures>, ObserveError> {
+    let today = day_of(now);
+    if budget.starts.is_some_and(|starts| today < starts)
+        || budget.ends.is_some_and(|ends| today > ends)
+    {
+        return Ok(None);
+    }
+    let config = app.config();
+    let lag = config
+        .sources
+        .get(read.source)
+        .map(|source| source.lag)
+        .unwrap_or_default();
+    let selectors = config.budgets.selectors(budget);
+    let observed: Observed = observe(facts, budget, &selectors, lag, today)?;
+    let period = budget
+        .calendar
+        .period_of(today)
+        .ok_or(ObserveError::Calendar)?;
+    let planned = observed.planned(budget, &period)?;
+    let forecast = crate::forecasting::forecast(&observed, &period, planned.amount);
+    let known = forecast.as_ref().map_err(Clone::clone);
+    let status = status(budget, counted(config, budget), &observed, known, &period)?;
+    Ok(Some(Figures {
+        status,
+        forecast: forecast.ok(),
+    }))
+}
+
+fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {
+    for decision in decisions
+        .iter()
+        .filter(|decision| decision.outcome != Outcome::Quiet)
+    {
+        tracing::info!(
+            budget.id = budget.id,
+            period = status.period_key,
+            threshold = decision.threshold,
+            decision.outcome = ?decision.outcome,
+            decision.reason = ?decision.reason,
+            "budget changed"
+        );
+    }
+}
+
+/// What routing a ledger made.
+#[derive(Debug, Default)]
+pub(crate) struct Routed {
+    pub(crate) deliveries: usize,
+    pub(crate) destinations: BTreeSet<String>,
+}
+
+/// Puts the deliveries of a ledger's transitions into the outbox, then marks them as routed.
+///
+/// Safe to repeat: deliveries have deterministic ids and are made only if they are not there. A
+/// ledger that moved meanwhile is left to whoever moved it, and to the sweep.
+pub(crate) async fn deliveries_of(
+    app: &App,
+    key: &str,
+    mut ledger: Ledger,
+    version: Version,
+) -> anyhow::Result<Routed> {
+    let mut routed = Routed::default();
+    for transition in ledger.transitions.iter_mut().filter(|one| !one.routed) {
+        let Some(route) = &transition.route else {
+            continue;
+        };
+        if route.is_empty() {
+            tracing::error!(
+                budget.id = ledger.budget,
+                threshold = transition.threshold,
+                "a notice reaches nobody: its destinations are empty and there is no fallback"
+            );
+        }
+        for one in route {
+            let delivery = routing::delivery(transition, one);
+            if outbox::put(app.documents(), &delivery).await? {
+                routed.deliveries += 1;
+            }
+            routed.destinations.insert(one.destination.clone());
+        }
+        transition.routed = true;
+    }
+    match json::replace(app.documents(), key, &ledger, &version).await {
+        Ok(_) | Err(Error::Moved { .. }) => Ok(routed),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn marker_key(budget: &str, period_key: &str) -> String {
+    format!("unrouted/{budget}/{period_key}")
+}
+
+async fn mark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<()> {
+    match json::create(app.documents(), &marker_key(budget, period_key), &app.now()).await {
+        Ok(_) | Err(Error::Exists { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes the marker if no other evaluator's transition hides behind it. One left behind costs the
+/// sweep one look.
+async fn unmark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<()> {
+    let key = marker_key(budget, period_key);
+    let Some(marker) = app.documents().get(&key).await? else {
+        return Ok(());
+    };
+    let ledger: Option<(Ledger, Version)> =
+        json::get(app.documents(), &format!("ledger/{budget}/{period_key}")).await?;
+    if ledger.is_some_and(|(ledger, _)| ledger.transitions.iter().any(|one| !one.routed)) {
+        return Ok(());
+    }
+    match app.documents().delete(&key, &marker.version).await {
+        Ok(()) | Err(Error::Moved { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,92 @@
+//! Sweep: heal what a kill or a lost hint left behind.
+
+use std::collections::BTreeMap;
+
+use budget_engine::Ledger;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use state_store::{Error, Version, json};
+
+use crate::app::{App, Hint};
+use crate::jobs::evaluate::deliveries_of;
+use crate::outbox::{Lane, OUTBOX, lane_key};
+
+/// What a sweep found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Ledgers whose notices were not all in the outbox.
+    pub routed: usize,
+    /// Destinations that were hinted at again.
+    pub hinted: Vec<String>,
+    /// Live deliveries by destination.
+    pub waiting: BTreeMap<String, usize>,
+    /// When budgets were last evaluated, and whether that is too long ago.
+    pub last_evaluation: Option<Timestamp>,
+    /// Whether that is later than it should be.
+    pub evaluation_is_late: bool,
+}
+
+/// How old a marker must be before it is removed: longer than any evaluation, so that the marker of
+/// one that is about to write its ledger stays.
+const MARKER_AGE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Looks at everything that may have been left behind, and hints at it again.
+pub async fn run(app: &App) -> anyhow::Result<Report> {
+    let now = app.now();
+    let mut report = Report::default();
+    for marker in app.documents().list("unrouted/").await? {
+        let ledger_key = marker.replacen("unrouted/", "ledger/", 1);
+        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &ledger_key).await?;
+        if let Some((ledger, version)) = stored
+            && ledger
+                .transitions
+                .iter()
+                .any(|transition| !transition.routed)
+        {
+            deliveries_of(app, &ledger_key, ledger, version).await?;
+            report.routed += 1;
+            continue;
+        }
+        let Some((since, version)) = json::get::<Timestamp>(app.documents(), &marker).await? else {
+            continue;
+        };
+        if since.saturating_add(MARKER_AGE).is_ok_and(|end| end < now) {
+            match app.documents().delete(&marker, &version).await {
+                Ok(()) | Err(Error::Moved { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    for key in app.documents().list(OUTBOX).await? {
+        if let Some((destination, _)) = key[OUTBOX.len()..].split_once('/') {
+            *report.waiting.entry(destination.to_owned()).or_default() += 1;
+        }
+    }
+    for (destination, waiting) in &report.waiting {
+        let lane: Option<(Lane, Version)> =
+            json::get(app.documents(), &lane_key(destination)).await?;
+        // A worker is on it, or everything that is there waits for its time.
+        let calm = lane.is_some_and(|(lane, _)| {
+            let working = lane.lease_until.is_some_and(|until| until > now);
+            let not_due = lane.next_due.is_some_and(|due| due > now) && lane.left == *waiting;
+            working || not_due
+        });
+        if !calm {
+            let hint = Hint::Deliver {
+                destination: destination.clone(),
+            };
+            app.hint(&hint, SignedDuration::ZERO).await?;
+            report.hinted.push(destination.clone());
+        }
+    }
+    report.last_evaluation = app.last_evaluation().await?;
+    report.evaluation_is_late = app.is_late(report.last_evaluation, now);
+    if report.evaluation_is_late {
+        tracing::error!(
+            last_evaluation = report.last_evaluation.map(|at| at.to_string()),
+            "budgets have not been evaluated for too long"
+        );
+    }
+    Ok(report)
+}

@@ -1,0 +1,189 @@
+//! The outbox: one document for each delivery, and one lane for each destination.
+//!
+//! A delivery lives under `outbox/<destination>/` until it is finished, then under `history/`. The
+//! month in its history key comes from the transition, so that a second routing pass finds what is
+//! finished. A lane is what makes one worker send at a time.
+
+use alert_channels::{Failure, Message, Notice};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use state_store::{Documents, json};
+
+/// Prefix of all live deliveries.
+pub(crate) const OUTBOX: &str = "outbox/";
+
+/// One notice to one destination, and its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// Layout of the document; 1.
+    pub version: u32,
+    /// Deterministic id.
+    pub id: String,
+    /// Name of the destination.
+    pub destination: String,
+    /// What is said, complete: delivering needs nothing else.
+    pub notice: Notice,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// When it is no longer worth sending.
+    pub expires_at: Timestamp,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Sends that failed or whose outcome is unknown.
+    pub failures: u32,
+    /// Sends whose outcome is unknown.
+    pub unknown_outcomes: u32,
+    /// Not before this.
+    pub next_at: Timestamp,
+    /// What the last failure was.
+    pub last_failure: Option<Failure>,
+    /// What the destination calls the message.
+    pub provider_id: Option<String>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// Waits for its turn.
+    Queued,
+    /// A worker has begun to send it; when that worker's lease is over, nobody knows the outcome.
+    Sending {
+        /// Fence of the lane's lease.
+        fence: u64,
+        /// When.
+        since: Timestamp,
+    },
+    /// The destination has it.
+    Delivered,
+    /// The destination promised to take it.
+    Accepted,
+    /// It will never arrive.
+    Dead,
+    /// It was no longer worth sending.
+    Expired,
+}
+
+impl DeliveryState {
+    /// Whether nothing more happens to it.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, DeliveryState::Queued | DeliveryState::Sending { .. })
+    }
+
+    /// The word used in logs and answers.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            DeliveryState::Queued => "queued",
+            DeliveryState::Sending { .. } => "sending",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Accepted => "accepted",
+            DeliveryState::Dead => "dead",
+            DeliveryState::Expired => "expired",
+        }
+    }
+}
+
+impl Delivery {
+    /// Key while it is live. Sorts by the time of the decision.
+    pub(crate) fn key(&self) -> String {
+        let stamp = self.created_at.strftime("%Y%m%dT%H%M%SZ");
+        format!("{OUTBOX}{}/{stamp}-{}", self.destination, self.id)
+    }
+
+    /// Key once it is finished.
+    pub(crate) fn history_key(&self) -> String {
+        let month = self
+            .created_at
+            .to_zoned(TimeZone::UTC)
+            .strftime("%Y-%m")
+            .to_string();
+        format!("history/{month}/{}", self.id)
+    }
+
+    /// What must arrive in order: the messages about one alert to one recipient.
+    pub(crate) fn sequence(&self) -> (&str, Option<&str>) {
+        let alert = match &self.notice.message {
+            Message::Crossing(transition) => transition.alert.as_str(),
+            Message::Probe { .. } | Message::Trouble { .. } => self.id.as_str(),
+        };
+        (alert, self.notice.recipient.as_deref())
+    }
+}
+
+/// Id of a delivery: the first 80 bits of SHA-256 over transition, destination, recipient and
+/// purpose, as hexadecimal text.
+pub(crate) fn delivery_id(
+    transition: &str,
+    destination: &str,
+    recipient: Option<&str>,
+    purpose: &str,
+) -> String {
+    let mut hash = Sha256::new();
+    for part in [
+        transition,
+        destination,
+        recipient.unwrap_or_default(),
+        purpose,
+    ] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize()
+        .iter()
+        .take(10)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A destination's lane: one worker at a time, and when the destination may be used again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lane {
+    /// Who holds it until when.
+    pub lease_until: Option<Timestamp>,
+    /// Counts leases: a worker whose number is no longer the newest has lost the lane.
+    pub fence: u64,
+    /// The destination asked to wait, or refuses everything.
+    pub not_before: Option<Timestamp>,
+    /// Why it is parked.
+    pub parked_because: Option<String>,
+    /// When the next delivery is due, as the last worker saw it.
+    pub next_due: Option<Timestamp>,
+    /// How many live deliveries the last worker left behind.
+    pub left: usize,
+}
+
+pub(crate) fn lane_key(destination: &str) -> String {
+    format!("lanes/{destination}")
+}
+
+/// Puts a delivery into the outbox unless it is there, or finished, already. Says whether it was new.
+pub(crate) async fn put(store: &dyn Documents, delivery: &Delivery) -> state_store::Result<bool> {
+    if store.get(&delivery.history_key()).await?.is_some() {
+        return Ok(false);
+    }
+    match json::create(store, &delivery.key(), delivery).await {
+        Ok(_) => Ok(true),
+        Err(state_store::Error::Exists { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The waiting time after a failure, with a fifth of jitter taken from the delivery's own id: two
+/// deliveries that failed together are not retried together.
+pub(crate) fn back_off(
+    delivery: &Delivery,
+    schedule: &[std::time::Duration],
+) -> Option<SignedDuration> {
+    let index = usize::try_from(delivery.failures.checked_sub(1)?).ok()?;
+    let wait = SignedDuration::try_from(*schedule.get(index)?).ok()?;
+    let seed = delivery.id.bytes().fold(delivery.failures, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    let percent = i64::from(seed % 41) - 20;
+    Some(SignedDuration::from_millis_i128(
+        wait.as_millis() * i128::from(100 + percent) / 100,
+    ))
+}

@@ -1,0 +1,175 @@
+//! Reads: which budgets one pass over a source serves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use budget_engine::{Budget, CostBasis, Scope, ScopeKind};
+use sha2::{Digest, Sha256};
+
+use crate::config::{Config, SourceKind};
+
+/// One pass over a source, and the budgets it serves. API calls grow with reads, not with budgets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// Names the read in queue messages and logs; stable while the configuration is.
+    pub key: String,
+    /// Index of the source in [`Config::sources`].
+    pub source: usize,
+    /// The scopes to ask for; empty for files, which hold what they hold.
+    pub scopes: Vec<Scope>,
+    /// Which cost to ask for.
+    pub cost_basis: CostBasis,
+    /// Ids of the budgets, in the order of the configuration.
+    pub budgets: Vec<String>,
+}
+
+/// Why the budgets cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No source serves the scopes of a budget.
+    #[error(
+        "no [source] serves all scopes of budget `{0}`; add the scopes to a source's `scopes`, or a source without `scopes`"
+    )]
+    NoSource(String),
+    /// The scopes of a budget may overlap in a way that no path shows.
+    #[error(
+        "budget `{0}` counts scopes of several families (subscriptions, management groups, billing \
+         scopes), which may hold the same costs twice; give each family its own budget"
+    )]
+    MixedFamilies(String),
+}
+
+/// What may overlap without the paths showing it.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+enum Family {
+    Resource,
+    ManagementGroup,
+    Billing,
+}
+
+fn family(scope: &Scope) -> Family {
+    match scope.kind() {
+        ScopeKind::Subscription | ScopeKind::ResourceGroup => Family::Resource,
+        ScopeKind::ManagementGroup => Family::ManagementGroup,
+        _ => Family::Billing,
+    }
+}
+
+/// Groups the budgets of a configuration by the read that serves them.
+///
+/// Files are read once for all their budgets. From an API, budgets share a read when they count the
+/// same subscription or billing scope, directly or through a parent; scopes inside another one of
+/// the read are not asked for again.
+pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
+    let mut problems = Vec::new();
+    let mut reads: Vec<Read> = Vec::new();
+    for budget in config.budgets.iter() {
+        let scopes = counted(config, budget);
+        let serves = |source: &crate::config::Source| {
+            source.scopes.is_empty()
+                || scopes
+                    .iter()
+                    .all(|scope| source.scopes.iter().any(|served| served.contains(scope)))
+        };
+        let Some(index) = config.sources.iter().position(serves) else {
+            problems.push(PlanError::NoSource(budget.id.clone()));
+            continue;
+        };
+        let scopes: BTreeSet<Scope> = match config.sources[index].kind {
+            SourceKind::Files { .. } => BTreeSet::new(),
+            SourceKind::UsageDetails { .. } => {
+                let families: BTreeSet<Family> = scopes.iter().map(family).collect();
+                if families.len() > 1 {
+                    problems.push(PlanError::MixedFamilies(budget.id.clone()));
+                    continue;
+                }
+                // Usage details know no resource groups.
+                scopes
+                    .iter()
+                    .map(|scope| scope.subscription_of().unwrap_or(scope.clone()))
+                    .collect()
+            }
+        };
+        // Everything this budget touches becomes one read.
+        let touches = |read: &Read| {
+            read.source == index
+                && (scopes.is_empty()
+                    || (read.cost_basis == budget.cost_basis
+                        && read.scopes.iter().any(|one| {
+                            scopes
+                                .iter()
+                                .any(|own| own.contains(one) || one.contains(own))
+                        })))
+        };
+        let mut merged = Read {
+            key: String::new(),
+            source: index,
+            scopes: scopes.iter().cloned().collect(),
+            cost_basis: budget.cost_basis,
+            budgets: Vec::new(),
+        };
+        let (touched, rest): (Vec<Read>, Vec<Read>) =
+            reads.into_iter().partition(|read| touches(read));
+        for read in touched {
+            merged.scopes.extend(read.scopes);
+            merged.budgets.extend(read.budgets);
+        }
+        merged.budgets.push(budget.id.clone());
+        reads = rest;
+        reads.push(merged);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let order: BTreeMap<&str, usize> = config
+        .budgets
+        .iter()
+        .enumerate()
+        .map(|(index, budget)| (budget.id.as_str(), index))
+        .collect();
+    for read in &mut reads {
+        read.budgets
+            .sort_by_key(|id| order.get(id.as_str()).copied());
+        read.scopes.sort();
+        read.scopes.dedup();
+        let all = read.scopes.clone();
+        read.scopes.retain(|scope| {
+            !all.iter()
+                .any(|other| other != scope && other.contains(scope))
+        });
+        read.key = key(read);
+    }
+    reads.sort_by_key(|read| {
+        read.budgets
+            .first()
+            .and_then(|id| order.get(id.as_str()).copied())
+    });
+    Ok(reads)
+}
+
+/// All scopes a budget counts, its children's included.
+pub(crate) fn counted(config: &Config, budget: &Budget) -> Vec<Scope> {
+    let selectors = config.budgets.selectors(budget);
+    let scopes: BTreeSet<Scope> = selectors
+        .iter()
+        .flat_map(|selector| selector.scopes.iter().cloned())
+        .collect();
+    scopes.into_iter().collect()
+}
+
+fn key(read: &Read) -> String {
+    if read.scopes.is_empty() {
+        return format!("source-{}", read.source);
+    }
+    let mut hash = Sha256::new();
+    for scope in &read.scopes {
+        hash.update(scope.folded().as_bytes());
+        hash.update([0]);
+    }
+    let digest: String = hash
+        .finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("source-{}-{}-{digest}", read.source, read.cost_basis)
+}

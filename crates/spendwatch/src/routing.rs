@@ -1,0 +1,168 @@
+//! From a transition to deliveries: who is told, frozen with the decision.
+
+use alert_channels::{Message, Notice};
+use budget_engine::{Budget, RoutedDelivery, Transition};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::{ChannelKind, Config, Email, OWNERS};
+use crate::outbox::{Delivery, DeliveryState, delivery_id};
+
+/// How long after its period a notice is still worth sending.
+const WORTH_SENDING_AFTER_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Every delivery of a transition: one for each destination, and for mail one for each recipient.
+///
+/// A transition that would reach nobody goes to the fallback destination. The result depends on
+/// configuration and transition alone, and it is stored with the decision.
+pub(crate) fn route(
+    config: &Config,
+    budget: &Budget,
+    transition: &Transition,
+) -> Vec<RoutedDelivery> {
+    let destinations = |names: &[String]| -> Vec<RoutedDelivery> {
+        let mut routed: Vec<RoutedDelivery> = Vec::new();
+        for (destination, recipient) in names
+            .iter()
+            .flat_map(|name| reach(config, budget, transition, name))
+        {
+            let id = delivery_id(
+                &transition.id(),
+                &destination,
+                recipient.as_deref(),
+                "first",
+            );
+            if routed.iter().all(|one| one.id != id) {
+                routed.push(RoutedDelivery {
+                    id,
+                    destination,
+                    recipient,
+                });
+            }
+        }
+        routed
+    };
+    let routed = destinations(&transition.notify);
+    if routed.is_empty() {
+        destinations(config.fallback.as_slice())
+    } else {
+        routed
+    }
+}
+
+/// Who a name in `notify` stands for: destinations, with recipients for mail.
+fn reach(
+    config: &Config,
+    budget: &Budget,
+    transition: &Transition,
+    name: &str,
+) -> Vec<(String, Option<String>)> {
+    let mail = |channel: &str, addresses: Vec<String>| {
+        addresses
+            .into_iter()
+            .map(|address| (channel.to_owned(), Some(address)))
+            .collect()
+    };
+    if name == OWNERS {
+        return owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
+            mail(channel, owners(budget, transition, email))
+        });
+    }
+    match config.channels.get(name).map(|channel| &channel.kind) {
+        Some(ChannelKind::Email(email)) => mail(name, email.to.clone()),
+        Some(_) => vec![(name.to_owned(), None)],
+        // The channel was taken out of the configuration since the threshold fired.
+        None => Vec::new(),
+    }
+}
+
+fn owners_mail(config: &Config) -> Option<(&str, &Email)> {
+    let name = config.owners_channel()?;
+    match &config.channels.get(name)?.kind {
+        ChannelKind::Email(email) => Some((name, email)),
+        _ => None,
+    }
+}
+
+/// The owners of a budget: addresses from the configuration, and from the owner tags of what it
+/// cost. A tag is written by whoever may tag a resource, so its address must be in a domain that
+/// the configuration names, or in the sender's own.
+fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String> {
+    let configured = budget
+        .owners
+        .iter()
+        .filter(|owner| !owner.starts_with("tag:"))
+        .cloned();
+    let domain_of = |address: &str| -> Option<String> {
+        let domain = address.trim_end_matches('>').rsplit_once('@')?.1;
+        Some(domain.to_lowercase())
+    };
+    let mut domains = email.owner_domains.clone();
+    if domains.is_empty() {
+        domains.extend(domain_of(&email.from));
+    }
+    let tagged = transition
+        .status
+        .owners
+        .iter()
+        .map(|owner| owner.trim().to_owned())
+        .filter(|owner| alert_channels::email::is_mailbox(owner))
+        .filter(|owner| domain_of(owner).is_some_and(|domain| domains.contains(&domain)));
+    let mut owners: Vec<String> = Vec::new();
+    for owner in configured.chain(tagged) {
+        if !owners
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&owner))
+        {
+            owners.push(owner);
+        }
+    }
+    owners
+}
+
+/// The document of one routed delivery.
+pub(crate) fn delivery(transition: &Transition, routed: &RoutedDelivery) -> Delivery {
+    let status = &transition.status;
+    let to = routed.recipient.as_deref().unwrap_or(&routed.destination);
+    let thread = format!("{}/{}/{to}", status.budget, status.period_key);
+    let mut notice = Notice::new(
+        &routed.id,
+        thread,
+        Message::Crossing(Box::new(transition.clone())),
+    );
+    notice.recipient = routed.recipient.clone();
+    notice.reason_for_recipient = match &routed.recipient {
+        Some(_) => format!(
+            "as an owner of {} or because its thresholds name you",
+            status.budget
+        ),
+        None => format!(
+            "because the thresholds of {} name {}",
+            status.budget, routed.destination
+        ),
+    };
+    let period_end = status
+        .period
+        .end()
+        .to_zoned(TimeZone::UTC)
+        .map_or(Timestamp::MAX, |midnight| midnight.timestamp());
+    // A late restatement may be decided after its period.
+    let expires_at = period_end
+        .max(transition.at)
+        .saturating_add(WORTH_SENDING_AFTER_PERIOD)
+        .unwrap_or(Timestamp::MAX);
+    Delivery {
+        version: 1,
+        id: routed.id.clone(),
+        destination: routed.destination.clone(),
+        notice,
+        created_at: transition.at,
+        expires_at,
+        state: DeliveryState::Queued,
+        failures: 0,
+        unknown_outcomes: 0,
+        next_at: transition.at,
+        last_failure: None,
+        provider_id: None,
+    }
+}
