@@ -1,1 +1,25 @@
-//! azure-sandbox
+//! A local stand-in for Azure's cost APIs, over a made-up but believable bill.
+//!
+//! A [`World`] generates cost rows from a seed: the same seed gives the same rows on every
+//! machine. They can be written as the files that Azure exports ([`write_costs`]) or served the
+//! way Azure serves them ([`serve`]), with the ways in which Azure misbehaves ([`Faults`]). It is
+//! for demonstrations and tests; it knows Azure's wire shapes and nothing of the product.
+//!
+//! ```
+//! use azure_sandbox::{Agreement, example, write_costs};
+//! let world = example::world();
+//! let mut file = Vec::new();
+//! let rows = write_costs(world.rows().take(3), Agreement::Enterprise, &mut file)?;
+//! assert_eq!(rows, 3);
+//! assert!(String::from_utf8_lossy(&file).contains("payments-prod"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+pub mod example;
+mod files;
+mod server;
+mod world;
+
+pub use files::{Agreement, write_costs};
+pub use server::{Faults, Options, Throttle, router, serve};
+pub use world::{Charge, CostRow, Group, Rhythm, Subscription, World};
