@@ -1,0 +1,193 @@
+//! One transaction on one connection, step by step, so that it is known how far it came.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lettre::Message as Mail;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::response::Response;
+use secrecy::ExposeSecret;
+use std::error::Error as _;
+use tokio::time::timeout;
+
+use crate::channel::Attempt;
+use crate::email::reply::{Step, refusal};
+use crate::email::{Email, Encryption};
+use crate::http::find;
+use crate::outcome::{Class, SendResult};
+
+/// How long to be polite after the mail is done.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The mail is handed over in pieces, so that the last one is known.
+const PIECE: usize = 8 * 1024;
+
+impl Email {
+    pub(super) async fn transaction(&self, mail: &Mail, attempt: Attempt) -> SendResult {
+        let dot = AtomicBool::new(false);
+        let steps = self.steps(mail, attempt, &dot);
+        match timeout(self.timeouts.whole, steps).await {
+            Ok(Ok(result) | Err(result)) => result,
+            Err(_) if dot.load(Ordering::Relaxed) => {
+                SendResult::unknown(Class::Timeout, "no answer to the mail in time")
+            }
+            Err(_) => SendResult::transient(Class::Timeout, "the whole transaction took too long"),
+        }
+    }
+
+    async fn steps(
+        &self,
+        mail: &Mail,
+        attempt: Attempt,
+        dot: &AtomicBool,
+    ) -> Result<SendResult, SendResult> {
+        let limit = self.timeouts.command;
+        let hello = ClientId::default();
+        let implicit = self.server.encryption == Encryption::Implicit;
+        let connecting = AsyncSmtpConnection::connect_tokio1(
+            (self.server.host.as_str(), self.server.port),
+            Some(self.timeouts.connect),
+            &hello,
+            implicit.then(|| self.tls.clone()),
+            None,
+        );
+        let mut connection =
+            within(self.timeouts.connect, connecting, Step::Connect, attempt).await?;
+        if !implicit {
+            if !connection.can_starttls() {
+                let detail = "the server does not offer STARTTLS";
+                return Err(SendResult::destination(Class::Tls, detail));
+            }
+            let upgrading = connection.starttls(self.tls.clone(), &hello);
+            within(limit, upgrading, Step::StartTls, attempt).await?;
+        }
+        if !connection.is_encrypted() {
+            return Err(SendResult::destination(Class::Tls, "not encrypted"));
+        }
+        if let Some(login) = &self.login {
+            let credentials = Credentials::new(
+                login.username.expose_secret().to_owned(),
+                login.password.expose_secret().to_owned(),
+            );
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            let known = connection.server_info().get_auth_mechanism(&mechanisms);
+            if known.is_none() {
+                let detail = "the server offers no login by name and password";
+                return Err(SendResult::destination(Class::Auth, detail));
+            }
+            let logging_in = connection.auth(&mechanisms, &credentials);
+            let reply = within(limit, logging_in, Step::Login, attempt).await?;
+            expect(&reply, 2, Step::Login, attempt)?;
+        }
+        let sender = self.composer.sender().clone();
+        let recipient =
+            mail.envelope().to().first().cloned().ok_or_else(|| {
+                SendResult::message(Class::Recipient, "the mail has no recipient")
+            })?;
+        let mut parameters = Vec::new();
+        if !(AsRef::<str>::as_ref(&sender).is_ascii()
+            && AsRef::<str>::as_ref(&recipient).is_ascii())
+        {
+            if !connection
+                .server_info()
+                .supports_feature(Extension::SmtpUtfEight)
+            {
+                let detail = "the server takes no addresses beyond ASCII";
+                return Err(SendResult::message(Class::Recipient, detail));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        let command = connection.command(MailFrom::new(Some(sender), parameters));
+        let reply = within(limit, command, Step::Sender, attempt).await?;
+        expect(&reply, 2, Step::Sender, attempt)?;
+        let command = connection.command(Rcpt::new(recipient, Vec::new()));
+        let reply = within(limit, command, Step::Recipient, attempt).await?;
+        expect(&reply, 2, Step::Recipient, attempt)?;
+        let reply = within(limit, connection.command(Data), Step::Data, attempt).await?;
+        expect(&reply, 3, Step::Data, attempt)?;
+
+        let bytes = mail.formatted();
+        // The pieces run out only after all of them were handed to the system; what comes next is
+        // the dot.
+        let pieces = bytes
+            .chunks(PIECE)
+            .map(Some)
+            .chain(std::iter::once_with(|| {
+                dot.store(true, Ordering::Relaxed);
+                None
+            }));
+        let sending = connection.message_iter(pieces.map(Option::unwrap_or_default));
+        let answer = timeout(self.timeouts.end_of_data, sending).await;
+        let step = if dot.load(Ordering::Relaxed) {
+            Step::Dot
+        } else {
+            Step::Data
+        };
+        let reply = match answer {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => return Err(fate(&error, step, attempt)),
+            Err(_) => return Err(too_slow(step)),
+        };
+        expect(&reply, 2, step, attempt)?;
+        // Whatever happens now, the mail is taken.
+        let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
+        Ok(SendResult::Accepted { provider_id: None })
+    }
+}
+
+/// A step within its deadline.
+async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, Error>>,
+    which: Step,
+    attempt: Attempt,
+) -> Result<T, SendResult> {
+    match timeout(limit, step).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(fate(&error, which, attempt)),
+        Err(_) => Err(too_slow(which)),
+    }
+}
+
+/// Checks the first digit: the library also takes 3xx for success.
+fn expect(reply: &Response, digit: u16, step: Step, attempt: Attempt) -> Result<(), SendResult> {
+    let code = u16::from(reply.code());
+    if code / 100 == digit {
+        Ok(())
+    } else {
+        let text = reply.message().next().unwrap_or_default();
+        Err(refusal(step, code, text, attempt.at))
+    }
+}
+
+fn too_slow(step: Step) -> SendResult {
+    let detail = format!("too slow while {}", step.words());
+    if step == Step::Dot {
+        SendResult::unknown(Class::Timeout, detail)
+    } else {
+        SendResult::transient(Class::Timeout, detail)
+    }
+}
+
+fn fate(error: &Error, step: Step, attempt: Attempt) -> SendResult {
+    if let Some(code) = error.status() {
+        let text = error.source().map(ToString::to_string).unwrap_or_default();
+        return refusal(step, u16::from(code), &text, attempt.at);
+    }
+    let handshake = matches!(step, Step::Connect | Step::StartTls);
+    if error.is_tls() || (handshake && find::<rustls::Error>(error).is_some()) {
+        let detail = "the server's certificate or TLS is not accepted";
+        return SendResult::destination(Class::Tls, detail);
+    }
+    let detail = format!("the connection broke while {}", step.words());
+    match step {
+        Step::Dot => SendResult::unknown(Class::Interrupted, detail),
+        _ if error.is_timeout() => too_slow(step),
+        Step::Connect => SendResult::transient(Class::Connect, "no connection to the mail server"),
+        _ => SendResult::transient(Class::Interrupted, detail),
+    }
+}

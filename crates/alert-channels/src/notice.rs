@@ -1,0 +1,117 @@
+//! What is said: plain data that can be stored and rendered again.
+
+use budget_engine::Transition;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One notice for one destination, and for channels with recipients for one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// Id of the delivery. The same on every attempt; shown in short in footers, and the source of
+    /// `Message-ID` and `webhook-id`.
+    pub id: String,
+    /// What belongs together in a mail program: stable per budget, period and recipient or
+    /// destination.
+    pub thread: String,
+    /// What happened.
+    pub message: Message,
+    /// The one recipient, for channels that have them.
+    pub recipient: Option<String>,
+    /// Whether an earlier attempt may have arrived.
+    #[serde(default)]
+    pub maybe_duplicate: bool,
+    /// Where to go from here.
+    #[serde(default)]
+    pub links: Vec<Link>,
+    /// Why this recipient gets it, to follow "You get this": `because you are an owner of
+    /// payments-prod (tag cost-owner)`.
+    #[serde(default)]
+    pub reason_for_recipient: String,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Message {
+    /// A threshold was crossed, or an earlier notice no longer holds.
+    Crossing(Box<Transition>),
+    /// Somebody tests the destination.
+    Probe {
+        /// When.
+        at: Timestamp,
+        /// Which installation, in its own words.
+        from: String,
+    },
+    /// The watcher itself needs attention: a destination that fails, a source that cannot be read.
+    Trouble {
+        /// When it was noticed.
+        at: Timestamp,
+        /// What is wrong, in one line.
+        title: String,
+        /// The particulars, one per line.
+        #[serde(default)]
+        lines: Vec<String>,
+        /// What to do about it.
+        #[serde(default)]
+        advice: Option<String>,
+    },
+}
+
+impl Message {
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Message::Crossing(transition) => transition.at,
+            Message::Probe { at, .. } | Message::Trouble { at, .. } => *at,
+        }
+    }
+}
+
+/// Where to go from a notice. Only `https` links are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// A word or two: `Analysis`, `Acknowledge`, `Explain`.
+    pub title: String,
+    /// Made by the application, never taken from cost data.
+    pub url: String,
+}
+
+impl Notice {
+    /// A notice without recipient, links and reason.
+    pub fn new(id: impl Into<String>, thread: impl Into<String>, message: Message) -> Self {
+        Notice {
+            id: id.into(),
+            thread: thread.into(),
+            message,
+            recipient: None,
+            maybe_duplicate: false,
+            links: Vec::new(),
+            reason_for_recipient: String::new(),
+        }
+    }
+
+    /// The id with nothing but letters, digits, `-` and `_`, for headers and file names: never
+    /// empty, at most 64 characters.
+    pub fn safe_id(&self) -> String {
+        let safe: String = self
+            .id
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .take(64)
+            .collect();
+        if safe.is_empty() { "none".into() } else { safe }
+    }
+
+    /// The first characters of the id, for people to compare.
+    pub fn short_id(&self) -> String {
+        self.safe_id().chars().take(8).collect()
+    }
+}
