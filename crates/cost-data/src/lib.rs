@@ -46,6 +46,11 @@
 //! read keeps its cost, and is counted and reported as doubtful. If too many rows have a problem
 //! (see [`Tolerance`]), the file is refused.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a panic is how a test reports")
+)]
+
 mod columns;
 mod day;
 mod error;
