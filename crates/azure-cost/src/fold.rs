@@ -184,7 +184,7 @@ fn part_after<'a>(path: &'a str, fixed: &str) -> &'a str {
 fn type_of(resource_id: &str) -> String {
     let parts: Vec<&str> = resource_id.split('/').collect();
     let is_providers = |part: &&str| part.eq_ignore_ascii_case("providers");
-    let Some(index) = parts.iter().rposition(|part| is_providers(part)) else {
+    let Some(index) = parts.iter().rposition(is_providers) else {
         return String::new();
     };
     let Some((provider, names)) = parts[index + 1..].split_first() else {

@@ -32,6 +32,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a panic is how a test reports")
+)]
+
 mod client;
 mod cloud;
 pub mod credentials;
