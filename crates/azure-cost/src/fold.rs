@@ -159,7 +159,8 @@ fn fold_case(text: &str, folded: &mut String) {
 
 /// The subscription id, from the resource id where the row has no field for it.
 fn subscription(row: &UsageRow) -> &str {
-    match &*row.subscription_id {
+    let id = row.subscription_id.trim_matches('/');
+    match id.rsplit('/').next().unwrap_or_default() {
         "" => part_after(&row.resource_id, "subscriptions"),
         id => id,
     }
@@ -167,9 +168,14 @@ fn subscription(row: &UsageRow) -> &str {
 
 /// The resource group, from the resource id where the row has no field for it.
 fn resource_group(row: &UsageRow) -> &str {
-    match &*row.resource_group {
-        "" => part_after(&row.resource_id, "resourceGroups"),
-        group => group,
+    // Azure's words for charges that have none.
+    let is_none = ["", "null", "others", "not applicable", "unassigned"]
+        .iter()
+        .any(|word| row.resource_group.eq_ignore_ascii_case(word));
+    if is_none {
+        part_after(&row.resource_id, "resourceGroups")
+    } else {
+        &row.resource_group
     }
 }
 
@@ -344,6 +350,10 @@ mod tests {
         by_id.resource_group.clear();
         let mut odd = row();
         odd.resource_group = "a group with spaces".to_owned();
+        let mut none = row();
+        none.resource_group = "Not applicable".to_owned();
+        none.resource_id.clear();
+        none.subscription_id = "/subscriptions/1f2e".to_owned();
         let mut bare = row();
         for text in [
             &mut bare.subscription_id,
@@ -361,6 +371,7 @@ mod tests {
         let group = "/subscriptions/1f2e/resourceGroups/payments";
         assert_eq!(resource(&by_id).as_deref(), Some(group));
         assert_eq!(resource(&odd).as_deref(), Some("/subscriptions/1f2e"));
+        assert_eq!(resource(&none).as_deref(), Some("/subscriptions/1f2e"));
         assert_eq!(resource(&bare), None);
         assert_eq!(fold.place(&bare).billing, []);
     }
