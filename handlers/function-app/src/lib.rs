@@ -1,1 +1,17 @@
-//! function-app
+//! The Azure Functions custom handler: host envelopes in and out, one axum router, one module per
+//! function.
+//!
+//! The Functions host posts every invocation as a JSON envelope to `/<folder name>`
+//! ([`envelope`]); HTTP functions are turned into ordinary requests and answered by the ordinary
+//! router in [`api`], which `spendwatch serve` serves as well. The process binds first and answers
+//! `GET /` at once; configuration and store are opened by the first invocation ([`Lazy`]).
+
+pub mod api;
+pub mod envelope;
+mod functions;
+mod lazy;
+mod router;
+
+pub use functions::NAMES;
+pub use lazy::Lazy;
+pub use router::router;

@@ -1,2 +1,119 @@
-//! binary
-fn main() {}
+//! The Azure Functions custom handler.
+
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use function_app::{Lazy, router};
+use spendwatch::Environment;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// The port, by its present and its former name.
+const PORTS: [&str; 2] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let environment = Environment::from_process();
+    let port = match port(&environment) {
+        Ok(port) => port,
+        Err(message) => return fail(&message),
+    };
+    // The host waits for the port, so nothing slow comes before this.
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Ok(listener) => listener,
+        Err(error) => return fail(&format!("cannot listen on 127.0.0.1:{port}: {error}")),
+    };
+    log_to_stdout(&environment);
+    one_line_panics();
+    spendwatch::install_crypto();
+    let served = axum::serve(listener, router(Arc::new(Lazy::new(environment))))
+        .with_graceful_shutdown(terminated());
+    // In-flight work may be cut off at any point anyway, so a stop does not wait for it for long.
+    let outcome = tokio::select! {
+        outcome = served => outcome,
+        () = async { terminated().await; tokio::time::sleep(GRACE).await } => Ok(()),
+    };
+    match outcome {
+        // Zero would tell the host not to start us again.
+        Ok(()) => ExitCode::from(STOPPED),
+        Err(error) => fail(&format!("the server stopped: {error}")),
+    }
+}
+
+/// How long short work may go on after SIGTERM.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(700);
+/// Exit code after SIGTERM, as a shell reports it.
+const STOPPED: u8 = 143;
+
+fn port(environment: &Environment) -> Result<u16, String> {
+    let Some((name, value)) = PORTS
+        .iter()
+        .find_map(|name| Some((name, environment.get(name)?)))
+    else {
+        return Err(format!(
+            "{} is not set: this program is started by the Azure Functions host; on a terminal use \
+             `spendwatch serve`",
+            PORTS[0]
+        ));
+    };
+    value
+        .parse()
+        .map_err(|_| format!("{name} is `{value}`, which is not a port"))
+}
+
+fn fail(message: &str) -> ExitCode {
+    // One line: the host attaches the last lines of stderr to its exit event.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::FAILURE
+}
+
+/// Everything goes to stdout as one JSON object a line; the host reads stderr as errors.
+fn log_to_stdout(environment: &Environment) {
+    let filter = environment.get("SPENDWATCH_LOG").unwrap_or("info");
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stdout)
+        .init();
+}
+
+/// A panic is one line on stderr with its place, instead of several that become several errors.
+fn one_line_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let payload = panic.payload();
+        let message = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        let _ = writeln!(
+            std::io::stderr(),
+            "panic at {place}: {}",
+            message.replace('\n', " ")
+        );
+    }));
+}
+
+async fn terminated() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut signal) = signal(SignalKind::terminate()) {
+            signal.recv().await;
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,137 @@
+//! The HTTP API: ordinary routes under `/api`, the same behind the Functions host and in
+//! `spendwatch serve`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use spendwatch::jobs::evaluate::BudgetReport;
+use spendwatch::{App, Hint};
+
+use crate::lazy::Lazy;
+
+/// The routes.
+pub fn router(lazy: Arc<Lazy>) -> Router {
+    Router::new()
+        .route("/api/status", get(status))
+        .route("/api/evaluate", post(evaluate))
+        .route("/api/health", get(health))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(lazy)
+}
+
+/// An error answer. The cause goes to the log, not to the caller.
+pub struct ApiError(anyhow::Error);
+
+impl<E: Into<anyhow::Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        ApiError(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        tracing::error!(error = format!("{:#}", self.0), "request failed");
+        problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the request failed; the log says why",
+        )
+    }
+}
+
+fn problem(status: StatusCode, message: &str) -> Response {
+    (
+        status,
+        Json(serde_json::json!({ "error": { "message": message } })),
+    )
+        .into_response()
+}
+
+async fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "there is no such path")
+}
+
+async fn wrong_method() -> Response {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path has another method",
+    )
+}
+
+/// Where the budgets stand, as of the last evaluation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusAnswer {
+    last_evaluation: Option<Timestamp>,
+    evaluation_is_late: bool,
+    waiting_deliveries: Vec<String>,
+    budgets: Vec<BudgetReport>,
+}
+
+async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    let last_evaluation = app.last_evaluation().await?;
+    let answer = StatusAnswer {
+        last_evaluation,
+        evaluation_is_late: app.is_late(last_evaluation, app.now()),
+        waiting_deliveries: app.destinations_with_work().await?.into_iter().collect(),
+        budgets: app.last_reports().await?,
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// Asks for an evaluation now. It runs behind the answer, one queue message for each read.
+async fn evaluate(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    let queued = enqueue_reads(&app).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(serde_json::json!({ "queued": queued })),
+    )
+        .into_response())
+}
+
+/// Sends one hint for each read; gives their keys.
+pub(crate) async fn enqueue_reads(app: &App) -> anyhow::Result<Vec<String>> {
+    let mut queued = Vec::new();
+    for read in app.reads()? {
+        app.hint(
+            &Hint::Evaluate {
+                read: read.key.clone(),
+            },
+            SignedDuration::ZERO,
+        )
+        .await?;
+        queued.push(read.key);
+    }
+    Ok(queued)
+}
+
+/// Whether the watcher itself is well. Anonymous, so it tells no particulars.
+async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
+    let (status, word) = match lazy.app().await {
+        Err(error) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the application cannot be opened"
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, "misconfigured")
+        }
+        Ok(app) => match app.last_evaluation().await {
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the store cannot be read");
+                (StatusCode::SERVICE_UNAVAILABLE, "no-store")
+            }
+            Ok(at) if app.is_late(at, app.now()) => (StatusCode::SERVICE_UNAVAILABLE, "late"),
+            Ok(_) => (StatusCode::OK, "ok"),
+        },
+    };
+    let answer = serde_json::json!({ "status": word, "version": env!("CARGO_PKG_VERSION") });
+    (status, Json(answer)).into_response()
+}

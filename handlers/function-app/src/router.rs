@@ -1,0 +1,164 @@
+//! The envelope routes: `POST /<function>` as the host calls them, `GET /` for its probe.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode};
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::api;
+use crate::envelope::{HttpCall, Invocation, Reply};
+use crate::functions::{self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, sweep};
+use crate::lazy::Lazy;
+
+/// Our own time limit: below `functionTimeout` in `host.json`, because the host kills the whole
+/// process for one invocation that is over it.
+const DEADLINE: Duration = Duration::from_secs(270);
+/// The largest envelope. Hints are tiny and the API takes small bodies.
+const MAX_ENVELOPE: usize = 4 * 1024 * 1024;
+/// The largest body of our own API's answers.
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
+
+/// The router that the Functions host talks to.
+pub fn router(lazy: Arc<Lazy>) -> Router {
+    let mut router = Router::new().route(
+        "/",
+        get(|| async { Json(serde_json::json!({ "ready": true })) }),
+    );
+    for name in functions::NAMES {
+        let invoke =
+            move |State(lazy): State<Arc<Lazy>>, request: Request| invoke(lazy, name, request);
+        router = router.route(&format!("/{name}"), post(invoke));
+    }
+    router
+        .fallback(|| async { failed(StatusCode::NOT_FOUND, "there is no such function") })
+        .method_not_allowed_fallback(|| async {
+            failed(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "functions are called by POST",
+            )
+        })
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(lazy)
+}
+
+/// Runs the function of this name.
+async fn run(name: &str, lazy: Arc<Lazy>, call: Invocation) -> Result<Reply, Failure> {
+    match name {
+        "status" => http(lazy, functions::status::PATH, call).await,
+        "evaluate" => http(lazy, functions::evaluate::PATH, call).await,
+        "health" => http(lazy, functions::health::PATH, call).await,
+        "evaluate-budgets" => evaluate_budgets::run(&*lazy.app().await?, call).await,
+        "evaluate-scope" => evaluate_scope::run(&*lazy.app().await?, call).await,
+        "deliver-notices" => deliver_notices::run(&*lazy.app().await?, call).await,
+        "sweep" => sweep::run(&*lazy.app().await?, call).await,
+        _ => Err(Failure::not_ours(anyhow::anyhow!(
+            "there is no function of this name"
+        ))),
+    }
+}
+
+/// An HTTP function: the envelope becomes an ordinary request, its answer an envelope.
+async fn http(lazy: Arc<Lazy>, path: &'static str, call: Invocation) -> Result<Reply, Failure> {
+    let value = call
+        .data
+        .get("req")
+        .cloned()
+        .unwrap_or_else(|| serde_json::json!({}));
+    let call = HttpCall::read(&value)
+        .map_err(|error| Failure::not_ours(anyhow::Error::new(error).context("read `req`")))?;
+    let response = api::router(lazy).oneshot(call.into_request(path)).await?;
+    let status = response.status().as_u16();
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in response.headers() {
+        if let Ok(value) = value.to_str()
+            && name != http::header::CONTENT_LENGTH
+        {
+            headers.insert(name.to_string(), value.to_owned());
+        }
+    }
+    let body = to_bytes(response.into_body(), MAX_ANSWER).await?;
+    Ok(Reply::http(
+        status,
+        headers,
+        String::from_utf8_lossy(&body).into_owned(),
+    ))
+}
+
+/// One invocation: read the envelope, run the function within our deadline, answer in the host's form.
+async fn invoke(lazy: Arc<Lazy>, name: &'static str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let span = tracing::info_span!(
+        "invocation",
+        function = name,
+        invocation_id = header(&parts.headers, "x-azure-functions-invocationid"),
+        trace_id = header(&parts.headers, "traceparent").and_then(|value| value.split('-').nth(1)),
+    );
+    async move {
+        let started = std::time::Instant::now();
+        let Ok(bytes) = to_bytes(body, MAX_ENVELOPE).await else {
+            return failed(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the envelope is too large or was cut off",
+            );
+        };
+        let call: Invocation = match serde_json::from_slice(&bytes) {
+            Ok(call) => call,
+            Err(error) => {
+                tracing::error!(error = %error, "the envelope is not what the host sends");
+                return failed(StatusCode::BAD_REQUEST, "the envelope cannot be read");
+            }
+        };
+        let outcome = tokio::time::timeout(DEADLINE, run(name, lazy, call)).await;
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match outcome {
+            Ok(Ok(reply)) => {
+                tracing::info!(duration_ms, "invocation done");
+                (StatusCode::OK, Json(reply)).into_response()
+            }
+            Ok(Err(failure)) => {
+                tracing::error!(
+                    duration_ms,
+                    error = format!("{:#}", failure.error),
+                    "invocation failed"
+                );
+                failed(failure.status, "the invocation failed; the log says why")
+            }
+            Err(_) => {
+                tracing::error!(duration_ms, "invocation took too long");
+                failed(StatusCode::GATEWAY_TIMEOUT, "the invocation took too long")
+            }
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn failed(status: StatusCode, message: &str) -> Response {
+    (
+        status,
+        Json(serde_json::json!({ "error": { "message": message } })),
+    )
+        .into_response()
+}
+
+/// The panic hook has logged it; the invocation fails and the process stays.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    failed(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the invocation failed; the log says why",
+    )
+}
