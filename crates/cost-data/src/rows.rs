@@ -323,18 +323,31 @@ impl<R: Read> Rows<R> {
 #[inline]
 fn matches(block: &[u8; STEP], byte: u8) -> u64 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    // Brings the lowest bit of eight bytes together in the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
     let wanted = u64::from_ne_bytes([byte; 8]);
     let (words, _) = block.as_chunks::<8>();
-    let mut mask = 0;
-    for (index, word) in words.iter().enumerate() {
+    let mut columns = 0;
+    for word in words.iter().rev() {
         let difference = u64::from_le_bytes(*word) ^ wanted;
-        // The highest bit of each byte that is zero.
-        let equal = !(((difference & LOW) + LOW) | difference | LOW);
-        mask |= ((equal >> 7).wrapping_mul(GATHER) >> 56) << (8 * index);
+        // The highest bit of each byte that is not zero.
+        let differs = ((difference & LOW) + LOW) | difference;
+        // The first word ends in the lowest bit of each byte, the last one in the highest.
+        columns = columns << 1 | (!differs & !LOW) >> 7;
     }
-    mask
+    transpose(columns)
+}
+
+/// Turns a square of eight by eight bits so that lines become columns.
+#[inline]
+fn transpose(mut square: u64) -> u64 {
+    for (distance, upper) in [
+        (7, 0x00aa_00aa_00aa_00aa),
+        (14, 0x0000_cccc_0000_cccc),
+        (28, 0x0000_0000_f0f0_f0f0),
+    ] {
+        let swapped = (square ^ (square >> distance)) & upper;
+        square ^= swapped ^ (swapped << distance);
+    }
+    square
 }
 
 /// Each bit: whether an odd number of bits up to and including it is set.
