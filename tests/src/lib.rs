@@ -16,6 +16,7 @@
 
 pub mod azurite;
 pub mod node;
+pub mod smtp;
 
 /// Makes ring the TLS provider of this process, as the application does first thing in `main`.
 ///

@@ -1,0 +1,16 @@
+// Reads webhooks as JSON lines, {secret, headers, body}, and says whether npm standardwebhooks
+// accepts each: one line of JSON, {payload} or {error}.
+
+import { createInterface } from "node:readline";
+import { Webhook } from "standardwebhooks";
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { secret, headers, body } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { payload: new Webhook(secret).verify(body, headers) };
+  } catch (error) {
+    answer = { error: error.message };
+  }
+  process.stdout.write(JSON.stringify(answer) + "\n");
+}
