@@ -6,8 +6,8 @@
 //! for demonstrations and tests; it knows Azure's wire shapes and nothing of the product.
 //!
 //! ```
-//! use azure_sandbox::{Agreement, example, write_costs};
-//! let world = example::world();
+//! use azure_sandbox::{Agreement, example_world, write_costs};
+//! let world = example_world();
 //! let mut file = Vec::new();
 //! let rows = write_costs(world.rows().take(3), Agreement::Enterprise, &mut file)?;
 //! assert_eq!(rows, 3);
@@ -25,6 +25,7 @@ mod files;
 mod server;
 mod world;
 
+pub use example::world as example_world;
 pub use files::{Agreement, write_costs};
 pub use server::{Faults, Options, Throttle, router, serve};
 pub use world::{Charge, CostRow, Group, Rhythm, Subscription, World};
