@@ -282,7 +282,7 @@ impl World {
             let path = path.map(|index| index as u64);
             let day = u64::from(days(self.first_day, date).unsigned_abs());
             for part in path.into_iter().chain([u64::from(resource), day]) {
-                // A step of a well-known generator keeps neighbours apart.
+                // A step of a well-known generator keeps neighbors apart.
                 seed = fastrand::Rng::with_seed(seed ^ part).u64(..);
             }
             let bound = i64::from(charge.noise_percent) * 1000;
