@@ -31,6 +31,10 @@ struct Draft {
     budgets: Vec<(Budget, Place)>,
     fallback: Option<(String, Place)>,
     delivery: Option<Delivery>,
+    /// What is there, though it may be broken: its absence is not to be reported as well.
+    seen: BTreeSet<&'static str>,
+    /// The names of all channels, the broken ones too.
+    channel_names: BTreeSet<String>,
     /// Where a destination is named, to check the name once all channels are known.
     named: Vec<(String, Place, String)>,
 }
@@ -101,35 +105,30 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (root, _) in parsed {
         root.finish();
     }
-    let first = pages.first();
-    if draft.currency.is_none()
-        && let Some(page) = first
-    {
-        page.note(
-            &(0..0),
-            "",
-            "`currency` is missing, for example currency = \"EUR\"",
-        );
-    }
-    if draft.sources.is_empty()
-        && let Some(page) = first
-    {
-        page.note(
-            &(0..0),
-            "",
-            "no source: add a [source] table with kind = \"files\" or \"usage-details\"",
-        );
-    }
-    if draft.budgets.is_empty()
-        && let Some(page) = first
-    {
-        page.note(&(0..0), "", "no budget: add a [[budget]] table");
+    if let Some(first) = pages.first() {
+        for (key, message) in [
+            (
+                "currency",
+                "`currency` is missing, for example currency = \"EUR\"",
+            ),
+            (
+                "source",
+                "no source: add a [source] table with kind = \"files\" or \"usage-details\"",
+            ),
+            ("budget", "no budget: add a [[budget]] table"),
+        ] {
+            if !draft.seen.contains(key) {
+                first.note(&(0..0), "", message);
+            }
+        }
     }
     problems.extend(pages.into_iter().flat_map(Page::into_problems));
-    let has_email = draft
-        .channels
-        .values()
-        .any(|channel| matches!(channel.kind, ChannelKind::Email(_)));
+    let is_broken = draft.channel_names.len() > draft.channels.len();
+    let has_email = is_broken
+        || draft
+            .channels
+            .values()
+            .any(|channel| matches!(channel.kind, ChannelKind::Email(_)));
     for (name, place, path) in &draft.named {
         if name == OWNERS {
             if !has_email {
@@ -137,8 +136,8 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
                     "\"owners\" are told by mail, but there is no channel of kind \"email\"";
                 problems.push(place.problem(path.clone(), message.to_owned()));
             }
-        } else if !draft.channels.contains_key(name) {
-            let channels: Vec<&str> = draft.channels.keys().map(String::as_str).collect();
+        } else if !draft.channel_names.contains(name) {
+            let channels: Vec<&str> = draft.channel_names.iter().map(String::as_str).collect();
             let message = format!(
                 "there is no [channel.{name}]; known are: {OWNERS}, {}",
                 channels.join(", ")
@@ -194,6 +193,11 @@ fn read_settings(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
     if let Some(version) = root.require("version", "version = 1") {
         version.whole(1..=1);
     }
+    for key in ["currency", "source", "budget"] {
+        if root.get(key).is_some() {
+            draft.seen.insert(key);
+        }
+    }
     if let Some(value) = root.get("currency")
         && let Some(currency) = value.parse()
     {
@@ -233,7 +237,7 @@ fn read_settings(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
                     .note("a channel's name has letters, digits, `-` and `_`, and is not `owners`");
             }
             let Some(table) = value.table() else { continue };
-            if draft.channels.contains_key(name) {
+            if !draft.channel_names.insert(name.to_owned()) {
                 value.note("another file has a channel of this name");
             }
             if let Some(channel) = read_channel(table, folder) {
@@ -253,7 +257,6 @@ fn read_settings(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
     if let Some(table) = root.get("delivery").and_then(|value| value.table()) {
         draft.delivery = Some(read_delivery(table));
     }
-    root.get("budget");
 }
 
 fn read_defaults(table: Table<'_>, draft: &mut Draft) -> Defaults {

@@ -1,0 +1,330 @@
+//! Configuration: every mistake, with its line, at once.
+
+use std::path::PathBuf;
+
+use rust_decimal::Decimal;
+use spendwatch::{Config, ConfigError, Problem};
+
+fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    match Config::parse(&[(PathBuf::from("conf/spendwatch.toml"), text.to_owned())]) {
+        Ok(config) => Ok(config),
+        Err(ConfigError::Mistakes(problems)) => Err(problems),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+const GOOD: &str = r#"
+version = 1
+currency = "EUR"
+fallback = "finops-teams"
+
+[source]
+kind = "files"
+paths = ["exports/*.csv.gz"]
+
+[defaults]
+thresholds = ["actual 50%", "forecast 100%"]
+
+[channel.finops-teams]
+kind = "teams"
+url = { secret = "TEAMS_WEBHOOK_URL" }
+
+[channel.mail]
+kind = "email"
+smtp = "smtp://relay.contoso.example:587"
+from = "Cost alerts <cost@contoso.example>"
+
+[[budget]]
+id = "payments-prod"
+name = "Payments, production"
+scopes = ["/subscriptions/1f2e/resourceGroups/payments-prod"]
+amount = 10_000
+starts = 2026-01-01
+cost_basis = "amortized"
+exclude = ["Purchase", "Tax", "Credit"]
+owners = ["tag:cost-owner", "payments-lead@contoso.example"]
+filter = { all = [ { tag = "env", in = ["prod"] }, { not = { dimension = "ServiceName", in = ["Bandwidth"] } } ] }
+
+[[budget.threshold]]
+id = "eighty"
+when = "actual 80%"
+notify = ["owners", "finops-teams"]
+
+[[budget.threshold]]
+when = "forecast 100%"
+probability = 90
+severity = "critical"
+
+[[budget]]
+id = "fiscal"
+scopes = ["/subscriptions/1f2e"]
+amount = { "2026-04" = 1200.50, "2027" = 1_300 }
+grain = "annually"
+starts = 2025-04-01
+owners = ["payments-lead@contoso.example"]
+"#;
+
+#[test]
+fn a_full_configuration_is_read() {
+    let config = parse(GOOD).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let budget = config.budgets.get("payments-prod").unwrap();
+    let ids: Vec<&str> = budget
+        .thresholds
+        .iter()
+        .map(|threshold| threshold.id.as_str())
+        .collect();
+    assert_eq!(ids, ["eighty", "forecast-100pct"]);
+    assert_eq!(budget.thresholds[1].probability, Decimal::from(90));
+    assert_eq!(budget.thresholds[1].notify, ["owners"]);
+    let fiscal = config.budgets.get("fiscal").unwrap();
+    assert_eq!(fiscal.thresholds.len(), 2, "the defaults");
+    match &fiscal.planned {
+        budget_engine::Planned::PerPeriod(amounts) => {
+            let amounts: Vec<String> = amounts
+                .iter()
+                .map(|(start, amount)| format!("{start} {amount}"))
+                .collect();
+            assert_eq!(amounts, ["2026-04-01 1200.50", "2027-04-01 1300"]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn ten_mistakes_are_ten_reports_with_their_lines() {
+    let text = r#"version = 1
+currency = "EURO"
+[source]
+kind = "file"
+[channel.mail]
+kind = "email"
+smtp = "http://relay.contoso.example"
+from = "nobody"
+[[budget]]
+id = "pay ments"
+scopes = ["payments"]
+amuont = 100
+amount = "100"
+grain = "monthy"
+thresholds = ["actual eighty", "pace 120"]
+notify = ["teams"]
+"#;
+    let problems = parse(text).unwrap_err();
+    let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    let shown = problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
+    for line in [2, 4, 7, 8, 10, 11, 12, 13, 14, 15, 15] {
+        assert!(lines.contains(&line), "nothing on line {line}:\n{shown}");
+    }
+    assert!(problems.len() >= 11, "{shown}");
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem.file == "conf/spendwatch.toml")
+    );
+    for expected in [
+        "`EURO` is not an ISO 4217 currency",
+        "`file` is not a source; expected \"files\"",
+        "did you mean `amount`?",
+        "expected a number without quotes, found the text \"100\"",
+        "`monthy` is not a time grain",
+        "`actual eighty` is not a threshold",
+        "there is no [channel.teams]; known are: owners, mail",
+    ] {
+        assert!(shown.contains(expected), "`{expected}` is not in:\n{shown}");
+    }
+}
+
+#[test]
+fn mistakes_of_syntax_have_lines_too() {
+    let problems = parse("version = 1\ncurrency = \"EUR\nx = = 2\n").unwrap_err();
+    assert!(
+        problems.iter().any(|problem| problem.line == 2),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_secret_in_plain_text_is_refused_without_repeating_it() {
+    let text = GOOD.replace(
+        "{ secret = \"TEAMS_WEBHOOK_URL\" }",
+        "\"https://teams.example/?sig=CANARY\"",
+    );
+    let problems = parse(&text).unwrap_err();
+    let shown = format!("{problems:?}");
+    assert!(shown.contains("a secret is a reference"), "{shown}");
+    assert!(!shown.contains("CANARY"), "{shown}");
+}
+
+#[test]
+fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
+    for (from, to, expected) in [
+        (
+            "notify = [\"owners\", \"finops-teams\"]",
+            "notify = []",
+            "would tell nobody",
+        ),
+        (
+            "owners = [\"tag:cost-owner\", \"payments-lead@contoso.example\"]",
+            "",
+            "the budget has no `owners`",
+        ),
+        (
+            "id = \"fiscal\"",
+            "id = \"payments-prod\"",
+            "two budgets have the id",
+        ),
+        (
+            "starts = 2025-04-01",
+            "starts = 2025-04-01\nends = 2024-01-01",
+            "lies before `starts`",
+        ),
+        ("amount = 10_000", "amount = 0", "must be greater than zero"),
+        (
+            "name = \"Payments, production\"",
+            "parent = \"nobody\"",
+            "does not exist",
+        ),
+        (
+            "version = 1",
+            "version = 2",
+            "expected a whole number from 1 to 1",
+        ),
+        ("probability = 90", "probability = 0.9", "from 1 to 99"),
+        (
+            "{ tag = \"env\", in = [\"prod\"] }",
+            "{ tag = \"env\" }",
+            "a condition is one of",
+        ),
+        (
+            "kind = \"files\"",
+            "kind = \"exports\"",
+            "does not exist yet",
+        ),
+    ] {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "{from}");
+        let problems = parse(&text).unwrap_err();
+        let shown = problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(shown.contains(expected), "`{expected}` is not in:\n{shown}");
+    }
+}
+
+#[test]
+fn files_of_a_folder_are_read_as_one() {
+    let (settings, budgets) = GOOD.split_at(GOOD.find("[[budget]]").unwrap());
+    let config = Config::parse(&[
+        (
+            PathBuf::from("a-budgets.toml"),
+            format!("version = 1\n{budgets}"),
+        ),
+        (PathBuf::from("b-settings.toml"), settings.to_owned()),
+    ]);
+    assert_eq!(config.unwrap().budgets.iter().count(), 2);
+}
+
+#[test]
+fn an_empty_file_says_what_is_missing() {
+    let shown = parse("")
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
+    for expected in [
+        "`version` is missing",
+        "`currency` is missing",
+        "no source",
+        "no budget",
+    ] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+}
+
+#[test]
+fn the_schema_names_every_setting_that_the_reader_knows() {
+    // A setting with a typo is reported together with all settings that are known in its place.
+    let schema: serde_json::Value = serde_json::from_str(spendwatch::SCHEMA).unwrap();
+    let keys = |pointer: &str| -> Vec<String> {
+        let object = schema
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("{pointer}"));
+        let mut keys: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    let known = |text: &str, path: &str| -> Vec<String> {
+        let problems = parse(text).unwrap_err();
+        let message = problems
+            .iter()
+            .find(|problem| problem.message.contains("known here: ") && problem.path == path)
+            .unwrap_or_else(|| panic!("nothing at {path}: {problems:#?}"));
+        let list = message.message.split("known here: ").nth(1).unwrap();
+        let mut keys: Vec<String> = list.split(", ").map(str::to_owned).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    };
+    let typo = "zzzzzzzzzzzz = 1";
+    for (text, path, pointer) in [
+        (typo.to_owned(), "", "/properties"),
+        (
+            format!("[defaults]\n{typo}"),
+            "defaults",
+            "/$defs/defaults/properties",
+        ),
+        (
+            format!("[delivery]\n{typo}"),
+            "delivery",
+            "/$defs/delivery/properties",
+        ),
+        (
+            format!("[source]\nkind = \"files\"\n{typo}"),
+            "source",
+            "/$defs/source/oneOf/0/properties",
+        ),
+        (
+            format!("[source]\nkind = \"usage-details\"\n{typo}"),
+            "source",
+            "/$defs/source/oneOf/1/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example\"\nfrom = \"a@contoso.example\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/0/properties",
+        ),
+        (
+            format!("[channel.a]\nkind = \"slack\"\nurl = {{ secret = \"A\" }}\n{typo}"),
+            "channel.a",
+            "/$defs/channel/oneOf/1/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"webhook\"\nurl = {{ secret = \"A\" }}\nsigning = {{ secret = \"B\" }}\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/2/properties",
+        ),
+        (
+            format!("[[budget]]\nid = \"a\"\n{typo}"),
+            "budget.a",
+            "/$defs/budget/properties",
+        ),
+        (
+            format!("[[budget]]\nid = \"a\"\n[[budget.threshold]]\n{typo}"),
+            "budget.a.threshold[0]",
+            "/$defs/budget/properties/threshold/items/properties",
+        ),
+    ] {
+        assert_eq!(known(&text, path), keys(pointer), "{path} {pointer}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Evaluate: what is remembered, what is told, what is never taken for zero.
+
+use budget_engine::{Ledger, Outcome};
+use jiff::civil::date;
+use rust_decimal::Decimal;
+use spendwatch::jobs;
+
+use crate::support::*;
+
+const LEDGER: &str = "ledger/payments/monthly-2026-11-01";
+
+async fn ledger(world: &World) -> Ledger {
+    let document = world.app.documents().get(LEDGER).await.unwrap().unwrap();
+    serde_json::from_slice(&document.bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_crossing_is_told_once_however_often_it_is_evaluated() {
+    let world = World::new("slack", r#"["actual 50%", "actual 80%"]"#).await;
+    world.spent(850);
+    for _ in 0..3 {
+        world.evaluate().await;
+        world.deliver().await;
+        world.pass(3600);
+    }
+    assert_eq!(world.chat.told(), 1);
+    let ledger = ledger(&world).await;
+    assert_eq!(ledger.transitions.len(), 1);
+    assert!(ledger.transitions[0].routed);
+    assert!(
+        world
+            .app
+            .documents()
+            .list("unrouted/")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        world
+            .app
+            .documents()
+            .list("outbox/")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_decides_and_leaves_no_trace() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    let read = world.app.reads().unwrap().remove(0);
+    let options = jobs::evaluate::Options {
+        dry_run: true,
+        ..Default::default()
+    };
+    let report = jobs::evaluate::run(&world.app, &read, &options)
+        .await
+        .unwrap();
+    assert_eq!(report.budgets[0].decisions[0].outcome, Outcome::Fire);
+    assert!(report.budgets[0].is_crossed());
+    assert!(world.app.documents().list("").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_an_error_and_changes_nothing() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    let before = world.app.documents().get(LEDGER).await.unwrap();
+    world.costs.fail(true);
+    let read = world.app.reads().unwrap().remove(0);
+    let error = jobs::evaluate::run(&world.app, &read, &Default::default())
+        .await
+        .unwrap_err();
+    assert!(
+        format!("{error:#}").contains("throttled until noon"),
+        "{error:#}"
+    );
+    assert_eq!(world.app.documents().get(LEDGER).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_scope_without_costs_is_a_problem_and_never_a_spend_of_zero() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    let report = world.evaluate().await;
+    let budget = &report.budgets[0];
+    assert!(budget.status.is_none());
+    assert!(
+        budget
+            .problem
+            .as_ref()
+            .unwrap()
+            .contains("no cost in the scopes")
+    );
+    assert!(world.app.documents().get(LEDGER).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn restated_data_are_corrected_in_the_same_place() {
+    let world = World::new("webhook", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    world.pass(86_400);
+    world.spent(700);
+    world.evaluate().await;
+    world.deliver().await;
+    let bodies = world.chat.bodies.lock().unwrap().clone();
+    assert_eq!(bodies.len(), 2);
+    let read = |body: &str| -> serde_json::Value { serde_json::from_str(body).unwrap() };
+    let (first, second) = (read(&bodies[0]), read(&bodies[1]));
+    assert_ne!(first, second);
+    let amounts = |body: &serde_json::Value| body.pointer("/amounts/spendToDate").cloned();
+    assert_eq!(amounts(&first), Some("850".into()), "{first}");
+    assert_eq!(amounts(&second), Some("700".into()), "{second}");
+}
+
+#[tokio::test]
+async fn a_new_period_starts_anew() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    world.pass(25 * 86_400);
+    let december = [
+        (date(2026, 12, 1), "Storage", Decimal::from(900)),
+        (date(2026, 12, 6), "Storage", Decimal::ZERO),
+    ];
+    world
+        .costs
+        .set(december.into(), midnight(date(2026, 12, 7)));
+    world.evaluate().await;
+    let keys = world.app.documents().list("ledger/").await.unwrap();
+    assert_eq!(keys, [LEDGER, "ledger/payments/monthly-2026-12-01"]);
+    world.deliver().await;
+    assert_eq!(world.chat.told(), 2);
+}
+
+#[tokio::test]
+async fn eight_evaluators_at_once_decide_once() {
+    let world = std::sync::Arc::new(World::new("slack", r#"["actual every 100"]"#).await);
+    world.spent(850);
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let world = world.clone();
+        running.spawn(async move { world.evaluate().await.budgets[0].deliveries });
+    }
+    let made: usize = running.join_all().await.into_iter().sum();
+    assert_eq!(made, 1, "one delivery");
+    world.deliver().await;
+    world.deliver().await;
+    assert_eq!(world.chat.told(), 1);
+}
