@@ -5,3 +5,4 @@ pub mod deliver;
 pub mod evaluate;
 pub mod probe;
 pub mod sweep;
+pub mod work;

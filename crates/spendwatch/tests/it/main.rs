@@ -4,4 +4,5 @@
 mod configuration;
 mod delivering;
 mod evaluating;
+mod sources;
 mod support;
