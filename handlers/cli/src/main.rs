@@ -1,2 +1,50 @@
-//! binary
-fn main() {}
+//! `spendwatch`: the jobs of the budget watcher on a terminal.
+//!
+//! Data go to stdout, talk and progress to stderr. The exit code is 0 when all is fine, 1 when
+//! something failed (a budget that could not be evaluated is a failure), 2 for wrong use and 3 when
+//! a threshold is crossed.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a panic is how a test reports")
+)]
+
+mod args;
+mod commands;
+mod evaluation;
+mod example;
+mod figures;
+mod logs;
+mod output;
+mod progress;
+mod setup;
+mod words;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::commands::Exit;
+
+fn main() -> ExitCode {
+    spendwatch::install_crypto();
+    let cli = Cli::parse();
+    logs::start(cli.global.verbose);
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::report(&error);
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    runtime.block_on(commands::run(cli))
+}

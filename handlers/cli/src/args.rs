@@ -1,0 +1,166 @@
+//! The command line: commands, options and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use jiff::civil::Date;
+
+use crate::output::Format;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  all is fine
+  1  something failed; a budget that could not be evaluated is a failure
+  2  the command line is wrong
+  3  a threshold of spend or forecast is crossed (evaluate, status)
+
+Without a command, `spendwatch` shows `status` if there is a configuration, and otherwise runs an
+example with made-up data in the current folder.";
+
+/// Watches Azure spending against budgets, and tells people in time.
+#[derive(Debug, Parser)]
+#[command(name = "spendwatch", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file, or folder of *.toml files [default: ./spendwatch.toml or ./spendwatch/]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "SPENDWATCH_CONFIG",
+        hide_env_values = true
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// Where decisions and deliveries are kept: a folder, or `memory` [default: .spendwatch beside
+    /// the configuration] [env: SPENDWATCH_STATE=]
+    // Not read by the parser: the variable may hold a signed URL, and its meaning is the application's.
+    #[arg(long, global = true, value_name = "DIR|memory")]
+    pub(crate) state: Option<String>,
+    /// How data are written to stdout
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t
+    )]
+    pub(crate) output: Format,
+    /// Logs to stderr: -v what was done, -vv details, -vvv everything [env: SPENDWATCH_LOG=]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read costs, decide, record, and tell people what is due
+    Evaluate(Evaluate),
+    /// Show where all budgets stand; nothing is written or sent
+    Status(Status),
+    /// Show where periods are expected to end, and when budgets are reached
+    Forecast(Forecast),
+    /// Find all mistakes of a configuration; nothing is read from Azure or sent
+    Check(Check),
+    /// Send a test notice through a channel, at once
+    Probe(Probe),
+    /// Print the JSON Schema of configuration files, for editors
+    Schema,
+    /// Print the completions of a shell
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// Decide only: nothing is recorded or sent
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Decide as on this day, at noon UTC; implies --dry-run
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Date>,
+    /// Evaluate only this budget; may be repeated
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) only: Vec<String>,
+    /// Write notices as files into this folder instead of sending them; they count as told
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dry_run", "as_of", "no_deliver"])]
+    pub(crate) outbox: Option<PathBuf>,
+    /// Record decisions, but leave their notices for a later run
+    #[arg(long)]
+    pub(crate) no_deliver: bool,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct Status {
+    /// Show the status as on this day, at noon UTC
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Date>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forecast {
+    /// Only this budget
+    #[arg(long, value_name = "ID")]
+    pub(crate) budget: Option<String>,
+    /// Forecast as on this day, at noon UTC
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Date>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Configuration to check instead of the one of --config
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// Name of the channel: [channel.NAME]
+    pub(crate) channel: String,
+    /// Mail this address instead of the channel's own recipients
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    text.parse()
+        .ok()
+        .filter(|_| text.len() == 10)
+        .ok_or_else(|| "expected a date such as 2026-11-18".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn dates_are_iso_dates() {
+        assert!(date("2026-11-18").is_ok());
+        for bad in ["18.11.2026", "20261118", "2026-11-31", "2026-11-18T00:00"] {
+            assert!(date(bad).is_err(), "{bad}");
+        }
+    }
+}

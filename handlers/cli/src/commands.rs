@@ -1,0 +1,54 @@
+//! One module for each command.
+
+mod check;
+mod completions;
+pub(crate) mod evaluate;
+mod forecast;
+mod probe;
+mod schema;
+mod status;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+use crate::{example, setup};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is fine.
+    Fine,
+    /// Something failed.
+    Failed,
+    /// A threshold of spend or forecast is crossed.
+    Crossed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        match exit {
+            Exit::Fine => ExitCode::SUCCESS,
+            Exit::Failed => ExitCode::from(1),
+            // 2 says that the command line is wrong, which only the parser says.
+            Exit::Crossed => ExitCode::from(3),
+        }
+    }
+}
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    let global = &cli.global;
+    match &cli.command {
+        Some(Command::Evaluate(options)) => evaluate::run(global, options).await,
+        Some(Command::Status(options)) => status::run(global, options).await,
+        Some(Command::Forecast(options)) => forecast::run(global, options).await,
+        Some(Command::Check(options)) => check::run(global, options),
+        Some(Command::Probe(options)) => probe::run(global, options).await,
+        Some(Command::Schema) => schema::run(global.output),
+        Some(Command::Completions(options)) => completions::run(options),
+        None if setup::find_config(global).is_some() => {
+            status::run(global, &Default::default()).await
+        }
+        None => example::run(global).await,
+    }
+}

@@ -1,0 +1,143 @@
+//! `check`: all mistakes of a configuration, then what it may still get wrong.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use spendwatch::jobs::check::{self, Level};
+use spendwatch::{App, Config, ConfigError, Environment, StateLocation};
+
+use super::Exit;
+use crate::args::{Check, Global};
+use crate::figures::word;
+use crate::output::{self, Answer, Block, Cell, Color, Records, talk};
+use crate::setup;
+use crate::words::counted;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Findings {
+    configuration: PathBuf,
+    errors: usize,
+    warnings: usize,
+    findings: Vec<Finding>,
+}
+
+/// One mistake or doubt. Mistakes in a file have a place.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding {
+    level: Level,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+    about: String,
+    message: String,
+}
+
+impl Finding {
+    fn place(&self) -> String {
+        match (&self.file, self.line, self.column) {
+            (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Answer for Findings {
+    fn blocks(&self) -> Vec<Block> {
+        let lines = self.findings.iter().map(|finding| {
+            let about = match finding.about.as_str() {
+                "" => String::new(),
+                about => format!("{about}: "),
+            };
+            let color = match finding.level {
+                Level::Error => Color::Red,
+                Level::Warning => Color::Yellow,
+            };
+            // The place comes first, where editors look for it.
+            let text = format!(
+                "{}{}: {about}{}",
+                finding.place(),
+                word(finding.level),
+                finding.message
+            );
+            Cell::colored(text, color)
+        });
+        let lines: Vec<Cell> = lines.collect();
+        if lines.is_empty() {
+            return vec![Block::Lines(vec![Cell::colored(
+                format!("{}: no mistakes found", self.configuration.display()),
+                Color::Green,
+            )])];
+        }
+        vec![Block::Lines(lines)]
+    }
+
+    fn records(&self) -> Records {
+        let mut records = Records::new(&["level", "file", "line", "column", "about", "message"]);
+        for finding in &self.findings {
+            let number =
+                |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();
+            records.add(vec![
+                word(finding.level),
+                finding.file.clone().unwrap_or_default(),
+                number(finding.line),
+                number(finding.column),
+                finding.about.clone(),
+                finding.message.clone(),
+            ]);
+        }
+        records
+    }
+}
+
+pub(super) fn run(global: &Global, options: &Check) -> anyhow::Result<Exit> {
+    let path = match &options.path {
+        Some(path) => path.clone(),
+        None => setup::config_path(global)?,
+    };
+    let findings = match Config::load(&path) {
+        Ok(config) => {
+            let environment = Environment::from_process();
+            let app = App::new(config, &environment, StateLocation::Memory)?;
+            let findings = check::run(&app).into_iter().map(|finding| Finding {
+                level: finding.level,
+                file: None,
+                line: None,
+                column: None,
+                about: finding.about,
+                message: finding.message,
+            });
+            findings.collect()
+        }
+        Err(ConfigError::Mistakes(problems)) => problems
+            .into_iter()
+            .map(|problem| Finding {
+                level: Level::Error,
+                file: Some(problem.file),
+                line: Some(problem.line),
+                column: Some(problem.column),
+                about: problem.path,
+                message: problem.message,
+            })
+            .collect::<Vec<_>>(),
+        Err(error) => return Err(error.into()),
+    };
+    let count = |level| findings.iter().filter(|one| one.level == level).count();
+    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    let findings = Findings {
+        configuration: path,
+        errors,
+        warnings,
+        findings,
+    };
+    output::print(global.output, &findings)?;
+    if errors + warnings > 0 {
+        talk(&format!(
+            "{}, {}",
+            counted(errors, "error", "errors"),
+            counted(warnings, "warning", "warnings")
+        ));
+    }
+    Ok(if errors > 0 { Exit::Failed } else { Exit::Fine })
+}

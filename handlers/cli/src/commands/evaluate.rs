@@ -1,0 +1,218 @@
+//! `evaluate`: read, decide, record, and deliver what is due.
+
+use anyhow::Context;
+use budget_engine::Outcome;
+use jiff::Timestamp;
+use serde::Serialize;
+use spendwatch::jobs::deliver;
+use spendwatch::{App, Delivery};
+use state_store::json;
+
+use super::Exit;
+use crate::args::{Evaluate, Global};
+use crate::evaluation::{self, Evaluated, tell_notes};
+use crate::figures::{self, Figures};
+use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table, talk};
+use crate::setup::{self, State};
+use crate::words::{counted, moment};
+
+/// What an evaluation found, decided and sent.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Evaluation {
+    pub(crate) at: Timestamp,
+    pub(crate) dry_run: bool,
+    pub(crate) budgets: Vec<Figures>,
+    pub(crate) deliveries: Vec<Lane>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What came of the deliveries to one destination.
+#[derive(Debug, Serialize)]
+pub(crate) struct Lane {
+    #[serde(flatten)]
+    pub(crate) report: deliver::Report,
+    /// Why something is left.
+    pub(crate) why: Option<String>,
+}
+
+impl Answer for Evaluation {
+    fn blocks(&self) -> Vec<Block> {
+        let mut blocks = vec![figures::table(&self.budgets).into()];
+        let missing = figures::missing_forecasts(&self.budgets);
+        if !missing.is_empty() {
+            blocks.push(Block::Lines(missing.into_iter().map(Into::into).collect()));
+        }
+        let decisions = figures::decisions(&self.budgets, |one| one.outcome != Outcome::Quiet);
+        if !decisions.is_empty() {
+            blocks.push(decisions.into());
+        }
+        if !self.deliveries.is_empty() {
+            blocks.push(deliveries(&self.deliveries).into());
+        }
+        blocks
+    }
+
+    fn records(&self) -> Records {
+        figures::records(&self.budgets)
+    }
+}
+
+pub(super) async fn run(global: &Global, options: &Evaluate) -> anyhow::Result<Exit> {
+    let dry_run = options.dry_run || options.as_of.is_some();
+    let state = if dry_run {
+        State::Looked
+    } else {
+        State::Written
+    };
+    let mut app = setup::app(global, state, options.as_of)?;
+    if let Some(folder) = &options.outbox {
+        app = app.with_folder_delivery(folder);
+    }
+    let evaluated = evaluation::evaluate(&app, &options.only, dry_run).await?;
+    tell_notes(&evaluated);
+    let mut exit = evaluation::exit(&app, &evaluated.budgets);
+    let mut evaluation = Evaluation::new(&app, evaluated, dry_run);
+    let mut failure = None;
+    if !dry_run && !options.no_deliver {
+        match deliver(&app).await {
+            Ok(lanes) => evaluation.deliveries = lanes,
+            // What was decided is recorded, and is shown all the same.
+            Err(error) => failure = Some(error),
+        }
+    }
+    output::print(global.output, &evaluation)?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    summarize(&app, options, &evaluation).await?;
+    if evaluation.deliveries.iter().any(Lane::has_failed) {
+        exit = Exit::Failed;
+    }
+    Ok(exit)
+}
+
+impl Evaluation {
+    pub(crate) fn new(app: &App, evaluated: Evaluated, dry_run: bool) -> Evaluation {
+        let figures = |report| Figures::new(app, report);
+        Evaluation {
+            at: evaluated.at,
+            dry_run,
+            budgets: evaluated.budgets.into_iter().map(figures).collect(),
+            deliveries: Vec::new(),
+            notes: evaluated.notes,
+        }
+    }
+}
+
+/// Delivers everything that is due, in process.
+pub(crate) async fn deliver(app: &App) -> anyhow::Result<Vec<Lane>> {
+    let mut lanes = Vec::new();
+    for report in deliver::run_all(app).await.context("deliver notices")? {
+        let why = match &report.skipped {
+            Some(why) => Some(why.clone()),
+            None if report.failed > 0 => last_failure(app, &report.destination).await?,
+            None => None,
+        };
+        lanes.push(Lane { report, why });
+    }
+    Ok(lanes)
+}
+
+impl Lane {
+    fn has_failed(&self) -> bool {
+        let report = &self.report;
+        report.failed > 0 || report.given_up > 0 || (report.skipped.is_some() && report.left > 0)
+    }
+}
+
+/// Why the last try of what is left for a destination failed.
+async fn last_failure(app: &App, destination: &str) -> anyhow::Result<Option<String>> {
+    let mut last = None;
+    let prefix = format!("outbox/{destination}/");
+    for key in app.documents().list(&prefix).await? {
+        let stored = json::get::<Delivery>(app.documents(), &key).await?;
+        let failure = stored.and_then(|(delivery, _)| delivery.last_failure);
+        last = failure.map(|failure| failure.to_string()).or(last);
+    }
+    Ok(last)
+}
+
+fn deliveries(lanes: &[Lane]) -> Table {
+    let mut table = Table::new(vec![
+        Column::left("Destination"),
+        Column::right("Sent"),
+        Column::right("Failed"),
+        Column::right("Given up"),
+        Column::right("Left"),
+        Column::left("Next try"),
+        Column::left("Why"),
+    ]);
+    for lane in lanes {
+        let report = &lane.report;
+        let bad = |count: usize| {
+            let color = if count > 0 { Color::Red } else { Color::Plain };
+            Cell::colored(count.to_string(), color)
+        };
+        table.add(vec![
+            report.destination.as_str().into(),
+            report.sent.to_string().into(),
+            bad(report.failed),
+            bad(report.given_up),
+            report.left.to_string().into(),
+            report.next_due.map_or("-".to_owned(), moment).into(),
+            lane.why.as_deref().unwrap_or("-").into(),
+        ]);
+    }
+    table
+}
+
+/// Says what the tables do not show.
+async fn summarize(app: &App, options: &Evaluate, evaluation: &Evaluation) -> anyhow::Result<()> {
+    let decisions = || {
+        evaluation
+            .budgets
+            .iter()
+            .flat_map(|one| &one.report.decisions)
+    };
+    let changes = decisions()
+        .filter(|one| one.outcome != Outcome::Quiet)
+        .count();
+    let told = decisions()
+        .filter(|one| matches!(one.reason, budget_engine::Reason::AlreadyTold { .. }))
+        .count();
+    if changes == 0 && told > 0 {
+        let crossings = counted(told, "crossing was", "crossings were");
+        talk(&format!(
+            "nothing new to tell: {crossings} told earlier in the period"
+        ));
+    } else if changes == 0 {
+        talk("nothing to tell");
+    }
+    if evaluation.dry_run {
+        let day = options.as_of.map_or_else(String::new, |day| {
+            format!(", decided as on {day} 12:00 UTC")
+        });
+        talk(&format!("dry run{day}: nothing was recorded or sent"));
+    } else if options.no_deliver {
+        let waiting = app.documents().list("outbox/").await?.len();
+        if waiting > 0 {
+            let waiting = counted(waiting, "notice waits", "notices wait");
+            talk(&format!(
+                "{waiting} to be sent by a run without --no-deliver"
+            ));
+        }
+    } else if let Some(folder) = &options.outbox {
+        let written: usize = evaluation
+            .deliveries
+            .iter()
+            .map(|lane| lane.report.sent)
+            .sum();
+        let files = counted(written, "notice was", "notices were");
+        talk(&format!(
+            "{files} written to {} instead of being sent",
+            folder.display()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Progress of long reads, on stderr, when somebody is looking.
+
+use std::io::{self, IsTerminal};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use spendwatch::sources::Progress;
+
+/// Reads that are over sooner leave no trace.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The progress of one read. Hidden until the read takes long.
+pub(crate) struct Reading {
+    bar: ProgressBar,
+}
+
+impl Reading {
+    /// The progress of a read; `None` when stderr is no terminal.
+    pub(crate) fn new() -> Option<Arc<Reading>> {
+        io::stderr().is_terminal().then(|| {
+            Arc::new(Reading {
+                bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            })
+        })
+    }
+
+    /// Waits for a read and shows its progress once it takes long.
+    pub(crate) async fn watch<T>(reading: Option<&Reading>, read: impl Future<Output = T>) -> T {
+        let Some(reading) = reading else {
+            return read.await;
+        };
+        let mut read = pin!(read);
+        tokio::select! {
+            biased;
+            answer = &mut read => return answer,
+            () = tokio::time::sleep(PATIENCE) => reading.show(),
+        }
+        let answer = read.await;
+        reading.bar.finish_and_clear();
+        answer
+    }
+
+    fn show(&self) {
+        self.bar.set_style(style(self.bar.length().is_some()));
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.bar.enable_steady_tick(Duration::from_millis(120));
+    }
+}
+
+impl Progress for Reading {
+    fn advanced(&self, bytes: u64, total_bytes: Option<u64>, rows: u64) {
+        if total_bytes.is_some() && self.bar.length() != total_bytes {
+            if let Some(total) = total_bytes {
+                self.bar.set_length(total);
+            }
+            self.bar.set_style(style(true));
+        }
+        self.bar.set_position(bytes);
+        self.bar.set_message(format!("{rows} rows"));
+    }
+}
+
+fn style(bounded: bool) -> ProgressStyle {
+    let template = if bounded {
+        "reading costs {bar:24} {percent:>3} %  {bytes}  {msg}"
+    } else {
+        "{spinner} reading costs  {bytes}  {msg}"
+    };
+    ProgressStyle::with_template(template).expect("the templates above are well formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_styles_are_well_formed() {
+        style(true);
+        style(false);
+    }
+}

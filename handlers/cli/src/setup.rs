@@ -1,0 +1,130 @@
+//! From the command line and the environment to a configuration and a wired application.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
+
+use crate::args::Global;
+
+/// What a command does with the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Reads and writes.
+    Written,
+    /// Reads only: what is not there is not made.
+    Looked,
+    /// Needs none.
+    Unused,
+}
+
+const DEFAULT_FILE: &str = "spendwatch.toml";
+const DEFAULT_FOLDER: &str = "spendwatch";
+/// Name of the state folder beside the configuration.
+pub(crate) const STATE_FOLDER: &str = ".spendwatch";
+
+/// The configuration that is named, or the one in a default place, if there is one.
+pub(crate) fn find_config(global: &Global) -> Option<PathBuf> {
+    let named = global.config.as_ref();
+    if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
+        return Some(path.clone());
+    }
+    let file = Path::new(DEFAULT_FILE);
+    let folder = Path::new(DEFAULT_FOLDER);
+    // A folder with a Cargo manifest is a checkout of this program, not a configuration.
+    let is_config = holds_toml(folder) && !folder.join("Cargo.toml").exists();
+    if file.is_file() {
+        Some(file.to_owned())
+    } else {
+        is_config.then(|| folder.to_owned())
+    }
+}
+
+/// The configuration; an error says where it was looked for.
+pub(crate) fn config_path(global: &Global) -> anyhow::Result<PathBuf> {
+    find_config(global).with_context(|| {
+        format!(
+            "there is no configuration: neither ./{DEFAULT_FILE} nor ./{DEFAULT_FOLDER}/ exists; \
+             name one with --config or SPENDWATCH_CONFIG, or run `spendwatch` without a command \
+             for an example"
+        )
+    })
+}
+
+fn holds_toml(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|entry| entry.path().extension().is_some_and(|end| end == "toml"))
+}
+
+/// The application of the configuration, on the machine's clock or at noon UTC of a day.
+pub(crate) fn app(global: &Global, state: State, as_of: Option<Date>) -> anyhow::Result<App> {
+    let path = config_path(global)?;
+    let config = Config::load(&path)?;
+    let environment = Environment::from_process();
+    let location = match state {
+        State::Unused => StateLocation::Memory,
+        State::Written => location(global, &environment, &beside(&path))?,
+        State::Looked => match location(global, &environment, &beside(&path))? {
+            StateLocation::Folder(folder) if !folder.exists() => StateLocation::Memory,
+            location => location,
+        },
+    };
+    let app = App::new(config, &environment, location)?;
+    let Some(day) = as_of else { return Ok(app) };
+    let noon = day
+        .at(12, 0, 0, 0)
+        .to_zoned(TimeZone::UTC)
+        .context("the day lies outside of the calendar")?;
+    Ok(app.with_clock(Arc::new(ManualClock::new(noon.timestamp()))))
+}
+
+/// Where the state is: the option, then the environment, then the default.
+pub(crate) fn location(
+    global: &Global,
+    environment: &Environment,
+    default: &Path,
+) -> anyhow::Result<StateLocation> {
+    let mut variables = environment.variables().clone();
+    if let Some(state) = &global.state {
+        anyhow::ensure!(!state.trim().is_empty(), "--state is empty");
+        variables.insert("SPENDWATCH_STATE".to_owned(), state.clone());
+    }
+    let environment: Environment = variables.into_iter().collect();
+    let located = StateLocation::from_environment(&environment)?;
+    Ok(located.unwrap_or_else(|| StateLocation::Folder(default.to_owned())))
+}
+
+/// The state folder beside a configuration file or folder.
+fn beside(config: &Path) -> PathBuf {
+    let folder = match config.file_name() {
+        Some(_) => config.parent().unwrap_or(Path::new("")),
+        // `.` and `..` are folders that have no name to be beside of.
+        None => config,
+    };
+    folder.join(STATE_FOLDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_lies_beside_the_configuration() {
+        for (config, expected) in [
+            ("spendwatch.toml", ".spendwatch"),
+            ("spendwatch", ".spendwatch"),
+            ("/etc/costs/spendwatch.toml", "/etc/costs/.spendwatch"),
+            ("/etc/costs/", "/etc/.spendwatch"),
+            ("..", "../.spendwatch"),
+        ] {
+            assert_eq!(beside(Path::new(config)), Path::new(expected), "{config}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Decisions in plain words: one sentence for each reason, the same in every command.
+
+use budget_engine::{Decision, Outcome, Percent, Reason};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+/// Why a decision is as it is, in one sentence without a final period.
+pub(crate) fn why(decision: &Decision) -> String {
+    let about_forecast = decision.when.starts_with("forecast");
+    let reason = match &decision.reason {
+        Reason::Reached { spent, level } => format!("{spent} is spent, the level is {level}"),
+        Reason::ExpectedToReach {
+            level,
+            probability,
+            required,
+        } => format!(
+            "the period is {} likely to end at or above {level}; told from {required}",
+            probability_of(*probability)
+        ),
+        Reason::AheadOfPlan {
+            spent,
+            expected,
+            percent,
+            required,
+        } => format!(
+            "{spent} is spent where the plan expects {expected} by now; that is {percent}, told \
+             from {required}"
+        ),
+        Reason::DataStale {
+            last_day,
+            age_days,
+            allowed_days,
+        } => format!(
+            "there are no costs after {last_day}, which is {} ago; allowed are {}",
+            days(*age_days),
+            days(*allowed_days)
+        ),
+        Reason::Restated { spent, level } => format!(
+            "the data were corrected: {spent} is spent, below {level} again; the earlier notice is \
+             taken back"
+        ),
+        Reason::PlanChanged { before, now, level } => format!(
+            "the plan was changed from {before} to {now}: spending is below {level} again; the \
+             earlier notice is taken back"
+        ),
+        Reason::Below { level } if about_forecast => {
+            format!("the period is not likely enough to reach {level}")
+        }
+        Reason::Below { level } => format!("spending is below {level}"),
+        Reason::AlreadyTold { since } => format!("already told, since {}", moment(*since)),
+        Reason::AlreadySpent { level } => {
+            format!("{level} is spent already, so a forecast of it tells nothing new")
+        }
+        Reason::DataFresh { last_day, .. } => format!("costs are there up to {last_day}"),
+        Reason::NoForecast { why } => format!("there is no forecast: {why}"),
+        Reason::TooEarly => "too few days of the period have costs for a pace".to_owned(),
+        Reason::HeldStale { last_day } => {
+            format!("it waits for newer data: there are no costs after {last_day}")
+        }
+        Reason::OlderData { newer } => format!(
+            "these data are older than those of {}, on which was decided before",
+            moment(*newer)
+        ),
+    };
+    match &decision.outcome {
+        Outcome::Cover { by } => format!("{reason}; the notice of {by} tells of it too"),
+        Outcome::Fire | Outcome::Withdraw | Outcome::Quiet => reason,
+    }
+}
+
+/// What a decision does, in one or two words.
+pub(crate) fn outcome(decision: &Decision) -> &'static str {
+    match decision.outcome {
+        Outcome::Fire => "tell",
+        Outcome::Cover { .. } => "covered",
+        Outcome::Withdraw => "take back",
+        Outcome::Quiet => "quiet",
+    }
+}
+
+/// A probability in percent. A forecast knows its tails to half a percent only.
+pub(crate) fn probability_of(percent: Percent) -> String {
+    let almost = Decimal::from(99);
+    if percent.0 > almost {
+        "over 99 %".to_owned()
+    } else if percent.0 < Decimal::ONE {
+        "under 1 %".to_owned()
+    } else {
+        Percent(percent.0.trunc()).to_string()
+    }
+}
+
+/// A moment to the minute, in UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `1 day`, `3 days`.
+pub(crate) fn days(count: u32) -> String {
+    counted(count as usize, "day", "days")
+}
+
+/// A number with its noun.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use budget_engine::Money;
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn money(text: &str) -> Money {
+        Money::parse(text).unwrap()
+    }
+
+    #[track_caller]
+    fn check(when: &str, outcome: Outcome, reason: Reason, expected: &str) {
+        let decision = Decision {
+            threshold: when.replace(' ', "-"),
+            when: when.to_owned(),
+            outcome,
+            reason,
+        };
+        assert_eq!(why(&decision), expected);
+    }
+
+    #[test]
+    fn reasons_read_as_sentences() {
+        let level = money("10000 EUR");
+        check(
+            "actual 100%",
+            Outcome::Fire,
+            Reason::Reached {
+                spent: money("10412.2 EUR"),
+                level,
+            },
+            "EUR 10,412.20 is spent, the level is EUR 10,000.00",
+        );
+        check(
+            "actual 80%",
+            Outcome::Cover {
+                by: "actual-100pct".to_owned(),
+            },
+            Reason::Reached {
+                spent: money("10412.2 EUR"),
+                level: money("8000 EUR"),
+            },
+            "EUR 10,412.20 is spent, the level is EUR 8,000.00; the notice of actual-100pct tells \
+             of it too",
+        );
+        check(
+            "forecast 100%",
+            Outcome::Fire,
+            Reason::ExpectedToReach {
+                level,
+                probability: Percent(Decimal::ONE_HUNDRED),
+                required: Percent(80.into()),
+            },
+            "the period is over 99 % likely to end at or above EUR 10,000.00; told from 80 %",
+        );
+        check(
+            "stale 1 days",
+            Outcome::Quiet,
+            Reason::DataStale {
+                last_day: date(2026, 11, 11),
+                age_days: 7,
+                allowed_days: 1,
+            },
+            "there are no costs after 2026-11-11, which is 7 days ago; allowed are 1 day",
+        );
+        check(
+            "actual 50%",
+            Outcome::Quiet,
+            Reason::AlreadyTold {
+                since: "2026-11-18T12:00:00Z".parse().unwrap(),
+            },
+            "already told, since 2026-11-18 12:00 UTC",
+        );
+    }
+
+    #[test]
+    fn a_probability_never_claims_certainty() {
+        for (percent, expected) in [
+            ("100", "over 99 %"),
+            ("99", "99 %"),
+            ("80.96", "80 %"),
+            ("0.4", "under 1 %"),
+        ] {
+            assert_eq!(probability_of(Percent(percent.parse().unwrap())), expected);
+        }
+    }
+}
