@@ -63,7 +63,7 @@ pub fn run(app: &App) -> Vec<Finding> {
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
     }
-    findings.sort_by(|left, right| right.level.cmp(&left.level));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
 }
 
