@@ -15,6 +15,7 @@
 //! ```
 
 pub mod azurite;
+pub mod host;
 pub mod node;
 pub mod smtp;
 
