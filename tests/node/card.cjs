@@ -24,9 +24,6 @@ lines.on("line", (line) => {
     for (let index = 0; index < (element.getItemCount?.() ?? 0); index++) {
       visit(element.getItemAt(index));
     }
-    if (type === "ColumnSet") {
-      for (let index = 0; index < element.getCount(); index++) visit(element.getColumnAt(index));
-    }
     if (type === "RichTextBlock") {
       for (let index = 0; index < element.getInlineCount(); index++) visit(element.getInlineAt(index));
     }

@@ -311,7 +311,8 @@ async fn nobody_there_is_transient() {
     let server = format!("smtp://127.0.0.1:{port}");
     let mut config = Config::new(server.parse().unwrap(), "cost@contoso.example");
     // Listens, but never greets.
-    config.timeouts.connect = Duration::from_millis(300);
+    config.timeouts.connect = Duration::from_millis(150);
+    config.timeouts.command = Duration::from_millis(150);
     let result = send(config.clone(), &samples::crossing()).await;
     check(&result, "transient", Some(Class::Timeout));
     drop(listener);

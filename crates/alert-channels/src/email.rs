@@ -144,7 +144,7 @@ pub enum Subject {
 /// How long to wait. Keep `whole` below the lease of the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the connection, TLS handshake and greeting included: 10 s.
+    /// For the connection: 10 s. TLS handshake and greeting have the time of a command.
     pub connect: Duration,
     /// For each command: 20 s.
     pub command: Duration,

@@ -55,8 +55,13 @@ impl Email {
             implicit.then(|| self.tls.clone()),
             None,
         );
-        let mut connection =
-            within(self.timeouts.connect, connecting, Step::Connect, attempt).await?;
+        let mut connection = within(
+            self.timeouts.connect + limit,
+            connecting,
+            Step::Connect,
+            attempt,
+        )
+        .await?;
         if !implicit {
             if !connection.can_starttls() {
                 let detail = "the server does not offer STARTTLS";

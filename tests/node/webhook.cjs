@@ -1,10 +1,10 @@
 // Reads webhooks as JSON lines, {secret, headers, body}, and says whether npm standardwebhooks
 // accepts each: one line of JSON, {payload} or {error}.
 
-import { createInterface } from "node:readline";
-import { Webhook } from "standardwebhooks";
+const { Webhook } = require("standardwebhooks");
 
-for await (const line of createInterface({ input: process.stdin })) {
+const lines = require("node:readline").createInterface({ input: process.stdin });
+lines.on("line", (line) => {
   const { secret, headers, body } = JSON.parse(line);
   let answer;
   try {
@@ -13,4 +13,4 @@ for await (const line of createInterface({ input: process.stdin })) {
     answer = { error: error.message };
   }
   process.stdout.write(JSON.stringify(answer) + "\n");
-}
+});
