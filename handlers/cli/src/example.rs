@@ -54,7 +54,7 @@ struct File {
 impl Answer for Example {
     fn blocks(&self) -> Vec<Block> {
         let budgets = &self.evaluation.budgets;
-        let mut blocks = vec![figures::table(budgets).into()];
+        let mut blocks = figures::blocks(budgets);
         let decisions = figures::decisions(budgets, |one| {
             one.outcome != Outcome::Quiet || matches!(one.reason, Reason::AlreadyTold { .. })
         });

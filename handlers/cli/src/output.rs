@@ -111,6 +111,14 @@ pub(crate) struct Cell {
     color: Color,
 }
 
+/// A space at which no line is broken. It is written as a plain one.
+const TIE: char = '\u{a0}';
+
+/// A text that is kept on one line.
+pub(crate) fn tied(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 /// What a color says. Never the only thing that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {

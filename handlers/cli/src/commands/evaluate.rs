@@ -38,11 +38,7 @@ pub(crate) struct Lane {
 
 impl Answer for Evaluation {
     fn blocks(&self) -> Vec<Block> {
-        let mut blocks = vec![figures::table(&self.budgets).into()];
-        let missing = figures::missing_forecasts(&self.budgets);
-        if !missing.is_empty() {
-            blocks.push(Block::Lines(missing.into_iter().map(Into::into).collect()));
-        }
+        let mut blocks = figures::blocks(&self.budgets);
         let decisions = figures::decisions(&self.budgets, |one| one.outcome != Outcome::Quiet);
         if !decisions.is_empty() {
             blocks.push(decisions.into());

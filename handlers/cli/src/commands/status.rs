@@ -21,12 +21,7 @@ struct Standings {
 
 impl Answer for Standings {
     fn blocks(&self) -> Vec<Block> {
-        let mut blocks = vec![figures::table(&self.budgets).into()];
-        let missing = figures::missing_forecasts(&self.budgets);
-        if !missing.is_empty() {
-            blocks.push(Block::Lines(missing.into_iter().map(Into::into).collect()));
-        }
-        blocks
+        figures::blocks(&self.budgets)
     }
 
     fn records(&self) -> Records {

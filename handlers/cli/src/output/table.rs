@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ContentArrangement};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 
 use super::{Block, Cell, Color, Table};
 
@@ -12,8 +12,8 @@ use super::{Block, Cell, Color, Table};
 const END: char = '\u{2060}';
 const HEAD: char = '\u{2061}';
 
-/// Narrower than that nothing can be read.
-const LEAST_WIDTH: u16 = 60;
+/// Spaces between two columns.
+const GAP: u16 = 2;
 
 /// Writes blocks, tables within `width` columns if it is given. Colors are ANSI codes.
 pub(crate) fn write(blocks: &[Block], width: Option<u16>, out: &mut impl Write) -> io::Result<()> {
@@ -22,14 +22,21 @@ pub(crate) fn write(blocks: &[Block], width: Option<u16>, out: &mut impl Write) 
             writeln!(out)?;
         }
         match block {
-            Block::Table(table) => writeln!(out, "{}", lay_out(table, width))?,
-            Block::Facts { title, facts } => {
-                writeln!(out, "{}", paint(&mark(title, HEAD)))?;
-                let longest = facts.iter().map(|(name, _)| name.len()).max();
-                let longest = longest.unwrap_or(0);
-                for (name, value) in facts {
-                    writeln!(out, "  {name:longest$}  {}", super::clean(value))?;
+            Block::Table(table) => {
+                let longest = longest_words(table);
+                let least = longest.iter().sum::<u16>() + GAP * (table.columns.len() as u16 - 1);
+                if width.is_some_and(|width| width < least) {
+                    write_list(table, out)?;
+                } else {
+                    writeln!(out, "{}", lay_out(table, &longest, width))?;
                 }
+            }
+            Block::Facts { title, facts } => {
+                let facts: Vec<(&str, Cell)> = facts
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str().into()))
+                    .collect();
+                write_facts(&title.as_str().into(), &facts, out)?;
             }
             Block::Lines(lines) => {
                 for line in lines {
@@ -42,7 +49,48 @@ pub(crate) fn write(blocks: &[Block], width: Option<u16>, out: &mut impl Write) 
     Ok(())
 }
 
-fn lay_out(table: &Table, width: Option<u16>) -> String {
+fn write_facts(title: &Cell, facts: &[(&str, Cell)], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", paint(&mark(&title.text, HEAD)))?;
+    let longest = facts.iter().map(|(name, _)| name.len()).max();
+    let longest = longest.unwrap_or(0);
+    for (name, value) in facts {
+        writeln!(out, "  {name:longest$}  {}", paint(&colored(value)))?;
+    }
+    Ok(())
+}
+
+/// A table for a terminal that is too narrow for it: each row by itself.
+fn write_list(table: &Table, out: &mut impl Write) -> io::Result<()> {
+    for row in &table.rows {
+        let mut cells = row.iter().zip(&table.columns);
+        let Some((title, _)) = cells.next() else {
+            continue;
+        };
+        let facts: Vec<(&str, Cell)> = cells
+            .filter(|(cell, _)| cell.text != "-")
+            .map(|(cell, column)| (column.title, cell.clone()))
+            .collect();
+        write_facts(title, &facts, out)?;
+    }
+    Ok(())
+}
+
+/// The width of each column when every space is a line break.
+fn longest_words(table: &Table) -> Vec<u16> {
+    let words = |text: &str| {
+        let lengths = text.split(' ').map(|word| word.chars().count());
+        u16::try_from(lengths.max().unwrap_or(0)).unwrap_or(u16::MAX / 64)
+    };
+    let longest = |(index, column): (usize, &super::Column)| {
+        let cells = table.rows.iter().filter_map(|row| row.get(index));
+        cells
+            .map(|cell| words(&cell.text))
+            .fold(words(column.title), Ord::max)
+    };
+    table.columns.iter().enumerate().map(longest).collect()
+}
+
+fn lay_out(table: &Table, longest: &[u16], width: Option<u16>) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn.load_style(comfy_table::presets::NOTHING);
     let titles = table.columns.iter().map(|column| mark(column.title, HEAD));
@@ -53,7 +101,7 @@ fn lay_out(table: &Table, width: Option<u16>) -> String {
     match width {
         Some(width) => {
             drawn.set_content_arrangement(ContentArrangement::Dynamic);
-            drawn.set_width(width.max(LEAST_WIDTH));
+            drawn.set_width(width);
         }
         None => {
             drawn.set_content_arrangement(ContentArrangement::Disabled);
@@ -61,7 +109,12 @@ fn lay_out(table: &Table, width: Option<u16>) -> String {
     }
     for (index, column) in table.columns.iter().enumerate() {
         if let Some(drawn) = drawn.column_mut(index) {
-            drawn.set_padding((0, 2));
+            let is_last = index + 1 == table.columns.len();
+            let gap = if is_last { 0 } else { GAP };
+            drawn.set_padding((0, gap));
+            if let Some(longest) = longest.get(index) {
+                drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(longest + gap)));
+            }
             if column.right {
                 drawn.set_cell_alignment(CellAlignment::Right);
             }
@@ -87,7 +140,7 @@ fn mark(text: &str, color: char) -> String {
         .join(" ")
 }
 
-/// Replaces the marks by ANSI codes.
+/// Replaces the marks by ANSI codes, and the spaces that kept words together by plain ones.
 fn paint(text: &str) -> String {
     let mut painted = String::with_capacity(text.len());
     for c in text.chars() {
@@ -96,6 +149,10 @@ fn paint(text: &str) -> String {
             '\u{2062}' => AnsiColor::Green.on_default(),
             '\u{2063}' => AnsiColor::Yellow.on_default(),
             '\u{2064}' => AnsiColor::Red.on_default(),
+            super::TIE => {
+                painted.push(' ');
+                continue;
+            }
             END => {
                 painted.push_str(&Style::new().bold().render_reset().to_string());
                 continue;
@@ -113,7 +170,7 @@ fn paint(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Column;
+    use crate::output::{Column, tied};
 
     fn shown(table: Table, width: Option<u16>) -> String {
         let mut out = Vec::new();
@@ -148,11 +205,28 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_wraps_inside_the_columns() {
+    fn a_narrow_terminal_wraps_between_words_inside_the_columns() {
         let mut table = Table::new(vec![Column::left("Budget"), Column::left("Why")]);
-        table.add(vec!["a".into(), "word ".repeat(40).into()]);
-        let text = anstream::adapter::strip_str(&shown(table, Some(70))).to_string();
+        table.add(vec!["payments-prod".into(), "word ".repeat(40).into()]);
+        let text = anstream::adapter::strip_str(&shown(table, Some(40))).to_string();
         assert!(text.lines().count() > 3);
-        assert!(text.lines().all(|line| line.chars().count() <= 70));
+        assert!(text.lines().all(|line| line.chars().count() <= 40));
+        assert!(text.contains("payments-prod  word"), "{text}");
+    }
+
+    #[test]
+    fn a_terminal_that_is_too_narrow_gets_a_list() {
+        let mut table = Table::new(vec![
+            Column::left("Budget"),
+            Column::right("Spent"),
+            Column::left("Breach"),
+        ]);
+        table.add(vec![
+            "payments-prod".into(),
+            tied("EUR 8.00").into(),
+            "-".into(),
+        ]);
+        let text = anstream::adapter::strip_str(&shown(table, Some(20))).to_string();
+        assert_eq!(text, "payments-prod\n  Spent  EUR 8.00\n");
     }
 }
