@@ -84,7 +84,7 @@ pub(crate) struct Evaluate {
     /// Decide only: nothing is recorded or sent
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Decide as on this day, at noon UTC; implies --dry-run
+    /// Decide as on this day at noon UTC, as if nothing had been told before; implies --dry-run
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) as_of: Option<Date>,
     /// Evaluate only this budget; may be repeated
@@ -100,7 +100,7 @@ pub(crate) struct Evaluate {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Status {
-    /// Show the status as on this day, at noon UTC
+    /// Show the status as on this day at noon UTC, as if nothing had been told before
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) as_of: Option<Date>,
 }

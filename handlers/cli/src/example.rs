@@ -205,7 +205,8 @@ fn say_what_happened(example: &Example, outbox: &Path, state: &str) {
     } else {
         talk(&format!(
             "\n{} written to ./{outbox}/ as they would be sent. What was decided is recorded\n\
-             in {state}, so that a second run tells nobody again: try it.",
+             in {state}, so that a second run tells nobody again: try it.\n\
+             The .eml files open in a mail program; the .json files are what Teams and a webhook get.",
             counted(example.files.len(), "notice was", "notices were")
         ));
     }

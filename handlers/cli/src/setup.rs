@@ -68,6 +68,8 @@ pub(crate) fn app(global: &Global, state: State, as_of: Option<Date>) -> anyhow:
     let path = config_path(global)?;
     let config = Config::load(&path)?;
     let environment = Environment::from_process();
+    // What was told later says nothing about an earlier day: on it, it would look undone.
+    let state = as_of.map_or(state, |_| State::Unused);
     let location = match state {
         State::Unused => StateLocation::Memory,
         State::Written => location(global, &environment, &beside(&path))?,

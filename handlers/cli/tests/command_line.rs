@@ -273,6 +273,23 @@ fn an_evaluation_records_and_a_second_one_is_quiet() {
 }
 
 #[test]
+fn an_earlier_day_is_not_held_against_what_was_told_since() {
+    let folder = today(&["actual 50%"], 90);
+    run(folder.path(), &["evaluate", "--outbox", "out"]);
+    let day = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let output = run(
+        folder.path(),
+        &["evaluate", "--as-of", &day.to_string(), "-o", "json"],
+    );
+    code(&output, 3);
+    let answer = json(&output);
+    assert_eq!(answer["budgets"][0]["decisions"][0]["outcome"], "fire");
+    assert_eq!(answer["dryRun"], true);
+}
+
+#[test]
 fn notices_can_wait_for_a_later_run() {
     let folder = today(&["actual 100%"], 90);
     let output = run(folder.path(), &["evaluate", "--no-deliver"]);
@@ -521,7 +538,7 @@ scopes = ["/subscriptions/1f2e"]
 [[budget]]
 id = "data"
 amount = -5
-scopes = ["subscriptions/1f2e"]
+scopes = ["/subscription/1f2e"]
 grain = "mothly"
 thresholds = ["actual eighty"]
 ownerz = ["a@contoso.example"]

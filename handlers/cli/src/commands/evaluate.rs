@@ -101,29 +101,53 @@ impl Evaluation {
     }
 }
 
-/// Delivers everything that is due, in process.
+/// Delivers everything that is due, in process: one line for each destination.
 pub(crate) async fn deliver(app: &App) -> anyhow::Result<Vec<Lane>> {
-    let mut lanes = Vec::new();
-    for report in deliver::run_all(app).await.context("deliver notices")? {
-        let why = match &report.skipped {
-            Some(why) => Some(why.clone()),
-            None if report.failed > 0 => last_failure(app, &report.destination).await?,
-            None => None,
-        };
-        lanes.push(Lane { report, why });
+    let mut lanes: Vec<Lane> = Vec::new();
+    for visit in deliver::run_all(app).await.context("deliver notices")? {
+        let known = lanes
+            .iter_mut()
+            .find(|lane| lane.report.destination == visit.destination);
+        match known {
+            // A full lane takes several visits.
+            Some(Lane { report, .. }) => {
+                *report = deliver::Report {
+                    sent: report.sent + visit.sent,
+                    failed: report.failed + visit.failed,
+                    given_up: report.given_up + visit.given_up,
+                    ..visit
+                }
+            }
+            None => lanes.push(Lane {
+                report: visit,
+                why: None,
+            }),
+        }
+    }
+    for lane in lanes.iter_mut().filter(|lane| lane.report.left > 0) {
+        lane.why = why_left(app, &lane.report.destination)
+            .await?
+            .or_else(|| lane.report.skipped.clone());
     }
     Ok(lanes)
 }
 
 impl Lane {
+    /// Whether somebody was to be told by now and was not.
     fn has_failed(&self) -> bool {
         let report = &self.report;
-        report.failed > 0 || report.given_up > 0 || (report.skipped.is_some() && report.left > 0)
+        report.failed > 0 || report.given_up > 0 || report.left > 0
     }
 }
 
-/// Why the last try of what is left for a destination failed.
-async fn last_failure(app: &App, destination: &str) -> anyhow::Result<Option<String>> {
+/// Why something is left for a destination: because it is parked, or because the last try failed.
+async fn why_left(app: &App, destination: &str) -> anyhow::Result<Option<String>> {
+    let lane =
+        json::get::<spendwatch::Lane>(app.documents(), &format!("lanes/{destination}")).await?;
+    let parked = lane.and_then(|(lane, _)| lane.parked_because);
+    if parked.is_some() {
+        return Ok(parked);
+    }
     let mut last = None;
     let prefix = format!("outbox/{destination}/");
     for key in app.documents().list(&prefix).await? {
@@ -187,7 +211,7 @@ async fn summarize(app: &App, options: &Evaluate, evaluation: &Evaluation) -> an
     }
     if evaluation.dry_run {
         let day = options.as_of.map_or_else(String::new, |day| {
-            format!(", decided as on {day} 12:00 UTC")
+            format!(", as on {day} 12:00 UTC and as if nothing had been told before")
         });
         talk(&format!("dry run{day}: nothing was recorded or sent"));
     } else if options.no_deliver {
