@@ -335,9 +335,23 @@ impl FakeHost {
         format!("http://127.0.0.1:{}{path}", self.port().await)
     }
 
-    /// All lines that the handler has printed so far, of all its processes.
+    /// All lines that the handlers have printed so far. A running one may have printed more than
+    /// has been read; of one that ended, all are here.
     pub fn lines(&self) -> Vec<Line> {
         locked(&self.inner.lines).clone()
+    }
+
+    /// Waits up to 10 seconds for a line with this text, and gives it.
+    pub async fn line(&self, text: &str) -> Option<Line> {
+        for _ in 0..1000 {
+            let lines = self.lines();
+            let found = lines.into_iter().find(|line| line.text.contains(text));
+            if found.is_some() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        None
     }
 
     /// The lines on standard error.

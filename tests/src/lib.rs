@@ -17,6 +17,7 @@
 pub mod azurite;
 pub mod host;
 pub mod node;
+pub mod proxy;
 pub mod smtp;
 
 /// Makes ring the TLS provider of this process, as the application does first thing in `main`.

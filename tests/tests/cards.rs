@@ -1,8 +1,7 @@
-//! Teams cards as Microsoft's own library reads them.
+//! Teams cards as Microsoft's own library and Microsoft's JSON Schema read them.
 //!
-//! The JSON Schema of Adaptive Cards is not part of any package in use, so the library's parser and
-//! property validation are the judges; they complain about unknown elements, missing properties and
-//! elements newer than the card's version.
+//! The library's parser complains about unknown elements, missing properties and elements newer than
+//! the card's version; the schema (1.6, which contains 1.5) about unknown properties and wrong values.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -119,4 +118,39 @@ fn the_library_does_complain_about_wrong_cards() {
         json!([{"type": "Action.OpenUrl", "title": "x"}]),
     ));
     assert_ne!(read["validation"], json!([]));
+}
+
+/// What the schema says of a card. It does not know the member that only Teams reads.
+fn complaints(card: &Value) -> Vec<String> {
+    let mut card = card.clone();
+    card.as_object_mut().unwrap().remove("msteams");
+    let errors = adaptive_card_core::schema::validate(&card);
+    errors
+        .into_iter()
+        .map(|error| format!("{}: {}", error.path, error.message))
+        .collect()
+}
+
+#[test]
+fn the_adaptive_cards_schema_has_nothing_to_complain_about() {
+    let url = "https://contoso.example/workflows/1".into();
+    let teams = Teams::new(&Http::new().unwrap(), &url, Access::public()).unwrap();
+    for (name, notice) in samples::all() {
+        let message: Value = serde_json::from_slice(&teams.render(&notice).unwrap().bytes).unwrap();
+        let card = &message["attachments"][0]["content"];
+        assert_eq!(complaints(card), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn the_adaptive_cards_schema_complains_about_wrong_cards() {
+    let card = |body: Value| json!({ "type": "AdaptiveCard", "version": "1.5", "body": [body] });
+    for wrong in [
+        card(json!({ "type": "TextBlock" })),
+        card(json!({ "type": "TextBlock", "text": "x", "size": "Gigantic" })),
+        card(json!({ "type": "NoSuchElement" })),
+        json!({ "type": "AdaptiveCard", "version": "1.5", "actions": [{ "type": "Action.OpenUrl", "title": "x" }] }),
+    ] {
+        assert!(!complaints(&wrong).is_empty(), "{wrong}");
+    }
 }
