@@ -268,7 +268,7 @@ fn an_evaluation_records_and_a_second_one_is_quiet() {
     assert_eq!(files.len(), 2);
     let output = run(folder.path(), &evaluate);
     code(&output, 3);
-    assert!(stderr(&output).contains("nothing new to tell: 2 crossings were told earlier"));
+    assert!(stderr(&output).contains("nothing new to tell: 2 crossings were decided earlier"));
     assert_eq!(names(&folder.path().join("out")), files);
 }
 
@@ -310,6 +310,7 @@ fn a_notice_that_cannot_be_sent_is_a_failure_that_is_said() {
         data.contains("the environment variable HOOK_URL is not set"),
         "{data}"
     );
+    assert!(stderr(&output).contains("2 notices have not arrived yet"));
 }
 
 #[test]
@@ -792,9 +793,22 @@ fn logs_go_to_stderr_and_only_on_request() {
     let folder = own();
     let status = ["status", "--as-of", "2026-11-18"];
     assert_eq!(stderr(&run(folder.path(), &status)), "");
-    let loud = run(folder.path(), &[&["-vvv"], &status[..]].concat());
-    assert!(!stderr(&loud).is_empty() || stdout(&loud).contains("over"));
-    assert_eq!(stdout(&loud), stdout(&run(folder.path(), &status)));
+    for (folder, arguments, variable) in [
+        (today(&["actual 100%"], 90), &["-v", "evaluate"][..], ""),
+        (
+            today(&["actual 100%"], 90),
+            &["evaluate"],
+            "spendwatch=info",
+        ),
+    ] {
+        let output = command(folder.path(), arguments)
+            .args(["--no-deliver", "-o", "json"])
+            .env("SPENDWATCH_LOG", variable)
+            .output()
+            .unwrap();
+        assert!(stderr(&output).contains("budget changed"), "{arguments:?}");
+        json(&output);
+    }
 }
 
 #[test]

@@ -204,10 +204,21 @@ async fn summarize(app: &App, options: &Evaluate, evaluation: &Evaluation) -> an
     if changes == 0 && told > 0 {
         let crossings = counted(told, "crossing was", "crossings were");
         talk(&format!(
-            "nothing new to tell: {crossings} told earlier in the period"
+            "nothing new to tell: {crossings} decided earlier in the period"
         ));
     } else if changes == 0 {
         talk("nothing to tell");
+    }
+    let left: usize = evaluation
+        .deliveries
+        .iter()
+        .map(|lane| lane.report.left)
+        .sum();
+    if left > 0 {
+        let notices = counted(left, "notice has", "notices have");
+        talk(&format!(
+            "{notices} not arrived yet; a later run tries again"
+        ));
     }
     if evaluation.dry_run {
         let day = options.as_of.map_or_else(String::new, |day| {
