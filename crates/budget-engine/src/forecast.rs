@@ -67,8 +67,9 @@ impl Forecast {
         last.1
     }
 
-    /// How likely, in percent, the total reaches `amount`: 0 to 100, exact only between the
-    /// outermost quantiles.
+    /// How likely, in percent, the total reaches `amount`. Beyond the outermost quantiles it is what
+    /// they stand for (99.5 for a lowest quantile of 0.5), because nothing more is known there; 0 and
+    /// 100 only for a total that is certain.
     pub fn probability_of(&self, amount: Decimal) -> Decimal {
         let (Some(first), Some(last)) = (self.quantiles.first(), self.quantiles.last()) else {
             return if self.mean >= amount {
@@ -77,11 +78,20 @@ impl Forecast {
                 Decimal::ZERO
             };
         };
+        let is_certain = first.1 == last.1;
         if amount <= first.1 {
-            return Decimal::ONE_HUNDRED;
+            return if is_certain {
+                Decimal::ONE_HUNDRED
+            } else {
+                Decimal::ONE_HUNDRED - first.0
+            };
         }
         if amount > last.1 {
-            return Decimal::ZERO;
+            return if is_certain {
+                Decimal::ZERO
+            } else {
+                Decimal::ONE_HUNDRED - last.0
+            };
         }
         for pair in self.quantiles.windows(2) {
             let ((p0, x0), (p1, x1)) = (pair[0], pair[1]);
@@ -127,8 +137,9 @@ mod tests {
                 );
             }
         }
-        assert_eq!(forecast().probability_of(899.into()), Decimal::ONE_HUNDRED);
-        assert_eq!(forecast().probability_of(1201.into()), Decimal::ZERO);
+        // The outermost quantiles are 10 and 90 percent: nothing is known beyond.
+        assert_eq!(forecast().probability_of(899.into()), 90.into());
+        assert_eq!(forecast().probability_of(1201.into()), 10.into());
     }
 
     #[test]

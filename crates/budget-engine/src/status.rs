@@ -139,7 +139,7 @@ pub fn status(
             })
         });
     let (forecast, no_forecast) = match forecast {
-        Ok(forecast) => (Some(summarize(forecast, planned)), None),
+        Ok(forecast) => (Some(summarize(forecast, planned, spent)), None),
         Err(reason) => (None, Some(reason)),
     };
     Ok(Status {
@@ -167,14 +167,18 @@ pub fn status(
     })
 }
 
-fn summarize(forecast: &Forecast, planned: Money) -> ForecastSummary {
+fn summarize(forecast: &Forecast, planned: Money, spent: Money) -> ForecastSummary {
     let money = |amount| Money::new(amount, planned.currency);
     let at = |tenths: i64| money(forecast.quantile(Decimal::new(tenths, 1)));
     ForecastSummary {
         mean: money(forecast.mean),
         range80: (at(100), at(900)),
         range95: (at(25), at(975)),
-        probability: forecast.probability_of(planned.amount),
+        probability: if spent.amount >= planned.amount {
+            Decimal::ONE_HUNDRED
+        } else {
+            forecast.probability_of(planned.amount)
+        },
         breach: forecast.breach,
     }
 }
