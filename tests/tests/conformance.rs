@@ -123,7 +123,7 @@ impl Scene {
 
     /// The state that the handler keeps.
     fn state(&self) -> Local {
-        Local::open(&self.path("state")).unwrap()
+        Local::open(self.path("state")).unwrap()
     }
 
     /// Live and finished deliveries.
@@ -287,7 +287,8 @@ fn listening(pid: u32) -> Vec<String> {
 /// Check 1.
 #[tokio::test]
 async fn it_listens_on_the_given_loopback_port_and_nowhere_else() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let expected = format!("0100007F:{:04X}", host.port().await);
     assert_eq!(listening(host.pid().await.unwrap()), [expected]);
 }
@@ -340,18 +341,15 @@ async fn without_a_usable_port_it_ends_with_one_line() {
 /// Check 4.
 #[tokio::test]
 async fn a_port_in_use_ends_it_within_a_second() {
-    // It accepts nothing, so that the probe of the host gets no answer from it.
     let taken = StdListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let settings = Scene::new().settings().with_port(port);
-    // The host's probe would wait on the listener above, so the handler is run without a host.
+    // The host's probe would be accepted by the listener above, so there is no host here.
     let folder = AppFolder::staged();
     let begun = Instant::now();
     let output = std::process::Command::new(folder.path().join("spendwatch-functions"))
         .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
         .output()
         .unwrap();
-    drop(settings);
     assert!(
         begun.elapsed() < Duration::from_secs(1),
         "{:?}",
@@ -410,7 +408,8 @@ async fn stuck(host: FakeHost, function: &'static str) {
 /// Check 6.
 #[tokio::test]
 async fn probes_leave_no_trace() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let url = host.handler_url("/").await;
     let client = client();
     for _ in 0..100 {
@@ -481,7 +480,8 @@ async fn other_paths_than_functions_are_404_in_json() {
 /// Check 8.
 #[tokio::test]
 async fn a_broken_configuration_never_looks_like_success() {
-    let broken: [(&str, fn(&Scene) -> Settings); 5] = [
+    type Break = fn(&Scene) -> Settings;
+    let broken: [(&str, Break); 5] = [
         ("no file", |scene| {
             fs::remove_file(scene.path("spendwatch.toml")).unwrap();
             scene.settings()
@@ -684,7 +684,8 @@ async fn arguments_are_nothing_to_stumble_over() {
 /// Check 12.
 #[tokio::test]
 async fn unknown_variables_are_ignored() {
-    let settings = Scene::new()
+    let scene = Scene::new();
+    let settings = scene
         .settings()
         .with("SPENDWATCH_NO_SUCH_SETTING", "x")
         .with("APPSETTING_SPENDWATCH_STATE", "elsewhere")
@@ -796,7 +797,8 @@ async fn what_is_no_message_of_ours_fails_and_harms_nothing() {
 /// Check 18: what no longer exists is no failure, or it would be poison after each change.
 #[tokio::test]
 async fn a_read_that_is_not_configured_any_more_is_done() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let run = host
         .queue("evaluate-scope", r#"{"evaluate":{"read":"source-9"}}"#)
         .await;
@@ -837,7 +839,8 @@ async fn metadata_are_not_relied_on() {
 /// Check 21.
 #[tokio::test]
 async fn every_schedule_status_is_understood() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let exactly = |last: &str, next: &str| {
         ScheduleStatus::Exactly(json!({ "Last": last, "Next": next, "LastUpdated": last }))
     };
@@ -917,7 +920,8 @@ async fn late_repeated_and_retried_ticks_tell_once() {
 /// Checks 25 and 28.
 #[tokio::test]
 async fn http_requests_are_understood_in_every_shape() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let shapes = [
         HttpShape::default(),
         HttpShape {
@@ -958,7 +962,7 @@ async fn http_requests_are_understood_in_every_shape() {
     for data in [
         json!({ "req": {} }),
         json!({ "req": { "Headers": {}, "Url": "" } }),
-        json!({ "req": { "Method": "GET", "Headers": null, "Query": null, "Body": null } }),
+        json!({ "req": { "Method": "GET", "Query": null, "Body": null } }),
     ] {
         is_well_formed(&host.invoke("health", data, json!({})).await);
     }
@@ -967,7 +971,8 @@ async fn http_requests_are_understood_in_every_shape() {
 /// Checks 26 and 27: no function of today reads its query or body, so they must not disturb.
 #[tokio::test]
 async fn repeated_query_keys_and_binary_bodies_do_not_disturb() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     for (media_type, body) in [
         ("application/octet-stream", vec![0, 255, 1]),
         ("multipart/form-data; boundary=x", b"--x--".to_vec()),
@@ -986,7 +991,8 @@ async fn repeated_query_keys_and_binary_bodies_do_not_disturb() {
 /// Check 29.
 #[tokio::test]
 async fn the_ids_of_an_invocation_are_in_its_lines_and_need_not_be_there() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let run = host.queue("evaluate-scope", EVALUATE).await;
     let line = host
         .line(&run.id)
@@ -1036,8 +1042,10 @@ async fn keys_and_secrets_are_in_no_line_and_no_answer() {
                 bodies.push(host.invoke(function, data, json!({})).await.body);
             }
         }
-        // Answers to mistakes must not repeat what they were sent.
-        let broken = json!({ "req": { "Url": format!("https://x/?code={FUNCTION_KEY}"), "Method": 7, "Headers": FUNCTION_KEY } });
+        // Nor may mistakes be told in words that repeat what was sent.
+        let headers = json!({ "x-functions-key": [FUNCTION_KEY] }).to_string();
+        let url = format!("https://spendwatch.example.net/api/status?code={FUNCTION_KEY}");
+        let broken = json!({ "req": { "Url": url, "Headers": headers } });
         bodies.push(host.invoke("status", broken, json!({})).await.body);
         let text = format!("{{\"Data\": {{\"message\": \"{FUNCTION_KEY}\"");
         bodies.push(host.post("evaluate-scope", text.into_bytes()).await.body);
@@ -1186,6 +1194,8 @@ async fn dropped_connections_leave_the_state_whole() {
         tokio::time::sleep(Duration::from_millis(round)).await;
     }
     is_well_formed(&host.queue("evaluate-scope", EVALUATE).await);
+    // A hint may be lost with a connection; finding what it was about is the sweep's work.
+    is_well_formed(&host.timer("sweep", TimerCall::default()).await);
     work_off(&host, &scene.state()).await;
     assert_eq!(hook.ids().len(), 1);
     assert_eq!(scene.deliveries().await, 1);
@@ -1321,7 +1331,8 @@ async fn an_internal_fault_is_a_failed_invocation() {
 /// Checks 42 and 43 hold for want of an output to a queue: messages are sent by our own client.
 #[tokio::test]
 async fn no_function_writes_queues_through_the_host() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     for function in host.app().functions.values() {
         for output in function.outputs() {
             assert_eq!(output.kind, "http", "{}", function.name);
@@ -1363,7 +1374,8 @@ async fn lines_are_one_event_each_and_errors_alone_go_to_stderr() {
 /// Check 48.
 #[tokio::test]
 async fn folders_and_routes_are_the_same() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     let folders: Vec<&str> = host.app().functions.keys().map(String::as_str).collect();
     let mut routes = function_app::NAMES.to_vec();
     routes.sort_unstable();
@@ -1387,7 +1399,8 @@ async fn folders_and_routes_are_the_same() {
 /// Check 48: the queues of the definitions are those that the application sends to.
 #[tokio::test]
 async fn functions_listen_to_the_queues_that_are_written() {
-    let host = Scene::new().host().await;
+    let scene = Scene::new();
+    let host = scene.host().await;
     for (function, queue) in [
         ("evaluate-scope", spendwatch::EVALUATIONS),
         ("deliver-notices", spendwatch::DELIVERIES),
