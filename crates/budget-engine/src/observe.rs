@@ -230,7 +230,12 @@ pub fn observe(
         }
     }
     let first_day = costs.keys().next().copied().unwrap_or(last_day);
-    let written = facts.as_of().to_zoned(jiff::tz::TimeZone::UTC).date();
+    // An evaluation as of an earlier day must not know how its days settled later.
+    let written = facts
+        .as_of()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date()
+        .min(today);
     let settles = i32::try_from(lag.settles_after_days).unwrap_or(i32::MAX);
     let age_days = days_between(last_day, today);
     let data = DataState {

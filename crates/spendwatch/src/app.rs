@@ -27,6 +27,7 @@ pub struct App {
     sources: Vec<Result<Arc<dyn CostSource>, String>>,
     channels: BTreeMap<String, Result<Arc<dyn Channel>, String>>,
     clock: Arc<dyn Clock>,
+    sends_hints: bool,
 }
 
 /// A piece of work named in a queue message. Losing or doubling one is harmless.
@@ -93,6 +94,7 @@ impl App {
             sources,
             channels,
             clock: Arc::new(SystemClock),
+            sends_hints: true,
         })
     }
 
@@ -100,6 +102,14 @@ impl App {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> App {
         self.clock = clock;
+        self
+    }
+
+    /// The same without queue messages: for a process that does the work itself, where nobody would
+    /// take them.
+    #[must_use]
+    pub fn without_hints(mut self) -> App {
+        self.sends_hints = false;
         self
     }
 
@@ -167,6 +177,9 @@ impl App {
 
     /// Sends a hint to the queue of its job.
     pub async fn hint(&self, hint: &Hint, delay: SignedDuration) -> anyhow::Result<()> {
+        if !self.sends_hints {
+            return Ok(());
+        }
         let queue = match hint {
             Hint::Evaluate { .. } => EVALUATIONS,
             Hint::Deliver { .. } => DELIVERIES,

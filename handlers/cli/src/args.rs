@@ -1,9 +1,12 @@
 //! The command line: commands, options and their help.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use crate::output::Format;
@@ -73,6 +76,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Send a test notice through a channel, at once
     Probe(Probe),
+    /// Evaluate and deliver on a schedule, and serve the HTTP API on this machine
+    Serve(Serve),
     /// Print the JSON Schema of configuration files, for editors
     Schema,
     /// Print the completions of a shell
@@ -132,10 +137,28 @@ pub(crate) struct Probe {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Loopback address of the HTTP API, which asks for no key
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Time between two evaluations, such as 90m or 4h
+    #[arg(long, value_name = "TIME", default_value = "4h", value_parser = duration)]
+    pub(crate) every: Duration,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|time| Duration::try_from(time).ok())
+        .filter(|time| *time >= Duration::from_secs(60))
+        .ok_or_else(|| "expected a time of at least a minute, such as 90m or 4h".to_owned())
 }
 
 fn date(text: &str) -> Result<Date, String> {

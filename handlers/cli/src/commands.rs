@@ -6,6 +6,7 @@ pub(crate) mod evaluate;
 mod forecast;
 mod probe;
 mod schema;
+mod serve;
 mod status;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Forecast(options)) => forecast::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options),
         Some(Command::Probe(options)) => probe::run(global, options).await,
+        Some(Command::Serve(options)) => serve::run(global, options).await,
         Some(Command::Schema) => schema::run(global.output),
         Some(Command::Completions(options)) => completions::run(options),
         None if setup::find_config(global).is_some() => {

@@ -126,6 +126,7 @@ fn app(location: StateLocation, outbox: &Path) -> anyhow::Result<App> {
         as_of: moment(COSTS_AS_OF)?,
     };
     let app = App::new(config, &Environment::default(), location)?
+        .without_hints()
         .with_sources(vec![Arc::new(costs)])
         .with_clock(Arc::new(ManualClock::new(moment(NOW)?)))
         .with_folder_delivery(outbox);

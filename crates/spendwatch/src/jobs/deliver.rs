@@ -51,6 +51,14 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         destination: destination.to_owned(),
         ..Report::default()
     };
+    if let Some(Err(why)) = app.channel(destination) {
+        // Nothing was sent, so the lane stays free for the moment in which the channel can be made.
+        tracing::error!(destination, why, "the channel cannot be used");
+        let prefix = format!("{OUTBOX}{destination}/");
+        report.left = app.documents().list(&prefix).await?.len();
+        report.skipped = Some(format!("the channel cannot be used: {why}"));
+        return Ok(report);
+    }
     let Some((mut lane, version)) = take_lane(app, destination, &mut report).await? else {
         return Ok(report);
     };
@@ -214,11 +222,7 @@ async fn step(
     let channel = match app.channel(&delivery.destination) {
         Some(Ok(channel)) => channel,
         Some(Err(why)) => {
-            let until = now.saturating_add(PARK_AFTER_REJECTION)?;
-            return Ok(After::Parks {
-                until,
-                why: why.to_owned(),
-            });
+            anyhow::bail!("the channel {} cannot be used: {why}", delivery.destination)
         }
         None => {
             let why = Failure::new(

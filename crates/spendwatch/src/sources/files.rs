@@ -210,7 +210,7 @@ fn remarks(name: &str, report: &cost_data::Report) -> Vec<String> {
     }
     if !report.absent.is_empty() {
         notes.push(format!(
-            "{name} has no column for {}; a filter on it finds nothing there",
+            "{name} has no column for {}: filters on it find nothing there, and drivers cannot name it",
             report.absent.join(", ")
         ));
     }

@@ -266,3 +266,33 @@ async fn a_probe_is_sent_and_reported() {
         .to_string();
     assert!(error.contains("chta") && error.contains("chat"), "{error}");
 }
+
+#[tokio::test]
+async fn a_channel_without_its_secret_loses_nothing_and_says_why() {
+    let world = crossed("slack").await;
+    let config = world.app.config().clone();
+    let app = spendwatch::App::new(
+        config,
+        &Default::default(),
+        spendwatch::StateLocation::Memory,
+    );
+    let broken = app.unwrap().with_clock(world.clock.clone());
+    // The same store, seen by an installation that lacks the secret.
+    for key in world.app.documents().list("outbox/").await.unwrap() {
+        let document = world.app.documents().get(&key).await.unwrap().unwrap();
+        broken
+            .documents()
+            .create(&key, document.bytes)
+            .await
+            .unwrap();
+    }
+    let report = jobs::deliver::run(&broken, "chat").await.unwrap();
+    assert_eq!(report.left, 1);
+    assert!(
+        report
+            .skipped
+            .unwrap()
+            .contains("environment variable CHAT_URL is not set")
+    );
+    assert!(broken.documents().list("lanes/").await.unwrap().is_empty());
+}
