@@ -257,7 +257,7 @@ async fn after_a_kill_anywhere_every_crossing_is_told_once_or_twice_and_marked()
 
     let next = &AtomicUsize::new(1);
     let workers = lanes.into_iter().map(|servers| async move {
-        let (mut failures, mut duplicates, mut rounds) = (Vec::new(), 0, 0);
+        let (mut failures, mut duplicates, mut rounds, mut kills) = (Vec::new(), 0, 0, 0);
         loop {
             let at = next.fetch_add(1, Ordering::SeqCst);
             if at > events {
@@ -267,6 +267,7 @@ async fn after_a_kill_anywhere_every_crossing_is_told_once_or_twice_and_marked()
             let left = round.run().await;
             let mails = arrived(&servers.smtp);
             rounds += 1;
+            kills += usize::from(round.cutter.events() >= at);
             match verdict(&mails) {
                 Ok(count) if left.is_empty() => duplicates += count,
                 Ok(_) => failures.push(format!("killed at {at}: still waiting: {left:?}")),

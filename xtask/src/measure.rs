@@ -218,7 +218,10 @@ fn fold(program: PathBuf, file: &Path) -> anyhow::Result<(f64, u64)> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).context("read what the fold says")?;
-    let peak = said["peak_rss_mb"].as_u64().context("the fold says no peak_rss_mb")?;
+    let said: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("read what the fold says")?;
+    let peak = said["peak_rss_mb"]
+        .as_u64()
+        .context("the fold says no peak_rss_mb")?;
     Ok((seconds, peak))
 }
