@@ -1025,11 +1025,9 @@ async fn the_ids_of_an_invocation_are_in_its_lines_and_need_not_be_there() {
 async fn keys_and_secrets_are_in_no_line_and_no_answer() {
     let mut leaks = Vec::new();
     for level in ["info", "trace"] {
-        let scene = Scene::new();
-        let settings = scene.settings().with("SPENDWATCH_LOG", level).with(
-            "HOOK_URL",
-            "http://127.0.0.1:9/hook-secret-path?token=hook-secret-token",
-        );
+        let hook = Hook::start().await;
+        let scene = Scene::telling(&format!("{}?token=hook-secret-token", hook.url));
+        let settings = scene.settings().with("SPENDWATCH_LOG", level);
         let host = FakeHost::start(AppFolder::staged(), settings).await;
         let mut bodies = Vec::new();
         for path in ["/api/status", "/api/evaluate", "/api/health"] {
@@ -1051,6 +1049,7 @@ async fn keys_and_secrets_are_in_no_line_and_no_answer() {
         bodies.push(host.queue("evaluate-scope", FUNCTION_KEY).await.body);
         bodies.push(host.queue("evaluate-scope", EVALUATE).await.body);
         bodies.push(host.queue("deliver-notices", DELIVER).await.body);
+        assert_eq!(hook.ids().len(), 1);
         host.kill().await;
         let secrets = [
             &FUNCTION_KEY[..20],
@@ -1068,6 +1067,61 @@ async fn keys_and_secrets_are_in_no_line_and_no_answer() {
         }
     }
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+/// Check 30: the store's address has a signature in it when it is no identity that signs in.
+#[tokio::test]
+async fn the_signature_of_the_store_is_in_no_line() {
+    if !node::available("signatures in lines, on the storage emulator") {
+        return;
+    }
+    let azurite = Azurite::start();
+    let forged = "Zm9yZ2VkLXNpZ25hdHVyZQ%3D%3D";
+    let forge = |mut url: url::Url| {
+        let (kept, _) = url.query().unwrap().split_once("sig=").unwrap();
+        let query = format!("{kept}sig={forged}");
+        url.set_query(Some(&query));
+        url
+    };
+    for (level, accepted) in [("info", true), ("trace", true), ("debug", false)] {
+        let scene = Scene::new();
+        let mut urls = [
+            azurite.blob_container_url("spendwatch"),
+            azurite.queue_service_url(),
+        ];
+        if !accepted {
+            urls = urls.map(forge);
+        }
+        // As it is, and percent-encoded as in the URL.
+        let signature = urls[0].query_pairs().find(|(name, _)| name == "sig");
+        let signature = signature.unwrap().1.into_owned();
+        let encoded = urls[0].as_str().split_once("sig=").unwrap().1.to_owned();
+        let [state, queues] = urls;
+        let settings = scene
+            .settings()
+            .with("SPENDWATCH_LOG", level)
+            .with("SPENDWATCH_STATE", state)
+            .with("SPENDWATCH_QUEUES", queues);
+        let host = FakeHost::start(AppFolder::staged(), settings).await;
+        let runs = [
+            host.timer("evaluate-budgets", TimerCall::default()).await,
+            host.queue("evaluate-scope", EVALUATE).await,
+            host.timer("sweep", TimerCall::default()).await,
+        ];
+        host.kill().await;
+        let lines = host.lines();
+        let bodies = runs.iter().map(|run| &run.body);
+        for text in bodies.chain(lines.iter().map(|line| &line.text)) {
+            for secret in [&signature, &encoded] {
+                assert!(!text.contains(secret), "{level}: {text}");
+            }
+        }
+        if accepted {
+            runs.iter().for_each(is_well_formed);
+        } else {
+            runs.iter().for_each(is_failure);
+        }
+    }
 }
 
 /// Check 31.
