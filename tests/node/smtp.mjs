@@ -72,7 +72,7 @@ const server = new SMTPServer({
       if (options.mode !== "cut-in-mail") await received(raw, session);
       switch (options.mode) {
         case "refuse-mail":
-          return callback(refusal(554, "5.7.1 looks like spam to ada@contoso.example"));
+          return callback(refusal(554, "5.7.1 looks like spam to owner@contoso.example"));
         case "too-large":
           return callback(refusal(552, "5.3.4 too large"));
         case "hang-after-dot":

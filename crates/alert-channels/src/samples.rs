@@ -122,7 +122,7 @@ pub fn transition() -> Transition {
 /// A notice of a transition to one recipient.
 pub fn notice(transition: Transition) -> Notice {
     Notice {
-        recipient: Some("ada@contoso.example".into()),
+        recipient: Some("owner@contoso.example".into()),
         links: vec![
             Link {
                 title: "Analysis".into(),
@@ -137,7 +137,7 @@ pub fn notice(transition: Transition) -> Notice {
         reason_for_recipient: "because you own payments-prod (tag cost-owner)".into(),
         ..Notice::new(
             "7f3c9a51e2b84d06",
-            "payments-prod/monthly-2026-05-01/ada@contoso.example",
+            "payments-prod/monthly-2026-05-01/owner@contoso.example",
             Message::Crossing(Box::new(transition)),
         )
     }
@@ -283,7 +283,7 @@ pub fn hostile() -> Notice {
 /// A test of a destination.
 pub fn probe() -> Notice {
     Notice {
-        recipient: Some("ada@contoso.example".into()),
+        recipient: Some("owner@contoso.example".into()),
         ..Notice::new(
             "0d0e5c7a11f24b3c",
             "probe",
@@ -298,7 +298,7 @@ pub fn probe() -> Notice {
 /// A destination that fails.
 pub fn trouble() -> Notice {
     Notice {
-        recipient: Some("ada@contoso.example".into()),
+        recipient: Some("owner@contoso.example".into()),
         ..Notice::new(
             "5ad2c1f00b7e4c88",
             "trouble/finops-teams",

@@ -113,7 +113,10 @@ pub fn status(
     let counted_from = budget
         .starts
         .map_or(period.start(), |starts| starts.max(period.start()));
-    let spent = observed.sum(counted_from, period.end())?;
+    let counted_until = budget
+        .ends
+        .map_or(period.end(), |ends| plus_days(ends, 1).min(period.end()));
+    let spent = observed.sum(counted_from, counted_until)?;
     let remaining = planned
         .checked_sub(spent)
         .map_err(|_| ObserveError::Overflow)?;

@@ -76,6 +76,7 @@ fn failed(budget: &Budget, at: Timestamp, error: &anyhow::Error) -> BudgetReport
         status: None,
         problem: Some(format!("{error:#}")),
         decisions: Vec::new(),
+        ended: None,
         deliveries: 0,
     }
 }

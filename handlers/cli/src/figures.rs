@@ -361,7 +361,19 @@ pub(crate) fn decisions(figures: &[Figures], shown: impl Fn(&Decision) -> bool) 
         Column::left("Why"),
     ]);
     for one in figures {
-        for decision in one.report.decisions.iter().filter(|one| shown(one)) {
+        let current = one.report.decisions.iter().map(|decision| (decision, None));
+        let ended = one.report.ended.iter().flat_map(|ended| {
+            let label = ended.status.period_label.as_str();
+            ended
+                .decisions
+                .iter()
+                .map(move |decision| (decision, Some(label)))
+        });
+        for (decision, ended) in ended.chain(current).filter(|(decision, _)| shown(decision)) {
+            let threshold = match ended {
+                Some(label) => format!("{} of {label}", decision.threshold),
+                None => decision.threshold.clone(),
+            };
             let color = match decision.outcome {
                 Outcome::Fire => Color::Red,
                 Outcome::Withdraw => Color::Yellow,
@@ -369,7 +381,7 @@ pub(crate) fn decisions(figures: &[Figures], shown: impl Fn(&Decision) -> bool) 
             };
             table.add(vec![
                 one.report.budget.as_str().into(),
-                decision.threshold.as_str().into(),
+                threshold.into(),
                 Cell::colored(words::outcome(decision), color),
                 words::why(decision).into(),
             ]);
@@ -435,6 +447,7 @@ mod tests {
             status: None,
             problem: Some("the source is on fire".to_owned()),
             decisions: Vec::new(),
+            ended: None,
             deliveries: 0,
         };
         Figures {

@@ -286,9 +286,9 @@ mod tests {
         let result = refusal(
             Step::Recipient,
             550,
-            "5.1.1 <ada@contoso.example>",
+            "5.1.1 <owner@contoso.example>",
             crate::samples::at(),
         );
-        assert!(!format!("{result:?}").contains("ada@"));
+        assert!(!format!("{result:?}").contains("owner@"));
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Status, decide, observe,
-    status,
+    Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Period, Status, When,
+    decide, observe, plus_days, status,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -65,8 +65,22 @@ pub struct BudgetReport {
     pub problem: Option<String>,
     /// What was decided, and why.
     pub decisions: Vec<Decision>,
+    /// The period before, as long as its last days may change: a crossing that shows only then is
+    /// told, too. Absent when it was not evaluated while it ran.
+    #[serde(default)]
+    pub ended: Option<EndedPeriod>,
     /// Deliveries that this evaluation made.
     pub deliveries: usize,
+}
+
+/// A period that has just ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedPeriod {
+    /// Where the budget ended.
+    pub status: Status,
+    /// What was decided about thresholds of spend.
+    pub decisions: Vec<Decision>,
 }
 
 impl BudgetReport {
@@ -85,6 +99,10 @@ impl BudgetReport {
         })
     }
 }
+
+/// How many days after a period its budget is still evaluated: Azure posts the last days late and
+/// restates them until it closes the billing period, which takes up to five days.
+const CLOSING_DAYS: i32 = 5;
 
 /// How often a ledger is read again after another evaluator wrote it first.
 const LEDGER_TRIES: usize = 8;
@@ -188,36 +206,77 @@ async fn evaluate_budget(
         status: None,
         problem: None,
         decisions: Vec::new(),
+        ended: None,
         deliveries: 0,
     };
-    let figures = match figures(app, read, budget, facts, now) {
-        Ok(Some(figures)) => figures,
-        Ok(None) => {
-            report.problem = Some("the budget is not running today".to_owned());
-            return Ok(report);
-        }
+    let Periods { current, ended } = match figures(app, read, budget, facts, now) {
+        Ok(periods) => periods,
         Err(error) => {
             report.problem = Some(error.to_string());
             return Ok(report);
         }
     };
-    let key = format!("ledger/{}/{}", budget.id, figures.status.period_key);
+    if let Some(ended) = ended
+        && app
+            .documents()
+            .get(&ledger_key(&ended.status))
+            .await?
+            .is_some()
+    {
+        // Forecast and pace ask about the future, staleness is told for the current period.
+        let mut budget = budget.clone();
+        budget
+            .thresholds
+            .retain(|one| matches!(one.when, When::Actual(_)));
+        let settled = settle(app, &budget, &ended, now, dry_run, hints).await?;
+        report.deliveries += settled.deliveries;
+        report.ended = Some(EndedPeriod {
+            status: ended.status,
+            decisions: settled.decisions,
+        });
+    }
+    match current {
+        Some(current) => {
+            let settled = settle(app, budget, &current, now, dry_run, hints).await?;
+            report.deliveries += settled.deliveries;
+            report.decisions = settled.decisions;
+            report.status = Some(current.status);
+        }
+        None => report.problem = Some("the budget is not running today".to_owned()),
+    }
+    Ok(report)
+}
+
+/// What was decided about one period, and what came of it.
+struct Settled {
+    decisions: Vec<Decision>,
+    deliveries: usize,
+}
+
+/// Decides about a budget in one period, and records and routes what was decided.
+async fn settle(
+    app: &App,
+    budget: &Budget,
+    figures: &Figures,
+    now: Timestamp,
+    dry_run: bool,
+    hints: &mut BTreeSet<String>,
+) -> anyhow::Result<Settled> {
+    let (status, forecast) = (&figures.status, figures.forecast.as_ref());
+    let key = ledger_key(status);
     for _ in 0..LEDGER_TRIES {
         let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
         let (ledger, version) = match stored {
             Some((ledger, version)) => (ledger, Some(version)),
-            None => (Ledger::new(&budget.id, &figures.status.period_key), None),
+            None => (Ledger::new(&budget.id, &status.period_key), None),
         };
-        let evaluation = decide(
-            budget,
-            &figures.status,
-            figures.forecast.as_ref(),
-            &ledger,
-            now,
-        );
-        report.decisions = evaluation.decisions;
+        let evaluation = decide(budget, status, forecast, &ledger, now);
+        let decisions = evaluation.decisions;
         if dry_run {
-            break;
+            return Ok(Settled {
+                decisions,
+                deliveries: 0,
+            });
         }
         let mut next = evaluation.ledger;
         for transition in next
@@ -229,7 +288,7 @@ async fn evaluate_budget(
         }
         let pending = next.transitions.iter().any(|transition| !transition.routed);
         if pending {
-            mark(app, &budget.id, &figures.status.period_key).await?;
+            mark(app, &budget.id, &status.period_key).await?;
         }
         let written = match &version {
             Some(version) => json::replace(app.documents(), &key, &next, version).await,
@@ -237,27 +296,28 @@ async fn evaluate_budget(
         };
         match written {
             Ok(version) => {
-                log_decisions(budget, &figures.status, &report.decisions);
+                log_decisions(budget, status, &decisions);
+                let mut routed = Routed::default();
                 if pending {
-                    let routed = deliveries_of(app, &key, next, version).await?;
-                    report.deliveries = routed.deliveries;
-                    hints.extend(routed.destinations);
-                    unmark(app, &budget.id, &figures.status.period_key).await?;
+                    routed = deliveries_of(app, &key, next, version).await?;
+                    unmark(app, &budget.id, &status.period_key).await?;
                 }
-                report.status = Some(figures.status);
-                return Ok(report);
+                hints.extend(routed.destinations);
+                return Ok(Settled {
+                    decisions,
+                    deliveries: routed.deliveries,
+                });
             }
             // Somebody else decided first, or our own first try got through: look again.
             Err(Error::Moved { .. } | Error::Exists { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    report.status = Some(figures.status);
-    anyhow::ensure!(
-        dry_run,
-        "the ledger {key} is being written by others again and again"
-    );
-    Ok(report)
+    anyhow::bail!("the ledger {key} is being written by others again and again")
+}
+
+fn ledger_key(status: &Status) -> String {
+    format!("ledger/{}/{}", status.budget, status.period_key)
 }
 
 struct Figures {
@@ -265,19 +325,30 @@ struct Figures {
     forecast: Option<budget_engine::Forecast>,
 }
 
-/// Everything about a budget that can be known from the facts. `None` outside of its life.
+/// The periods of a budget that are evaluated on one day.
+#[derive(Default)]
+struct Periods {
+    /// The running one; `None` outside of the budget's life.
+    current: Option<Figures>,
+    /// The one that has just ended, while its last days may still change.
+    ended: Option<Figures>,
+}
+
+/// Everything about a budget that can be known from the facts.
 fn figures(
     app: &App,
     read: &Read,
     budget: &Budget,
     facts: &CostFacts,
     now: Timestamp,
-) -> Result<Option<Figures>, ObserveError> {
+) -> Result<Periods, ObserveError> {
     let today = day_of(now);
-    if budget.starts.is_some_and(|starts| today < starts)
-        || budget.ends.is_some_and(|ends| today > ends)
-    {
-        return Ok(None);
+    let has_ended = budget.ends.is_some_and(|ends| ends < today);
+    let is_closed = budget
+        .ends
+        .is_some_and(|ends| plus_days(ends, CLOSING_DAYS) < today);
+    if is_closed || budget.starts.is_some_and(|starts| today < starts) {
+        return Ok(Periods::default());
     }
     let config = app.config();
     let lag = config
@@ -287,18 +358,40 @@ fn figures(
         .unwrap_or_default();
     let selectors = config.budgets.selectors(budget);
     let observed: Observed = observe(facts, budget, &selectors, lag, today)?;
+    let of_period = |period: &Period, is_running: bool| -> Result<Figures, ObserveError> {
+        let planned = observed.planned(budget, period)?;
+        let forecast = if is_running {
+            crate::forecasting::forecast(&observed, period, planned.amount)
+        } else {
+            Err("the period has ended".to_owned())
+        };
+        let known = forecast.as_ref().map_err(Clone::clone);
+        let status = status(budget, counted(config, budget), &observed, known, period)?;
+        Ok(Figures {
+            status,
+            forecast: forecast.ok(),
+        })
+    };
     let period = budget
         .calendar
         .period_of(today)
         .ok_or(ObserveError::Calendar)?;
-    let planned = observed.planned(budget, &period)?;
-    let forecast = crate::forecasting::forecast(&observed, &period, planned.amount);
-    let known = forecast.as_ref().map_err(Clone::clone);
-    let status = status(budget, counted(config, budget), &observed, known, &period)?;
-    Ok(Some(Figures {
-        status,
-        forecast: forecast.ok(),
-    }))
+    let before = match budget.ends.filter(|_| has_ended) {
+        Some(ends) => budget.calendar.period_of(ends),
+        None => budget
+            .calendar
+            .previous(&period)
+            .filter(|_| today < plus_days(period.start(), CLOSING_DAYS)),
+    };
+    Ok(Periods {
+        current: if has_ended {
+            None
+        } else {
+            Some(of_period(&period, true)?)
+        },
+        // A plan without an amount for the ended period is no problem of the current one.
+        ended: before.and_then(|before| of_period(&before, false).ok()),
+    })
 }
 
 fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {

@@ -140,6 +140,45 @@ async fn a_new_period_starts_anew() {
 }
 
 #[tokio::test]
+async fn a_crossing_that_shows_after_the_turn_of_the_month_is_told_for_its_month() {
+    let world = World::new("webhook", r#"["actual 80%", "actual 100%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    // 2 December: the last days of November have arrived, and December has begun.
+    world.pass(20 * 86_400);
+    let rows = [
+        (date(2026, 11, 1), 850),
+        (date(2026, 11, 30), 200),
+        (date(2026, 12, 1), 5),
+    ];
+    let rows = rows.map(|(day, cost)| (day, "Storage", Decimal::from(cost)));
+    world.costs.set(rows.into(), world.app.now());
+    let report = world.evaluate().await;
+    let ended = report.budgets[0].ended.as_ref().unwrap();
+    assert_eq!(ended.status.spent.amount, Decimal::from(1050));
+    world.deliver().await;
+    let bodies = world.chat.bodies.lock().unwrap().clone();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies[1].contains("monthly-2026-11-01") && bodies[1].contains("actual-100pct"));
+    // A week later November is closed.
+    world.pass(7 * 86_400);
+    assert!(world.evaluate().await.budgets[0].ended.is_none());
+}
+
+#[tokio::test]
+async fn a_first_evaluation_says_nothing_about_the_month_before() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    world.pass(20 * 86_400);
+    let rows = [(date(2026, 11, 1), 2000), (date(2026, 12, 1), 5)];
+    let rows = rows.map(|(day, cost)| (day, "Storage", Decimal::from(cost)));
+    world.costs.set(rows.into(), world.app.now());
+    let report = world.evaluate().await;
+    assert!(report.budgets[0].ended.is_none());
+    assert_eq!(report.budgets[0].deliveries, 0);
+}
+
+#[tokio::test]
 async fn eight_evaluators_at_once_decide_once() {
     let world = std::sync::Arc::new(World::new("slack", r#"["actual every 100"]"#).await);
     world.spent(850);
