@@ -1464,6 +1464,50 @@ async fn a_panic_is_a_failed_invocation_and_nothing_else() {
     is_alive(&host).await;
 }
 
+/// Checks 18 and 47: figures at the ends of what can be written are told or refused.
+#[tokio::test]
+async fn absurd_figures_are_no_panic() {
+    let most = "79228162514264337593543950335";
+    for (cost, amount) in [
+        (most, "100"),
+        (
+            "-79228162514264337593543950335",
+            "0.0000000000000000000000000001",
+        ),
+        ("1e28", "100"),
+        ("1e400", "100"),
+        ("1e-28", most),
+        ("150", most),
+    ] {
+        let scene = Scene::new();
+        for (file, from, to) in [
+            (
+                "spendwatch.toml",
+                "amount = 100",
+                format!("amount = {amount}"),
+            ),
+            (
+                "spendwatch.toml",
+                "\"actual 50%\"",
+                "\"actual 500%\", \"pace 120%\", \"forecast 100%\"".to_owned(),
+            ),
+            ("costs.csv", ",150,", format!(",{cost},")),
+        ] {
+            let text = fs::read_to_string(scene.path(file)).unwrap();
+            assert!(text.contains(from), "{text}");
+            fs::write(scene.path(file), text.replace(from, &to)).unwrap();
+        }
+        let host = scene.host().await;
+        let run = host.queue("evaluate-scope", EVALUATE).await;
+        host.kill().await;
+        assert_eq!(
+            host.error_lines(),
+            Vec::<String>::new(),
+            "{cost} of {amount}: {run:?}"
+        );
+    }
+}
+
 // ---- Packaging and configuration
 
 /// Check 48.
