@@ -260,6 +260,9 @@ impl FromStr for When {
             if value <= Decimal::ZERO {
                 return Err(fail("the number must be greater than zero"));
             }
+            if value > LARGEST_AMOUNT {
+                return Err(fail("the number is larger than any budget"));
+            }
             Ok(value)
         };
         let level = |words: &[&str]| -> Result<Level, WhenError> {
@@ -292,6 +295,10 @@ impl FromStr for When {
         }
     }
 }
+
+/// The largest planned amount or level that is accepted: a quadrillion, in any currency. It leaves
+/// room to multiply by percentages.
+pub const LARGEST_AMOUNT: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
 
 /// The costs a budget counts: one of several, each a set of scopes with conditions.
 #[derive(Debug, Clone, PartialEq)]
@@ -513,6 +520,13 @@ pub(crate) mod tests {
             let error = read(bad).unwrap_err().to_string();
             assert!(error.contains(&format!("`{bad}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn the_largest_amount_is_a_quadrillion() {
+        assert_eq!(LARGEST_AMOUNT, Decimal::from(1_000_000_000_000_000_u64));
+        assert!("actual 1000000000000001".parse::<When>().is_err());
+        assert!("actual 1000000000000000".parse::<When>().is_ok());
     }
 
     #[test]

@@ -319,8 +319,13 @@ fn judge(
     };
     match threshold.when {
         When::Actual(level) => {
-            let (step, level, reached) = reached(level, status.planned.amount, status.spent.amount);
-            if !reached {
+            let Reached {
+                step,
+                level,
+                is_reached,
+                ..
+            } = reached(level, status.planned.amount, status.spent.amount);
+            if !is_reached {
                 return Err(Reason::Below {
                     level: money(level),
                 });
@@ -342,8 +347,13 @@ fn judge(
             };
             // What the total reaches with the required probability.
             let reach = forecast.quantile(Decimal::ONE_HUNDRED - threshold.probability);
-            let (step, level, reached) = reached(level, status.planned.amount, reach);
-            if !reached {
+            let Reached {
+                step,
+                level,
+                is_reached,
+                ..
+            } = reached(level, status.planned.amount, reach);
+            if !is_reached {
                 return Err(Reason::Below {
                     level: money(level),
                 });
@@ -370,7 +380,7 @@ fn judge(
         When::Pace(required) => {
             let pace = status.pace.ok_or(Reason::TooEarly)?;
             if pace.percent.0 < required {
-                let level = pace.expected.amount * required / Decimal::ONE_HUNDRED;
+                let level = share(pace.expected.amount, required);
                 return Err(Reason::Below {
                     level: money(level),
                 });
@@ -410,24 +420,55 @@ fn judge(
     }
 }
 
-/// The step and level that `amount` has reached, or those it would reach next.
-fn reached(level: Level, planned: Decimal, amount: Decimal) -> (u32, Decimal, bool) {
-    let share = |percent: Decimal| planned * percent / Decimal::ONE_HUNDRED;
+/// How far an amount has come on a level.
+struct Reached {
+    /// The step that was reached, or would be next; 0 for a level without steps.
+    step: u32,
+    /// Its amount.
+    level: Decimal,
+    /// The amount of one step, or of the level itself.
+    unit: Decimal,
+    /// Whether it was reached.
+    is_reached: bool,
+}
+
+fn reached(level: Level, planned: Decimal, amount: Decimal) -> Reached {
+    let single = |level| Reached {
+        step: 0,
+        level,
+        unit: level,
+        is_reached: amount >= level,
+    };
     match level {
-        Level::Percent(percent) => (0, share(percent), amount >= share(percent)),
-        Level::Amount(level) => (0, level, amount >= level),
-        Level::EveryAmount(step) => steps(step, amount),
-        Level::EveryPercent(percent) => steps(share(percent), amount),
+        Level::Percent(percent) => single(share(planned, percent)),
+        Level::Amount(level) => single(level),
+        Level::EveryAmount(unit) => steps(unit, amount),
+        Level::EveryPercent(percent) => steps(share(planned, percent), amount),
     }
 }
 
-fn steps(step: Decimal, amount: Decimal) -> (u32, Decimal, bool) {
-    let done = amount
-        .checked_div(step)
-        .and_then(|steps| steps.floor().to_u32())
-        .unwrap_or(0);
-    let count = done.max(1);
-    (count, step * Decimal::from(count), done >= 1)
+fn steps(unit: Decimal, amount: Decimal) -> Reached {
+    let done = match amount.checked_div(unit) {
+        Some(steps) if steps >= Decimal::ONE => steps.floor().to_u32().unwrap_or(u32::MAX),
+        _ => 0,
+    };
+    let step = done.max(1);
+    Reached {
+        step,
+        level: times(unit, Decimal::from(step)),
+        unit,
+        is_reached: done >= 1,
+    }
+}
+
+/// So many percent of an amount.
+fn share(amount: Decimal, percent: Decimal) -> Decimal {
+    times(amount, percent / Decimal::ONE_HUNDRED)
+}
+
+/// The product, or the largest number there is: a level that no cost reaches.
+fn times(left: Decimal, right: Decimal) -> Decimal {
+    left.checked_mul(right).unwrap_or(Decimal::MAX)
 }
 
 /// When this crossing, or a higher step of the same threshold, was told.
@@ -451,7 +492,12 @@ fn withdraw(
     let When::Actual(level) = threshold.when else {
         return;
     };
-    let (step, level, is_reached) = reached(level, status.planned.amount, status.spent.amount);
+    let Reached {
+        step,
+        level,
+        unit,
+        is_reached,
+    } = reached(level, status.planned.amount, status.spent.amount);
     let standing = if is_reached { step } else { 0 };
     let mut corrections = Vec::new();
     for (key, alert) in &mut ledger.alerts {
@@ -474,7 +520,7 @@ fn withdraw(
         alert.sequence += 1;
         let level = match alert.step {
             0 => level,
-            steps => level / Decimal::from(step) * Decimal::from(steps),
+            steps => times(unit, Decimal::from(steps)),
         };
         let level = Money::new(level, status.planned.currency);
         let reason = if plan_changed {

@@ -29,8 +29,8 @@ mod scope;
 mod status;
 
 pub use budget::{
-    Budget, Budgets, BudgetsError, Level, Planned, Selector, Severity, Statistic, Threshold,
-    ThresholdKind, When, WhenError,
+    Budget, Budgets, BudgetsError, LARGEST_AMOUNT, Level, Planned, Selector, Severity, Statistic,
+    Threshold, ThresholdKind, When, WhenError,
 };
 pub use charge::{ChargeCategory, CostBasis, UnknownCategory};
 pub use decide::{Decision, Evaluation, Outcome, Reason, decide};

@@ -322,8 +322,10 @@ impl Observed {
                     sums.push(self.sum(earlier.start(), earlier.end())?.amount);
                 }
                 let base = combine(*statistic, &mut sums).ok_or(ObserveError::Overflow)?;
-                let factor = (Decimal::ONE_HUNDRED + plus_percent) / Decimal::ONE_HUNDRED;
-                base.checked_mul(factor).ok_or(ObserveError::Overflow)?
+                let percent = Decimal::ONE_HUNDRED.checked_add(*plus_percent);
+                percent
+                    .and_then(|percent| base.checked_mul(percent / Decimal::ONE_HUNDRED))
+                    .ok_or(ObserveError::Overflow)?
             }
         };
         if amount <= Decimal::ZERO {

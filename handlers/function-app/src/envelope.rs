@@ -93,7 +93,7 @@ pub struct HttpCall {
     #[serde(default)]
     query: Value,
     #[serde(default)]
-    headers: BTreeMap<String, Value>,
+    headers: Value,
     #[serde(default)]
     body: Option<Value>,
 }
@@ -123,7 +123,8 @@ impl HttpCall {
             .unwrap_or(Method::GET);
         let mut media_type = String::new();
         let mut headers = http::HeaderMap::new();
-        for (name, value) in &self.headers {
+        let given = unwrapped(&self.headers);
+        for (name, value) in given.as_object().into_iter().flatten() {
             let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
                 continue;
             };
@@ -179,10 +180,7 @@ impl HttpCall {
             }
             return pairs.finish();
         }
-        let query = match &self.query {
-            Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
-            other => other.clone(),
-        };
+        let query = unwrapped(&self.query);
         for (name, value) in query
             .as_object()
             .into_iter()
@@ -192,6 +190,14 @@ impl HttpCall {
             pairs.append_pair(name, value.as_str().unwrap_or_default());
         }
         pairs.finish()
+    }
+}
+
+/// An object that older hosts write as its JSON text.
+fn unwrapped(value: &Value) -> Value {
+    match value {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        other => other.clone(),
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -25,6 +26,8 @@ use crate::lazy::Lazy;
 const DEADLINE: Duration = Duration::from_secs(270);
 /// The largest envelope. Hints are tiny and the API takes small bodies.
 const MAX_ENVELOPE: usize = 4 * 1024 * 1024;
+/// As much as the host itself lets through.
+const MAX_DISCARDED: usize = 128 * 1024 * 1024;
 /// The largest body of our own API's answers.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
@@ -74,10 +77,17 @@ async fn http(lazy: Arc<Lazy>, path: &'static str, call: Invocation) -> Result<R
         .get("req")
         .cloned()
         .unwrap_or_else(|| serde_json::json!({}));
+    // The reader's own words would repeat what it read, which holds the caller's key.
     let call = HttpCall::read(&value)
-        .map_err(|error| Failure::not_ours(anyhow::Error::new(error).context("read `req`")))?;
+        .map_err(|_| Failure::not_ours(anyhow::anyhow!("`req` is not what the host sends")))?;
     let response = api::router(lazy).oneshot(call.into_request(path)).await?;
     let status = response.status().as_u16();
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        // A fault of ours is a failed invocation; answers to the caller's mistakes are not.
+        return Err(Failure::from(anyhow::anyhow!(
+            "the request failed; an earlier line says why"
+        )));
+    }
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in response.headers() {
         if let Ok(value) = value.to_str()
@@ -105,11 +115,12 @@ async fn invoke(lazy: Arc<Lazy>, name: &'static str, request: Request) -> Respon
     );
     async move {
         let started = std::time::Instant::now();
-        let Ok(bytes) = to_bytes(body, MAX_ENVELOPE).await else {
-            return failed(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the envelope is too large or was cut off",
-            );
+        let bytes = match read_envelope(body).await {
+            Ok(bytes) => bytes,
+            Err((status, message)) => {
+                tracing::error!(message, "no envelope");
+                return failed(status, message);
+            }
         };
         let call: Invocation = match serde_json::from_slice(&bytes) {
             Ok(call) => call,
@@ -141,6 +152,28 @@ async fn invoke(lazy: Arc<Lazy>, name: &'static str, request: Request) -> Respon
     }
     .instrument(span)
     .await
+}
+
+/// The whole body, up to our limit. What is beyond it is read and thrown away, because an answer in
+/// the middle of a request would break the connection instead of arriving.
+async fn read_envelope(body: Body) -> Result<Vec<u8>, (StatusCode, &'static str)> {
+    let mut bytes = Vec::new();
+    let mut total = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| (StatusCode::BAD_REQUEST, "the envelope was cut off"))?;
+        total += chunk.len();
+        if total > MAX_DISCARDED {
+            break;
+        }
+        if total <= MAX_ENVELOPE {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if total > MAX_ENVELOPE {
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, "the envelope is too large"));
+    }
+    Ok(bytes)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

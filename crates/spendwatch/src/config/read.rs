@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use azure_cost::Cloud;
 use budget_engine::{
-    Budget, Budgets, BudgetsError, Calendar, CostBasis, Currency, Dimension, Filter, Lag, Planned,
-    Severity, Statistic, TagName, Threshold, TimeGrain, When,
+    Budget, Budgets, BudgetsError, Calendar, CostBasis, Currency, Dimension, Filter,
+    LARGEST_AMOUNT, Lag, Planned, Severity, Statistic, TagName, Threshold, TimeGrain, When,
 };
 use ipnet::IpNet;
 use jiff::civil::{Date, date};
@@ -752,6 +752,12 @@ fn read_planned(value: &Value<'_>, calendar: Option<&Calendar>) -> Option<Planne
             ));
             return None;
         }
+        if amount > LARGEST_AMOUNT {
+            value.note(format!(
+                "a planned amount is at most {LARGEST_AMOUNT}, found {amount}"
+            ));
+            return None;
+        }
         Some(amount)
     };
     if !value.is_table() {
@@ -761,7 +767,7 @@ fn read_planned(value: &Value<'_>, calendar: Option<&Calendar>) -> Option<Planne
     if let Some(history) = table.get("history") {
         let plus_percent = table
             .get("plus_percent")
-            .map_or(Some(Decimal::ZERO), |value| value.decimal());
+            .map_or(Some(Decimal::ZERO), |value| read_plus_percent(&value));
         let parsed = history.text().and_then(|text| {
             let words: Vec<&str> = text.split_whitespace().collect();
             let statistic = match *words.first()? {
@@ -807,6 +813,17 @@ fn read_planned(value: &Value<'_>, calendar: Option<&Calendar>) -> Option<Planne
         }
     }
     (!amounts.is_empty()).then_some(Planned::PerPeriod(amounts))
+}
+
+fn read_plus_percent(value: &Value<'_>) -> Option<Decimal> {
+    let percent = value.decimal()?;
+    if (Decimal::from(-99)..=Decimal::from(10_000)).contains(&percent) {
+        return Some(percent);
+    }
+    value.note(format!(
+        "expected a percentage from -99 to 10000, found {percent}"
+    ));
+    None
 }
 
 /// The last day of a month, quarter or year, or the day itself.
