@@ -32,6 +32,11 @@ impl Lazy {
         }
     }
 
+    /// What the process was started with.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// The application.
     pub async fn app(&self) -> anyhow::Result<Arc<App>> {
         let mut opened = self.opened.lock().await;

@@ -20,10 +20,30 @@ use crate::api;
 use crate::envelope::{HttpCall, Invocation, Reply};
 use crate::functions::{self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, sweep};
 use crate::lazy::Lazy;
+use spendwatch::Environment;
 
-/// Our own time limit: below `functionTimeout` in `host.json`, because the host kills the whole
-/// process for one invocation that is over it.
-const DEADLINE: Duration = Duration::from_secs(270);
+/// The setting with which an installation overrides `functionTimeout` of `host.json`.
+const TIMEOUT_SETTING: &str = "AzureFunctionsJobHost__functionTimeout";
+/// `functionTimeout` in `host.json`.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Our own time limit: nine tenths of the host's, because the host kills the whole process for one
+/// invocation that is over it.
+fn deadline(environment: &Environment) -> Duration {
+    let overridden = environment.get(TIMEOUT_SETTING).and_then(|text| {
+        let mut parts = text.splitn(3, ':').map(|part| part.parse::<u32>().ok());
+        let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+        Some(Duration::from_secs(
+            u64::from(hours) * 3600 + u64::from(minutes) * 60 + u64::from(seconds),
+        ))
+    });
+    overridden
+        .filter(|timeout| !timeout.is_zero())
+        .unwrap_or(TIMEOUT)
+        * 9
+        / 10
+}
+
 /// The largest envelope. Hints are tiny and the API takes small bodies.
 const MAX_ENVELOPE: usize = 4 * 1024 * 1024;
 /// As much as the host itself lets through.
@@ -33,13 +53,15 @@ const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// The router that the Functions host talks to.
 pub fn router(lazy: Arc<Lazy>) -> Router {
+    let deadline = deadline(lazy.environment());
     let mut router = Router::new().route(
         "/",
         get(|| async { Json(serde_json::json!({ "ready": true })) }),
     );
     for name in functions::NAMES {
-        let invoke =
-            move |State(lazy): State<Arc<Lazy>>, request: Request| invoke(lazy, name, request);
+        let invoke = move |State(lazy): State<Arc<Lazy>>, request: Request| {
+            invoke(lazy, name, deadline, request)
+        };
         router = router.route(&format!("/{name}"), post(invoke));
     }
     router
@@ -105,7 +127,12 @@ async fn http(lazy: Arc<Lazy>, path: &'static str, call: Invocation) -> Result<R
 }
 
 /// One invocation: read the envelope, run the function within our deadline, answer in the host's form.
-async fn invoke(lazy: Arc<Lazy>, name: &'static str, request: Request) -> Response {
+async fn invoke(
+    lazy: Arc<Lazy>,
+    name: &'static str,
+    deadline: Duration,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let span = tracing::info_span!(
         "invocation",
@@ -129,7 +156,7 @@ async fn invoke(lazy: Arc<Lazy>, name: &'static str, request: Request) -> Respon
                 return failed(StatusCode::BAD_REQUEST, "the envelope cannot be read");
             }
         };
-        let outcome = tokio::time::timeout(DEADLINE, run(name, lazy, call)).await;
+        let outcome = tokio::time::timeout(deadline, run(name, lazy, call)).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Ok(Ok(reply)) => {
@@ -194,4 +221,29 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR,
         "the invocation failed; the log says why",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deadline_follows_the_hosts_time_limit() {
+        for (setting, seconds) in [
+            (None, 270),
+            (Some("00:10:00"), 540),
+            (Some("00:00:10"), 9),
+            (Some("01:00:00"), 3240),
+            (Some("-1"), 270),
+            (Some("soon"), 270),
+        ] {
+            let variables = setting.map(|value| (TIMEOUT_SETTING.to_owned(), value.to_owned()));
+            let environment: Environment = variables.into_iter().collect();
+            assert_eq!(
+                deadline(&environment),
+                Duration::from_secs(seconds),
+                "{setting:?}"
+            );
+        }
+    }
 }
