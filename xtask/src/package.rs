@@ -28,10 +28,17 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             _ => bail!("unknown option {argument}\n{HELP}"),
         }
     }
-    if triple.is_some() && !has_target(STATIC) {
+    let missing = [
+        (!has_target(STATIC))
+            .then_some("its standard library (rustup target add x86_64-unknown-linux-musl)"),
+        (!has_compiler()).then_some("a C compiler for it (Debian: musl-tools)"),
+    ];
+    let missing: Vec<&str> = missing.into_iter().flatten().collect();
+    if triple.is_some() && !missing.is_empty() {
         eprintln!(
-            "note: the target {STATIC} is not installed (rustup target add {STATIC}); building for \
-             this machine, which runs only where the C library is as new"
+            "note: a static executable needs {}; building for this machine instead, which runs only \
+             where the C library is as new",
+            missing.join(" and ")
         );
         triple = None;
     }
@@ -57,6 +64,18 @@ fn has_target(triple: &str) -> bool {
         .args(["--print", "target-libdir", "--target", triple])
         .output();
     output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+}
+
+/// Whether the C code of dependencies (the cryptography) can be compiled for the static target.
+fn has_compiler() -> bool {
+    let named = std::env::var_os("CC_x86_64_unknown_linux_musl").is_some();
+    named
+        || ["x86_64-linux-musl-gcc", "musl-gcc"]
+            .iter()
+            .any(|compiler| {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                std::env::split_paths(&path).any(|folder| folder.join(compiler).is_file())
+            })
 }
 
 /// Puts `host.json`, one folder per function and the executable into an empty folder: the host looks
