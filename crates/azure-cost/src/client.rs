@@ -8,6 +8,7 @@ use azure_core::credentials::TokenCredential;
 use futures::StreamExt;
 use http::header::ACCEPT;
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::cloud::Endpoint;
@@ -85,13 +86,14 @@ impl Client {
 
     /// GET with retry. `None` is a 204: there is nothing.
     pub(crate) async fn get(&self, operation: &str, url: &Url) -> Result<Option<Vec<u8>>, Error> {
-        let mut waited = Duration::ZERO;
+        let end = Instant::now() + self.retry.total;
         let mut tries = 0;
         let mut signed_in_again = false;
         loop {
-            let failure = match self.get_once(operation, url).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+            let failure = match timeout_at(end, self.get_once(operation, url)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(failure)) => failure,
+                Err(_) => late(),
             };
             let (throttled, asked, problem) = match failure {
                 Failure::Final(error) => return Err(error),
@@ -113,7 +115,7 @@ impl Client {
             };
             tries += 1;
             let wait = self.retry.wait(tries, asked);
-            if tries >= self.retry.tries || waited + wait > self.retry.total_wait {
+            if tries >= self.retry.tries || Instant::now() + wait > end {
                 return Err(if throttled {
                     Error::Throttled {
                         operation: operation.to_owned(),
@@ -130,7 +132,6 @@ impl Client {
             let wait_ms = wait.as_millis();
             tracing::debug!(operation, tries, wait_ms, problem, "trying again");
             tokio::time::sleep(wait).await;
-            waited += wait;
         }
     }
 
@@ -248,10 +249,19 @@ async fn read_start(response: reqwest::Response) -> Vec<u8> {
     body
 }
 
+fn late() -> Failure {
+    Failure::Again {
+        throttled: false,
+        asked: None,
+        problem: "no answer in time".to_owned(),
+    }
+}
+
 fn lost(error: &reqwest::Error) -> Failure {
-    let problem = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
+    if error.is_timeout() {
+        return late();
+    }
+    let problem = if error.is_connect() {
         "no connection"
     } else {
         // The error's own text may hold the URL, and a page link in it is as good as a key.

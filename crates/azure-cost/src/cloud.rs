@@ -95,17 +95,16 @@ impl Endpoint {
 
     /// Another address that speaks the same APIs: https, or http on this machine only.
     pub fn at(base: &str, cloud: Cloud) -> Result<Endpoint, EndpointError> {
+        // A query may hold a key, and what stands before an @ a password.
+        let shown = base.split(['?', '#']).next().unwrap_or_default();
+        let shown = shown.rsplit('@').next().unwrap_or_default();
         let fail = |problem| EndpointError {
-            given: base.chars().take(200).collect(),
+            given: shown.chars().take(200).collect(),
             problem,
         };
         let parsed = Url::parse(base.trim()).map_err(|_| fail("it is not a URL"))?;
         if !parsed.username().is_empty() || parsed.password().is_some() {
-            // The text is not repeated: it may hold a password.
-            return Err(EndpointError {
-                given: parsed.host_str().unwrap_or_default().to_owned(),
-                problem: "it holds a user name",
-            });
+            return Err(fail("it holds a user name"));
         }
         if parsed.query().is_some() || parsed.fragment().is_some() {
             return Err(fail("it has a query or a fragment"));
@@ -190,8 +189,16 @@ mod tests {
         ] {
             assert_eq!(Endpoint::at(base, Cloud::Public).is_ok(), fine, "{base}");
         }
-        let error = Endpoint::at("https://me:hunter2@host/", Cloud::Public).unwrap_err();
-        assert!(!error.to_string().contains("hunter2"));
+        for base in [
+            "https://me:hunter2@host/",
+            "https://me:hunter2@ho st/",
+            "https://host/?sig=hunter2",
+            "https://ho st/?sig=hunter2",
+            "https://host/#hunter2",
+        ] {
+            let error = Endpoint::at(base, Cloud::Public).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use budget_engine::{
-    ChargeCategory, CostBasis, Dimension, FactsBuilder, MoneyError, Place, Scope, SeriesKey,
-    TagName,
+    ChargeCategory, CostBasis, Dimension, FactsBuilder, MoneyError, Place, Scope, ScopeKind,
+    SeriesKey, TagName,
 };
 
 use crate::usage::UsageRow;
@@ -99,8 +99,10 @@ impl UsageFold {
         }
         let resource = Scope::resource_group(subscription, group)
             .or_else(|_| Scope::subscription(subscription));
+        // Some charges name no subscription; what was read at one belongs to it all the same.
+        let read_at = Some(&self.read_at).filter(|scope| scope.kind() == ScopeKind::Subscription);
         let place = Arc::new(Place {
-            resource: resource.ok(),
+            resource: resource.ok().or_else(|| read_at.cloned()),
             billing: billing(row).into_iter().collect(),
             read_at: Some(self.read_at.clone()),
         });
@@ -372,8 +374,29 @@ mod tests {
         assert_eq!(resource(&by_id).as_deref(), Some(group));
         assert_eq!(resource(&odd).as_deref(), Some("/subscriptions/1f2e"));
         assert_eq!(resource(&none).as_deref(), Some("/subscriptions/1f2e"));
-        assert_eq!(resource(&bare), None);
+        assert_eq!(resource(&bare).as_deref(), Some("/subscriptions/1f2e"));
         assert_eq!(fold.place(&bare).billing, []);
+    }
+
+    #[test]
+    fn a_row_without_a_subscription_lies_in_the_subscription_it_was_read_at() {
+        let mut bare = row();
+        for text in [
+            &mut bare.subscription_id,
+            &mut bare.resource_group,
+            &mut bare.resource_id,
+        ] {
+            text.clear();
+        }
+        let resource_at = |read_at: &str| {
+            let read_at = Scope::parse(read_at).unwrap();
+            let place = UsageFold::new(&read_at, CostBasis::Actual).place(&bare);
+            place.resource.as_ref().map(ToString::to_string)
+        };
+        let subscription = "/subscriptions/1f2e";
+        assert_eq!(resource_at(subscription).as_deref(), Some(subscription));
+        let account = "/providers/Microsoft.Billing/billingAccounts/100";
+        assert_eq!(resource_at(account), None);
     }
 
     #[test]

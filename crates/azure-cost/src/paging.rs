@@ -24,10 +24,14 @@ pub(crate) fn pages<P: Send + 'static>(
         let mut url = first;
         let mut seen = HashSet::from([url.as_str().to_owned()]);
         for page in 1.. {
+            let unexpected = |problem| Error::unexpected(&operation, problem);
             let Some(body) = client.get(&operation, &url).await? else {
+                if page > 1 {
+                    // A link promised more: what came before is a part and not the whole.
+                    Err(unexpected(format!("page {page} has no content")))?;
+                }
                 break;
             };
-            let unexpected = |problem| Error::unexpected(&operation, problem);
             let (content, link) = read(&body, page).map_err(unexpected)?;
             drop(body);
             yield content;

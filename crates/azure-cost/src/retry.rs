@@ -13,8 +13,9 @@ use tokio::time::Instant;
 pub struct Retry {
     /// Tries of one request, the first included; at least one is made.
     pub tries: u32,
-    /// All waits of one request together. A longer wait ends as [`crate::Error::Throttled`].
-    pub total_wait: Duration,
+    /// One request as a whole: all tries and the waits between them. A wait that would end later
+    /// ends as [`crate::Error::Throttled`] if the server asked for it.
+    pub total: Duration,
     /// Wait after the first failure when the server names none; it doubles each time.
     pub first_wait: Duration,
     /// How long one try may take, body included.
@@ -22,12 +23,12 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// Six tries and two minutes of waiting, so that one request stays well within a background
-    /// function's five minutes. Azure itself ends a request after 60 seconds.
+    /// Six tries within three minutes altogether, so that one request stays well within a
+    /// background function's five minutes. Azure itself ends a request after 60 seconds.
     fn default() -> Self {
         Retry {
             tries: 6,
-            total_wait: Duration::from_secs(120),
+            total: Duration::from_secs(180),
             first_wait: Duration::from_millis(500),
             timeout: Duration::from_secs(75),
         }

@@ -127,7 +127,7 @@ async fn all_waits_together_are_bounded() {
     let server = always(answer, 1).await;
     let impatient = Retry {
         tries: 100,
-        total_wait: Duration::from_millis(900),
+        total: Duration::from_millis(900),
         first_wait: Duration::ZERO,
         timeout: Duration::from_secs(10),
     };
@@ -135,6 +135,33 @@ async fn all_waits_together_are_bounded() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Throttled { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn slow_answers_count_towards_the_bound_as_well() {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(rows().set_delay(Duration::from_secs(30)))
+        .mount(&server)
+        .await;
+    let impatient = Retry {
+        tries: 100,
+        total: Duration::from_millis(500),
+        first_wait: Duration::ZERO,
+        timeout: Duration::from_millis(200),
+    };
+    let begin = std::time::Instant::now();
+    let error = read(&client(&server.uri()).with_retry(impatient))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn by_default_one_request_ends_before_a_functions_deadline() {
+    // Nine tenths of five minutes.
+    assert!(Retry::default().total < Duration::from_secs(270));
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) fn client(base: &str) -> Client {
         })
         .with_retry(Retry {
             tries: 3,
-            total_wait: Duration::from_secs(5),
+            total: Duration::from_secs(5),
             first_wait: Duration::ZERO,
             timeout: Duration::from_secs(10),
         })

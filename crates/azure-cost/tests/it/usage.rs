@@ -209,6 +209,25 @@ async fn no_content_is_an_empty_answer() {
 }
 
 #[tokio::test]
+async fn no_content_behind_a_link_is_an_error_and_no_end() {
+    let server = MockServer::start().await;
+    let link = format!("{}{PATH}?$skiptoken=A%3D%3D", server.uri());
+    Mock::given(query_param_is_missing("$skiptoken"))
+        .respond_with(page(json!([legacy("2026-11-03", json!(1))]), Some(link)))
+        .mount(&server)
+        .await;
+    Mock::given(query_param("$skiptoken", "A=="))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    let error = read(&client(&server.uri())).await.unwrap_err();
+    assert!(
+        error.to_string().contains("page 2 has no content"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn answers_that_are_wrong_say_where() {
     for (body, problem) in [
         ("{\"value\": [", "page 1 ends early"),
