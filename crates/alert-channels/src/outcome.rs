@@ -226,11 +226,11 @@ pub enum Resend {
 }
 
 impl UnknownPolicy {
-    /// For receivers that recognize a repetition by its id.
+    /// For receivers that recognize a repetition by its id. The mark is for those that do not.
     pub const IDEMPOTENT: UnknownPolicy = UnknownPolicy {
         resend: Resend::Always,
         wait: Duration::from_secs(60),
-        mark: false,
+        mark: true,
     };
     /// For people: rather twice than not at all, but say so. Two minutes let a slow relay finish.
     pub const ONCE_MARKED: UnknownPolicy = UnknownPolicy {

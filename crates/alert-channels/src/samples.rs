@@ -54,6 +54,7 @@ pub fn status() -> Status {
         spent: money("8214.2049 EUR"),
         remaining: money("1785.7951 EUR"),
         percent: Percent(Decimal::new(82_142_049, 6)),
+        day: 15,
         elapsed_days: 14,
         daily_allowance: Some(money("105.0467 EUR")),
         pace: Some(Pace {
@@ -91,6 +92,7 @@ pub fn status() -> Status {
             settled_to: date(2026, 5, 12),
             age_days: 1,
             stale: false,
+            skipped_rows: 0,
         },
         owners: vec!["platform@contoso.example".into()],
     }
@@ -114,6 +116,7 @@ pub fn transition() -> Transition {
         also: vec!["actual 50%".into()],
         status: Box::new(status()),
         notify: vec!["owners".into()],
+        takes_back: Vec::new(),
         route: None,
         routed: false,
     }
@@ -217,6 +220,7 @@ pub fn stale() -> Notice {
     status.data.settled_to = date(2026, 5, 10);
     status.data.age_days = 5;
     status.data.stale = true;
+    status.day = 14;
     status.elapsed_days = 10;
     status.forecast = None;
     status.no_forecast = Some("the data are stale".into());

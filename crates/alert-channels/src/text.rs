@@ -217,14 +217,14 @@ fn told(transition: &Transition, name: &str, short: &str) -> (String, String) {
             format!(
                 "[Cost] {short} heading for {} ({label}, {} likely, data to {data_to})",
                 whole(*level),
-                rough(*probability)
+                probability.likelihood()
             ),
             format!(
                 "{name} is expected to reach {} in {label}, {} likely - threshold {when}, told \
                  from {} on",
                 whole(*level),
-                rough(*probability),
-                rough(*required)
+                probability.likelihood(),
+                required
             ),
         ),
         Reason::AheadOfPlan {
@@ -246,7 +246,7 @@ fn told(transition: &Transition, name: &str, short: &str) -> (String, String) {
         } => (
             format!("[Cost] {short}: no cost data since {last_day}"),
             format!(
-                "{name} has had no cost data since {last_day}, {} ago; {} are allowed - threshold \
+                "{name} has had no cost data since {last_day}, {} ago; more than {} is too old - threshold \
                  {when}",
                 days(*age_days),
                 days(*allowed_days)
@@ -284,13 +284,19 @@ fn told(transition: &Transition, name: &str, short: &str) -> (String, String) {
 fn facts(transition: &Transition) -> Vec<Fact> {
     let status = &*transition.status;
     let currency = status.planned.currency;
-    let mut facts = vec![fact(
-        "Spent",
+    let has_data = status.elapsed_days > 0;
+    let spent = if has_data {
         format!(
             "{} of {} ({})",
             status.spent, status.planned, status.percent
-        ),
-    )];
+        )
+    } else {
+        format!(
+            "not known: no data for this period yet; planned {}",
+            status.planned
+        )
+    };
+    let mut facts = vec![fact("Spent", spent)];
     let remaining = if status.remaining.amount < Decimal::ZERO {
         format!(
             "nothing; over by {}",
@@ -304,13 +310,15 @@ fn facts(transition: &Transition) -> Vec<Fact> {
     } else {
         status.remaining.to_string()
     };
-    facts.push(fact("Remaining", remaining));
+    if has_data {
+        facts.push(fact("Remaining", remaining));
+    }
     facts.push(fact(
         "Period",
         format!(
             "{}, day {} of {}",
             status.period,
-            status.elapsed_days,
+            status.day,
             status.period.days()
         ),
     ));
@@ -328,10 +336,20 @@ fn facts(transition: &Transition) -> Vec<Fact> {
                 whole(forecast.mean),
                 figures(low),
                 figures(high),
-                rough(Percent(forecast.probability))
+                Percent(forecast.probability).likelihood()
             );
             if let Some(breach) = &forecast.breach {
                 text.push_str(&breach_text(breach));
+            }
+            let is_over = status.spent.amount >= status.planned.amount;
+            if let (true, Some(breach)) = (is_over, &forecast.breach) {
+                text = format!(
+                    "{} (80 % range {} to {}); the planned amount was reached on {}",
+                    whole(forecast.mean),
+                    figures(low),
+                    figures(high),
+                    breach.likely
+                );
             }
             facts.push(fact("Forecast", text));
         }
@@ -373,8 +391,13 @@ fn data(status: &Status) -> String {
     } else {
         String::new()
     };
+    let skipped = match data.skipped_rows {
+        0 => String::new(),
+        1 => ". 1 row could not be read, and its cost is missing".to_owned(),
+        rows => format!(". {rows} rows could not be read, and their cost is missing"),
+    };
     format!(
-        "up to {}{may_change}{stale} (written {})",
+        "up to {}{may_change}{stale} (written {}){skipped}",
         data.last_day,
         data.as_of.strftime("%Y-%m-%d %H:%M UTC")
     )
@@ -593,22 +616,6 @@ fn signed_money(change: Money) -> String {
     format!("{} {}", change.currency, signed(change))
 }
 
-/// A percentage without digits after the point. Never 100 % or 0 % unless it is exactly that.
-fn rough(percent: Percent) -> String {
-    let hundred = Decimal::ONE_HUNDRED;
-    let rounded = percent
-        .0
-        .round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
-    let shown = if rounded >= hundred && percent.0 < hundred {
-        Decimal::from(99)
-    } else if rounded.is_zero() && percent.0 > Decimal::ZERO {
-        Decimal::ONE
-    } else {
-        rounded
-    };
-    format!("{} %", shown.normalize())
-}
-
 /// All of it as plain text, `\n` between lines: the text part of a mail, and the fallback of
 /// everything else.
 pub fn plain(wording: &Wording) -> String {
@@ -653,16 +660,6 @@ pub fn plain(wording: &Wording) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn probabilities_are_certain_only_when_they_are() {
-        let shown = |text: &str| rough(Percent(text.parse().unwrap()));
-        assert_eq!(shown("99.96"), "99 %");
-        assert_eq!(shown("100"), "100 %");
-        assert_eq!(shown("0.2"), "1 %");
-        assert_eq!(shown("0"), "0 %");
-        assert_eq!(shown("82.5"), "83 %");
-    }
 
     #[test]
     fn amounts_lose_their_minor_units_but_not_their_size() {

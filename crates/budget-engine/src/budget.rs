@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::charge::{ChargeCategory, CostBasis};
 use crate::filter::{Dimension, Filter, Projection};
 use crate::money::Currency;
-use crate::period::Calendar;
+use crate::period::{Calendar, Period, plus_days};
 use crate::scope::Scope;
 
 /// One budget: a planned amount per period for the costs of some scopes.
@@ -47,6 +47,20 @@ pub struct Budget {
     pub thresholds: Vec<Threshold>,
     /// Cost owners: addresses, or `tag:<name>` for the tag that names them.
     pub owners: Vec<String>,
+}
+
+impl Budget {
+    /// The days of a period that the budget counts: those between its first and its last day. `None`
+    /// when it counts none.
+    pub fn counted(&self, period: &Period) -> Option<Period> {
+        let start = self
+            .starts
+            .map_or(period.start(), |starts| starts.max(period.start()));
+        let end = self
+            .ends
+            .map_or(period.end(), |ends| plus_days(ends, 1).min(period.end()));
+        Period::new(start, end)
+    }
 }
 
 /// The plan of a budget, in the budget's currency.
@@ -249,11 +263,18 @@ impl FromStr for When {
             given: text.chars().take(60).collect(),
             problem,
         };
-        // People write `80 %` as well as `80%`, and group digits with `_` or `,`.
+        // People write `80 %` as well as `80%`.
         let joined = text.trim().to_lowercase().replace(" %", "%");
         let words: Vec<&str> = joined.split_whitespace().collect();
         let number = |word: &str| -> Result<Decimal, WhenError> {
-            let plain = word.replace(['_', ','], "");
+            // A comma may stand for a point or for thousands: it is never guessed at.
+            if !word
+                .chars()
+                .all(|c| c.is_ascii_digit() || c == '.' || c == '_')
+            {
+                return Err(fail("the number is not written like 5000, 5_000 or 80.5"));
+            }
+            let plain = word.replace('_', "");
             let value: Decimal = plain
                 .parse()
                 .map_err(|_| fail("the number is not a number"))?;
@@ -337,6 +358,12 @@ pub enum BudgetsError {
     /// Neither scopes nor children.
     #[error("budget `{0}` has no scopes and no children, so it would count nothing")]
     CountsNothing(String),
+    /// A parent without scopes counts what its children count, as they count it.
+    #[error(
+        "budget `{0}` has no scopes, so its own `filter` and `exclude` would be ignored: put them \
+         into its children, or give it scopes"
+    )]
+    ConditionWithoutScopes(String),
     /// A parent without scopes cannot add up children in another currency.
     #[error(
         "budget `{child}` is in another currency than its parent `{parent}`, which counts its costs"
@@ -394,6 +421,9 @@ impl Budgets {
         for budget in &budgets {
             if budget.scopes.is_empty() && !is_parent.contains(budget.id.as_str()) {
                 problems.push(BudgetsError::CountsNothing(budget.id.clone()));
+            }
+            if budget.scopes.is_empty() && (budget.filter.is_some() || !budget.exclude.is_empty()) {
+                problems.push(BudgetsError::ConditionWithoutScopes(budget.id.clone()));
             }
         }
         if problems.is_empty() {
@@ -500,12 +530,15 @@ pub(crate) mod tests {
         let read = |text: &str| text.parse::<When>().map(|when| when.default_id());
         assert_eq!(read("actual 80 %").unwrap(), "actual-80pct");
         assert_eq!(read(" Actual  99.5%").unwrap(), "actual-99.5pct");
-        assert_eq!(read("actual every 5,000").unwrap(), "actual-every-5000");
+        assert_eq!(read("actual every 5_000").unwrap(), "actual-every-5000");
         assert_eq!(read("forecast every 25%").unwrap(), "forecast-every-25pct");
         assert_eq!(read("forecast 12_500.50").unwrap(), "forecast-12500.5");
         assert_eq!(read("stale 1 day").unwrap(), "stale-1-days");
         for bad in [
             "",
+            "actual 80,5%",
+            "actual 1,000",
+            "actual 1e3",
             "80%",
             "actual",
             "actual 0%",

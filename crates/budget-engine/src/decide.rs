@@ -2,8 +2,8 @@
 
 #![deny(clippy::float_arithmetic)]
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use crate::budget::{Budget, Level, Threshold, When};
 use crate::forecast::Forecast;
 use crate::ledger::{Alert, AlertState, Change, Ledger, Transition, alert_id};
 use crate::money::Money;
+use crate::period::{Period, plus_days};
 use crate::status::{Percent, Status};
 
 /// What is to be done about one threshold, and why.
@@ -139,6 +140,13 @@ pub enum Reason {
         /// Last day with data.
         last_day: Date,
     },
+    /// The data cover less than before: what is missing is not zero, so nothing is taken back.
+    CoversLess {
+        /// First day of the data now.
+        first_day: Date,
+        /// Last day of the data now.
+        last_day: Date,
+    },
     /// A later evaluation with newer data was here first.
     OlderData {
         /// How old the data of the earlier evaluation are.
@@ -190,15 +198,23 @@ pub fn decide(
     }
     next.as_of = Some(status.data.as_of);
     next.evaluated_at = Some(now);
+    // Transitions of one ledger are told in the order of their times.
+    let last = ledger.transitions.last().map(|transition| transition.at);
+    let now = last.map_or(now, |last| {
+        now.max(last.saturating_add(SECOND).unwrap_or(now))
+    });
+    let covers_less = extend_coverage(&mut next, status);
+    retire_reconfigured(budget, &mut next);
 
     let mut decisions = Vec::with_capacity(budget.thresholds.len());
     let mut fresh: Vec<(usize, &Threshold, Crossing)> = Vec::new();
+    withdraw(budget, status, covers_less, &mut next, now, &mut decisions);
     for threshold in &budget.thresholds {
-        withdraw(threshold, status, &mut next, now, &mut decisions);
+        resolve_replanned(threshold, status, forecast, &mut next);
         let decision = match judge(threshold, status, forecast) {
             Err(reason) => {
                 settle_stale(threshold, &reason, &mut next);
-                quiet(threshold, reason)
+                quiet(threshold, held_back(threshold, status, &next, reason))
             }
             Ok(crossing) => {
                 let key = key(threshold, crossing.step);
@@ -229,7 +245,11 @@ pub fn decide(
         .iter()
         .filter(|(_, threshold, _)| !matches!(threshold.when, When::Stale(_)))
         .max_by_key(|(index, threshold, crossing)| {
+            // That the planned amount is spent outweighs every forecast.
+            let is_over = matches!(threshold.when, When::Actual(_))
+                && crossing.level >= status.planned.amount;
             (
+                is_over,
                 crossing.level,
                 threshold.when.kind(),
                 std::cmp::Reverse(*index),
@@ -253,6 +273,7 @@ pub fn decide(
             id: alert_id(&budget.id, &status.period_key, threshold.when.kind(), &key),
             threshold: threshold.id.clone(),
             kind: threshold.when.kind(),
+            when: threshold.when.to_string(),
             step: crossing.step,
             state: state.clone(),
             sequence: 0,
@@ -260,6 +281,7 @@ pub fn decide(
             planned: status.planned,
         });
         alert.state = state;
+        alert.when = threshold.when.to_string();
         alert.planned = status.planned;
         if !fired {
             continue;
@@ -297,6 +319,7 @@ pub fn decide(
             also: covers.iter().map(|one| one.when.to_string()).collect(),
             status: Box::new(status.clone()),
             notify,
+            takes_back: Vec::new(),
             route: None,
             routed: false,
         });
@@ -481,96 +504,185 @@ fn told(ledger: &Ledger, threshold: &Threshold, step: u32) -> Option<Timestamp> 
         .map(|alert| alert.since)
 }
 
-/// Withdraws what fresh data or a changed plan have undone.
-fn withdraw(
+/// One second: the resolution in which transitions of a ledger are ordered.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// Notes how far the data reach; says whether they cover less of the period than before.
+fn extend_coverage(ledger: &mut Ledger, status: &Status) -> bool {
+    let (first_day, last_day) = (status.data.first_day, status.data.last_day);
+    let end = plus_days(last_day, 1);
+    let Some(before) = ledger.covered else {
+        ledger.covered = Period::new(first_day, end);
+        return false;
+    };
+    let starts_later = first_day > before.start() && first_day > status.period.start();
+    let ends_earlier = end < before.end() && last_day < status.period.last_day();
+    ledger.covered = Period::new(before.start().min(first_day), before.end().max(end));
+    starts_later || ends_earlier
+}
+
+/// An alert under a threshold whose condition was rewritten answers a question that nobody asks any
+/// more.
+fn retire_reconfigured(budget: &Budget, ledger: &mut Ledger) {
+    for alert in ledger.alerts.values_mut() {
+        let threshold = budget
+            .thresholds
+            .iter()
+            .find(|one| one.id == alert.threshold);
+        if threshold.is_some_and(|one| one.when.to_string() != alert.when) {
+            alert.state = AlertState::Resolved;
+        }
+    }
+}
+
+/// A forecast or pace that was told under another plan, and does not hold under today's, may be told
+/// again.
+fn resolve_replanned(
     threshold: &Threshold,
     status: &Status,
+    forecast: Option<&Forecast>,
+    ledger: &mut Ledger,
+) {
+    if !matches!(threshold.when, When::Forecast(_) | When::Pace(_)) {
+        return;
+    }
+    let holds_up_to = judge(threshold, status, forecast)
+        .ok()
+        .map(|crossing| crossing.step);
+    for alert in ledger.alerts.values_mut() {
+        let holds = holds_up_to.is_some_and(|step| alert.step <= step);
+        if alert.threshold == threshold.id && alert.planned != status.planned && !holds {
+            alert.state = AlertState::Resolved;
+        }
+    }
+}
+
+/// Withdraws what fresh data or a changed plan have undone. Several told alerts that are undone in
+/// one step give one correction, for the highest, which names the others.
+fn withdraw(
+    budget: &Budget,
+    status: &Status,
+    covers_less: bool,
     ledger: &mut Ledger,
     now: Timestamp,
     decisions: &mut Vec<Decision>,
 ) {
-    let When::Actual(level) = threshold.when else {
-        return;
-    };
-    let Reached {
-        step,
-        level,
-        unit,
-        is_reached,
-    } = reached(level, status.planned.amount, status.spent.amount);
-    let standing = if is_reached { step } else { 0 };
-    let mut corrections = Vec::new();
-    for (key, alert) in &mut ledger.alerts {
-        let undone = alert.threshold == threshold.id
-            && matches!(alert.state, AlertState::Firing | AlertState::Covered { .. })
-            && (if alert.step == 0 {
-                !is_reached
+    let mut undone: Vec<(Decimal, String, &Threshold, Reason)> = Vec::new();
+    for threshold in &budget.thresholds {
+        let When::Actual(level) = threshold.when else {
+            continue;
+        };
+        let Reached {
+            step,
+            level,
+            unit,
+            is_reached,
+        } = reached(level, status.planned.amount, status.spent.amount);
+        let standing = if is_reached { step } else { 0 };
+        for (key, alert) in &mut ledger.alerts {
+            let is_undone = alert.threshold == threshold.id
+                && matches!(alert.state, AlertState::Firing | AlertState::Covered { .. })
+                && (if alert.step == 0 {
+                    !is_reached
+                } else {
+                    alert.step > standing
+                });
+            let plan_changed = alert.planned != status.planned;
+            let data_tell_less = status.data.stale || covers_less;
+            if !is_undone || (data_tell_less && !plan_changed) {
+                continue;
+            }
+            let was_told = alert.state == AlertState::Firing;
+            alert.state = AlertState::Withdrawn;
+            if !was_told {
+                continue;
+            }
+            let level = match alert.step {
+                0 => level,
+                steps => times(unit, Decimal::from(steps)),
+            };
+            let money = Money::new(level, status.planned.currency);
+            let reason = if plan_changed {
+                Reason::PlanChanged {
+                    before: alert.planned,
+                    now: status.planned,
+                    level: money,
+                }
             } else {
-                alert.step > standing
-            });
-        let plan_changed = alert.planned != status.planned;
-        if !undone || (status.data.stale && !plan_changed) {
-            continue;
+                Reason::Restated {
+                    spent: status.spent,
+                    level: money,
+                }
+            };
+            undone.push((level, key.clone(), threshold, reason));
         }
-        let was_told = alert.state == AlertState::Firing;
-        alert.state = AlertState::Withdrawn;
-        if !was_told {
-            continue;
-        }
-        alert.sequence += 1;
-        let level = match alert.step {
-            0 => level,
-            steps => times(unit, Decimal::from(steps)),
-        };
-        let level = Money::new(level, status.planned.currency);
-        let reason = if plan_changed {
-            Reason::PlanChanged {
-                before: alert.planned,
-                now: status.planned,
-                level,
-            }
-        } else {
-            Reason::Restated {
-                spent: status.spent,
-                level,
-            }
-        };
+    }
+    undone.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+    for (_, key, threshold, reason) in &undone {
         decisions.push(Decision {
             threshold: key.clone(),
             when: threshold.when.to_string(),
             outcome: Outcome::Withdraw,
             reason: reason.clone(),
         });
-        corrections.push(Transition {
-            alert: alert.id.clone(),
-            threshold: key.clone(),
-            kind: threshold.when.kind(),
-            when: threshold.when.to_string(),
-            sequence: alert.sequence,
-            change: Change::Withdrawn,
-            at: now,
-            severity: threshold.severity,
-            reason,
-            also: Vec::new(),
-            status: Box::new(status.clone()),
-            notify: told_to(&ledger.transitions, &alert.id, threshold),
-            route: None,
-            routed: false,
-        });
     }
-    ledger.transitions.append(&mut corrections);
+    let Some(((_, key, threshold, reason), others)) = undone.split_first() else {
+        return;
+    };
+    let Some(alert) = ledger.alerts.get_mut(key) else {
+        return;
+    };
+    alert.sequence += 1;
+    let mut correction = Transition {
+        alert: alert.id.clone(),
+        threshold: key.clone(),
+        kind: threshold.when.kind(),
+        when: threshold.when.to_string(),
+        sequence: alert.sequence,
+        change: Change::Withdrawn,
+        at: now,
+        severity: threshold.severity,
+        reason: reason.clone(),
+        also: others.iter().map(|(_, key, ..)| key.clone()).collect(),
+        status: Box::new(status.clone()),
+        notify: Vec::new(),
+        takes_back: Vec::new(),
+        route: None,
+        routed: false,
+    };
+    // It goes where the notices went, whatever the configuration says today.
+    for (_, key, ..) in &undone {
+        let id = ledger.alerts.get(key).map(|alert| alert.id.as_str());
+        let fired = ledger.transitions.iter().rev();
+        let fired =
+            fired.filter(|one| one.change == Change::Fired && Some(one.alert.as_str()) == id);
+        if let Some(fired) = fired.into_iter().next() {
+            correction.takes_back.push(fired.id());
+            for name in &fired.notify {
+                if !correction.notify.contains(name) {
+                    correction.notify.push(name.clone());
+                }
+            }
+        }
+    }
+    ledger.transitions.push(correction);
 }
 
-/// A correction goes where the notice went, whatever the configuration says today.
-fn told_to(transitions: &[Transition], alert: &str, threshold: &Threshold) -> Vec<String> {
-    transitions
-        .iter()
-        .rev()
-        .find(|transition| transition.alert == alert && transition.change == Change::Fired)
-        .map_or_else(
-            || threshold.notify.clone(),
-            |transition| transition.notify.clone(),
-        )
+/// Says why an alert stands though the spend is below its level.
+fn held_back(threshold: &Threshold, status: &Status, ledger: &Ledger, reason: Reason) -> Reason {
+    let stands = matches!(threshold.when, When::Actual(_)) && told(ledger, threshold, 0).is_some();
+    if !stands || !matches!(reason, Reason::Below { .. }) {
+        return reason;
+    }
+    let (first_day, last_day) = (status.data.first_day, status.data.last_day);
+    if status.data.stale {
+        Reason::HeldStale { last_day }
+    } else {
+        Reason::CoversLess {
+            first_day,
+            last_day,
+        }
+    }
 }
 
 /// Fresh data end a `stale` alert, so that the next outage is told again.

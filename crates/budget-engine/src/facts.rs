@@ -142,6 +142,7 @@ pub struct FactsBuilder {
     days: Vec<Vec<DayCost>>,
     has_actual: bool,
     has_amortized: bool,
+    skipped_rows: u64,
 }
 
 /// Stands for a series inside the builder that gave it out.
@@ -158,7 +159,13 @@ impl FactsBuilder {
             days: Vec::new(),
             has_actual: false,
             has_amortized: false,
+            skipped_rows: 0,
         }
+    }
+
+    /// Remembers rows that could not be read, so that every answer can say that they are missing.
+    pub fn skip(&mut self, rows: u64) {
+        self.skipped_rows = self.skipped_rows.saturating_add(rows);
     }
 
     /// The columns and tags that keys hold, and their order.
@@ -266,6 +273,7 @@ impl FactsBuilder {
             as_of,
             has_actual: self.has_actual,
             has_amortized: self.has_amortized,
+            skipped_rows: self.skipped_rows,
             series,
         }
     }
@@ -278,6 +286,7 @@ pub struct CostFacts {
     as_of: Timestamp,
     has_actual: bool,
     has_amortized: bool,
+    skipped_rows: u64,
     /// Ordered by the resource scope's folded path, so that a scope's series lie together.
     series: Vec<Series>,
 }
@@ -286,6 +295,11 @@ impl CostFacts {
     /// When the source wrote or gave the data.
     pub fn as_of(&self) -> Timestamp {
         self.as_of
+    }
+
+    /// Rows of the source that could not be read and are in no sum.
+    pub fn skipped_rows(&self) -> u64 {
+        self.skipped_rows
     }
 
     /// The columns and tags that were kept.

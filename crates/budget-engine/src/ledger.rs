@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::budget::{Severity, ThresholdKind};
 use crate::decide::Reason;
 use crate::money::Money;
+use crate::period::Period;
 use crate::status::Status;
 
 /// The alerts and transitions of one budget in one period. One document in the store; it changes
@@ -26,6 +27,10 @@ pub struct Ledger {
     pub evaluated_at: Option<Timestamp>,
     /// How old the data of that evaluation were. Older data never overwrite newer.
     pub as_of: Option<Timestamp>,
+    /// First and last day of the data so far. Data that cover less undo nothing: what is missing is
+    /// not zero.
+    #[serde(default)]
+    pub covered: Option<Period>,
     /// Alerts by threshold; a repeating threshold has one for each step, `every-5000#3`.
     pub alerts: BTreeMap<String, Alert>,
     /// Everything that happened, oldest first.
@@ -42,6 +47,8 @@ pub struct Alert {
     pub threshold: String,
     /// Its kind.
     pub kind: ThresholdKind,
+    /// The condition as it was configured. Another one under the same id is another question.
+    pub when: String,
     /// Step of a repeating threshold, from 1; 0 otherwise.
     pub step: u32,
     /// Where it stands.
@@ -67,7 +74,8 @@ pub enum AlertState {
     },
     /// The crossing was undone by restated data or a changed plan.
     Withdrawn,
-    /// No longer true; only for questions that come and go within a period (stale data).
+    /// No longer true and not taken back: stale data that arrived, a forecast under a plan that was
+    /// changed, a condition that was configured anew. The next crossing fires again.
     Resolved,
 }
 
@@ -99,6 +107,9 @@ pub struct Transition {
     pub status: Box<Status>,
     /// Destinations of the threshold and of those it covers.
     pub notify: Vec<String>,
+    /// For a correction: the ids of the transitions it takes back. It goes to their recipients.
+    #[serde(default)]
+    pub takes_back: Vec<String>,
     /// The deliveries this transition became, frozen before the first one is written, so that a
     /// second routing pass meets the same ones.
     pub route: Option<Vec<RoutedDelivery>>,
@@ -137,6 +148,7 @@ impl Ledger {
             period_key: period_key.into(),
             evaluated_at: None,
             as_of: None,
+            covered: None,
             alerts: BTreeMap::new(),
             transitions: Vec::new(),
         }

@@ -16,6 +16,7 @@ use crate::facts::{CostFacts, DayCost, Series};
 use crate::filter::{Attributes, Dimension};
 use crate::money::{Currency, Money};
 use crate::period::{Period, dates, days_between, plus_days};
+use crate::scope::Scope;
 
 /// How much of a day's cost is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,14 +58,18 @@ pub struct DataState {
     pub as_of: Timestamp,
     /// First day with a cost in the budget's scopes.
     pub first_day: Date,
-    /// Last day with a cost in the budget's scopes.
+    /// Last day with a cost in the subscriptions (or billing scopes) that the budget lies in; of
+    /// several, of the one that is furthest behind.
     pub last_day: Date,
     /// Last day that is not expected to change.
     pub settled_to: Date,
-    /// Days between the last day with a cost and today.
+    /// Days between that last day and today.
     pub age_days: u32,
     /// Whether that is more than the source's usual lag.
     pub stale: bool,
+    /// Rows of the source that could not be read: they may be missing from the spend.
+    #[serde(default)]
+    pub skipped_rows: u64,
 }
 
 /// The cost of one day as a budget counts it.
@@ -88,7 +93,7 @@ pub struct Observed {
     pub days: Vec<DailyCost>,
     /// Days by service, for drivers.
     pub by_service: BTreeMap<Arc<str>, BTreeMap<Date, Decimal>>,
-    /// Values of the budget's owner tags, most costly first.
+    /// Values of the budget's owner tags by their cost of the last weeks, most costly first.
     pub owners: Vec<String>,
     /// How old and how settled.
     pub data: DataState,
@@ -136,6 +141,11 @@ pub enum ObserveError {
     Calendar,
 }
 
+/// Owner tags are read from the costs of this many days, so that who left is no longer told.
+const OWNERS_OF_DAYS: i32 = 35;
+/// How many owners the tags of a budget name at most, the most costly first.
+const OWNERS: usize = 20;
+
 /// Reads the facts as one budget counts them. `today` is the day of the evaluation, UTC; costs that
 /// a source dates later than that are not looked at yet.
 pub fn observe(
@@ -146,12 +156,11 @@ pub fn observe(
     today: Date,
 ) -> Result<Observed, ObserveError> {
     let mut series: Vec<&Series> = Vec::new();
-    let mut last_in_scope: Option<Date> = None;
+    let mut has_cost = false;
     for selector in selectors {
         for scope in selector.scopes {
             for one in facts.series_in(scope) {
-                let known = until(&one.days, today);
-                last_in_scope = last_in_scope.max(known.last().map(|day| day.date));
+                has_cost |= !until(&one.days, today).is_empty();
                 let counted = !selector.exclude.contains(&one.key.category)
                     && selector
                         .filter
@@ -166,7 +175,8 @@ pub fn observe(
     series.sort_by_key(|one| std::ptr::from_ref(*one));
     series.dedup_by_key(|one| std::ptr::from_ref(*one));
 
-    let Some(last_day) = last_in_scope else {
+    let last_day = last_day_of_feeds(facts, selectors, today).filter(|_| has_cost);
+    let Some(last_day) = last_day else {
         let scopes: Vec<String> = selectors
             .iter()
             .flat_map(|one| one.scopes)
@@ -215,17 +225,19 @@ pub fn observe(
     for one in series {
         let service = service_index.map(|index| one.key.dimensions[index].clone());
         let service_days = by_service.entry(service.unwrap_or_default()).or_default();
-        let mut total = Decimal::ZERO;
+        let mut recent = Decimal::ZERO;
         for day in until(&one.days, today) {
             let cost = day.cost(budget.cost_basis);
             add(costs.entry(day.date).or_default(), cost)?;
             add(service_days.entry(day.date).or_default(), cost)?;
-            add(&mut total, cost)?;
+            if day.date > plus_days(today, -OWNERS_OF_DAYS) {
+                add(&mut recent, cost)?;
+            }
         }
         for tag in &owner_tags {
             let owner = facts.describe(one).tag(tag).to_owned();
             if !owner.is_empty() {
-                add(owners.entry(owner).or_default(), total)?;
+                add(owners.entry(owner).or_default(), recent)?;
             }
         }
     }
@@ -245,6 +257,7 @@ pub fn observe(
         settled_to: plus_days(written, -settles).min(last_day),
         age_days,
         stale: age_days > lag.stale_after_days,
+        skipped_rows: facts.skipped_rows(),
     };
     let end = last_day.max(plus_days(today, -1));
     let days = dates(first_day, plus_days(end, 1))
@@ -262,7 +275,8 @@ pub fn observe(
         .collect();
     let mut owners: Vec<(String, Decimal)> = owners.into_iter().collect();
     owners.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    let owners = owners.into_iter().map(|(owner, _)| owner).collect();
+    let costly = owners.into_iter().filter(|(_, cost)| *cost > Decimal::ZERO);
+    let owners = costly.map(|(owner, _)| owner).take(OWNERS).collect();
     Ok(Observed {
         currency: budget.currency,
         days,
@@ -270,6 +284,26 @@ pub fn observe(
         owners,
         data,
     })
+}
+
+/// The day up to which the data of all feeds go that the scopes take part in.
+///
+/// A resource group that costs nothing any more is no sign of missing data while its subscription
+/// has costs, so a feed is a whole subscription. Of several feeds the one that is furthest behind
+/// counts: its missing days are not zero.
+fn last_day_of_feeds(facts: &CostFacts, selectors: &[Selector<'_>], today: Date) -> Option<Date> {
+    let feeds: BTreeSet<Scope> = selectors
+        .iter()
+        .flat_map(|selector| selector.scopes)
+        .map(|scope| scope.subscription_of().unwrap_or_else(|| scope.clone()))
+        .collect();
+    let last_day = |feed: &Scope| {
+        let days = facts
+            .series_in(feed)
+            .filter_map(|one| until(&one.days, today).last());
+        days.map(|day| day.date).max()
+    };
+    feeds.iter().filter_map(last_day).min()
 }
 
 /// The days up to and including `today`.

@@ -25,6 +25,20 @@ use crate::scope::Scope;
 #[serde(transparent)]
 pub struct Percent(pub Decimal);
 
+impl Percent {
+    /// A probability in words, without digits after the point and without a certainty that nobody
+    /// has: `82 %`, `over 99 %`, `under 1 %`.
+    pub fn likelihood(self) -> String {
+        if self.0 > Decimal::from(99) {
+            "over 99 %".to_owned()
+        } else if self.0 < Decimal::ONE {
+            "under 1 %".to_owned()
+        } else {
+            Percent(self.0.trunc()).to_string()
+        }
+    }
+}
+
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self
@@ -63,7 +77,7 @@ pub struct Status {
     pub cost_basis: CostBasis,
     /// Length of the period.
     pub time_grain: TimeGrain,
-    /// The period.
+    /// The days that count: the period, cut to the budget's first and last day.
     pub period: Period,
     /// The period in words.
     pub period_label: String,
@@ -77,9 +91,13 @@ pub struct Status {
     pub remaining: Money,
     /// Spend to date as percent of the planned amount.
     pub percent: Percent,
-    /// Days of the period up to the last day with data.
+    /// Which day of the period it is, from 1.
+    pub day: u32,
+    /// Days of the period up to the last day with data; 0 when there are no data for it yet, and
+    /// then nothing is known of its spend.
     pub elapsed_days: u32,
-    /// What may be spent on each day that is left; `None` when over or at the end.
+    /// What may be spent on each day that is left; `None` when over, at the end,
+    /// or when the data are stale or not there.
     pub daily_allowance: Option<Money>,
     /// Spending against plan; `None` in the first days.
     pub pace: Option<Pace>,
@@ -110,28 +128,32 @@ pub fn status(
     period: &Period,
 ) -> Result<Status, ObserveError> {
     let planned = observed.planned(budget, period)?;
-    let counted_from = budget
-        .starts
-        .map_or(period.start(), |starts| starts.max(period.start()));
-    let counted_until = budget
-        .ends
-        .map_or(period.end(), |ends| plus_days(ends, 1).min(period.end()));
-    let spent = observed.sum(counted_from, counted_until)?;
+    let counted = budget.counted(period).ok_or(ObserveError::Calendar)?;
+    let spent = observed.sum(counted.start(), counted.end())?;
     let remaining = planned
         .checked_sub(spent)
         .map_err(|_| ObserveError::Overflow)?;
     let percent = percent_of(spent.amount, planned.amount).ok_or(ObserveError::Overflow)?;
-    let after_data = plus_days(observed.data.last_day, 1).clamp(period.start(), period.end());
-    let elapsed_days = days_between(period.start(), after_data);
-    let days_left = period.days() - elapsed_days;
-    let daily_allowance = (days_left > 0 && remaining.amount > Decimal::ZERO).then(|| {
-        Money::new(
-            remaining.amount / Decimal::from(days_left),
-            planned.currency,
-        )
-    });
+    let after_data = plus_days(observed.data.last_day, 1).clamp(counted.start(), counted.end());
+    let elapsed_days = days_between(counted.start(), after_data);
+    let today = plus_days(
+        observed.data.last_day,
+        i32::try_from(observed.data.age_days).unwrap_or(0),
+    )
+    .clamp(counted.start(), counted.last_day());
+    let day = days_between(counted.start(), today) + 1;
+    // Days whose cost is not known yet may have cost as much, so they share in what is left.
+    let days_left = counted.days() - elapsed_days;
+    let is_known = elapsed_days > 0 && !observed.data.stale;
+    let daily_allowance =
+        (days_left > 0 && is_known && remaining.amount > Decimal::ZERO).then(|| {
+            Money::new(
+                remaining.amount / Decimal::from(days_left),
+                planned.currency,
+            )
+        });
     let pace = (elapsed_days >= PACE_NEEDS_DAYS)
-        .then(|| expected_share(observed, period, after_data))
+        .then(|| expected_share(observed, &counted, after_data))
         .flatten()
         .and_then(|share| {
             let expected = planned.amount.checked_mul(share)?;
@@ -152,19 +174,20 @@ pub fn status(
         scopes,
         cost_basis: budget.cost_basis,
         time_grain: budget.calendar.grain(),
-        period: *period,
+        period: counted,
         period_label: budget.calendar.label(period),
         period_key: budget.calendar.key(period),
         planned,
         spent,
         remaining,
         percent: Percent(percent),
+        day,
         elapsed_days,
         daily_allowance,
         pace,
         forecast,
         no_forecast,
-        drivers: drivers(observed, &budget.calendar, period, observed.data.last_day),
+        drivers: drivers(observed, &budget.calendar, &counted, observed.data.last_day),
         data: observed.data,
         owners: observed.owners.clone(),
     })

@@ -100,6 +100,13 @@ pub enum Error {
         first: Box<RowProblem>,
     },
 
+    /// A cost is written with a comma, which is never guessed at.
+    #[error("costs are written with commas: {first}")]
+    Comma {
+        /// The first such cost.
+        first: Box<RowProblem>,
+    },
+
     /// The sum of one day became too large.
     #[error("could not add the cost on line {line}")]
     Sum {

@@ -156,6 +156,13 @@ pub fn fold_with_progress(
                     tally.skipped.add(problem);
                 }
             },
+            // Whoever writes one cost with a comma writes all of them so, or just the large ones:
+            // leaving them out would lose the most.
+            Err(problem) if problem.reason == number::COMMA => {
+                return Err(Error::Comma {
+                    first: Box::new(problem),
+                });
+            }
             Err(problem) => tally.skipped.add(problem),
         }
         if options.tolerance == Tolerance::None {
@@ -173,7 +180,9 @@ pub fn fold_with_progress(
         bytes: fault.meter.bytes(),
         rows: tally.rows,
     });
-    Ok(tally.report(layout, fault.meter.bytes()))
+    let report = tally.report(layout, fault.meter.bytes());
+    facts.skip(report.skipped_count);
+    Ok(report)
 }
 
 /// What a file is when it is surely not comma-separated text.

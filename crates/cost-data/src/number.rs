@@ -11,6 +11,10 @@ const MAX_MANTISSA: u128 = (1 << 96) - 1;
 /// Digits that surely fit an `u128`.
 const MAX_DIGITS: u32 = 38;
 
+/// Why a number with a comma is none.
+pub(crate) const COMMA: &str = "has a comma, which may be a decimal comma or a thousands \
+                                separator; costs are read with a decimal point only";
+
 /// Reads `12`, `-0.5`, `+3.`, `.5`, `1.25E-05`.
 ///
 /// Exact up to 28 significant digits and 28 decimals; what lies beyond is rounded once, half to
@@ -53,10 +57,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Decimal, &'static str> {
                 break;
             }
             b',' => {
-                return Err(
-                    "has a comma, which may be a decimal comma or a thousands separator; \
-                     costs are read with a decimal point only",
-                );
+                return Err(COMMA);
             }
             _ => return Err("is not a number"),
         }

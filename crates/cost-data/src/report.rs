@@ -77,6 +77,8 @@ impl RowProblem {
         // Four bytes is the longest character, so this never loses one of the 60.
         let start = &value[..value.len().min(4 * SHOWN)];
         let text = String::from_utf8_lossy(start);
+        // A value may hold what a terminal or a log would obey.
+        let text = text.replace(char::is_control, "\u{fffd}");
         RowProblem {
             line,
             column: column.map(str::to_owned),

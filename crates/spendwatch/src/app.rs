@@ -46,13 +46,12 @@ pub enum Hint {
     },
 }
 
-/// When budgets were last evaluated, for the watchdog.
+/// When a read was last evaluated, for the watchdog.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Heartbeat {
     at: Timestamp,
 }
 
-const HEARTBEAT: &str = "heartbeat/evaluate";
 /// Cost data change every few hours; a day without an evaluation is a failure somebody must see.
 const EVALUATION_IS_LATE_AFTER: SignedDuration = SignedDuration::from_hours(26);
 
@@ -203,13 +202,20 @@ impl App {
             .collect())
     }
 
-    /// Keeps what the last evaluation said, for answers between evaluations, and beats the heart.
-    pub(crate) async fn remember_reports(&self, reports: &[BudgetReport]) -> anyhow::Result<()> {
+    /// Keeps what the last evaluation of a read said, for answers between evaluations, and beats
+    /// the read's heart.
+    pub(crate) async fn remember_reports(
+        &self,
+        read: &str,
+        reports: &[BudgetReport],
+    ) -> anyhow::Result<()> {
         for report in reports {
-            self.put(&format!("status/{}", report.budget), report)
-                .await?;
+            let key = format!("status/{}", report.budget);
+            self.put_newest(&key, report, |report| report.at).await?;
         }
-        self.put(HEARTBEAT, &Heartbeat { at: self.now() }).await
+        let heartbeat = Heartbeat { at: self.now() };
+        self.put_newest(&heartbeat_key(read), &heartbeat, |heartbeat| heartbeat.at)
+            .await
     }
 
     /// What the last evaluation of each budget said, in the order of the configuration.
@@ -224,10 +230,19 @@ impl App {
         Ok(reports)
     }
 
-    /// When budgets were last evaluated.
+    /// When budgets were last evaluated: the oldest of the last evaluations of all reads, so that
+    /// one that keeps failing shows although the others work. Reads that were never evaluated do
+    /// not count.
     pub async fn last_evaluation(&self) -> anyhow::Result<Option<Timestamp>> {
-        let stored: Option<(Heartbeat, Version)> = json::get(self.documents(), HEARTBEAT).await?;
-        Ok(stored.map(|(heartbeat, _)| heartbeat.at))
+        let mut oldest = None;
+        for read in self.reads()? {
+            let stored: Option<(Heartbeat, Version)> =
+                json::get(self.documents(), &heartbeat_key(&read.key)).await?;
+            if let Some((Heartbeat { at }, _)) = stored {
+                oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
+            }
+        }
+        Ok(oldest)
     }
 
     /// Whether an evaluation is overdue. Before the first one nothing is.
@@ -235,19 +250,31 @@ impl App {
         last_evaluation.is_some_and(|at| now.duration_since(at) > EVALUATION_IS_LATE_AFTER)
     }
 
-    /// Writes a document whose newest content wins.
-    async fn put<T>(&self, key: &str, value: &T) -> anyhow::Result<()>
+    /// Writes a document unless a newer one is there.
+    async fn put_newest<T>(
+        &self,
+        key: &str,
+        value: &T,
+        at: impl Fn(&T) -> Timestamp,
+    ) -> anyhow::Result<()>
     where
         T: Serialize + for<'de> Deserialize<'de> + Clone,
     {
-        let written =
-            json::update::<T, Error>(self.documents(), key, |_| Ok(Some(value.clone()))).await;
+        let written = json::update::<T, Error>(self.documents(), key, |stored| {
+            let is_newer = stored.is_some_and(|stored| at(stored) > at(value));
+            Ok((!is_newer).then(|| value.clone()))
+        })
+        .await;
         match written {
             // Another evaluation wrote its own just now, which is as new.
             Ok(_) | Err(Error::Moved { .. }) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("write {key}")),
         }
     }
+}
+
+fn heartbeat_key(read: &str) -> String {
+    format!("heartbeat/{read}")
 }
 
 /// All the reasons why budgets cannot be read.

@@ -13,19 +13,18 @@ const WORTH_SENDING_AFTER_PERIOD: SignedDuration = SignedDuration::from_hours(24
 
 /// Every delivery of a transition: one for each destination, and for mail one for each recipient.
 ///
-/// A transition that would reach nobody goes to the fallback destination. The result depends on
-/// configuration and transition alone, and it is stored with the decision.
+/// A correction goes exactly where the notices went that it takes back. A transition that would reach
+/// nobody goes to the fallback destination. The result depends on configuration, ledger and
+/// transition alone, and it is stored with the decision.
 pub(crate) fn route(
     config: &Config,
     budget: &Budget,
+    earlier: &[Transition],
     transition: &Transition,
 ) -> Vec<RoutedDelivery> {
-    let destinations = |names: &[String]| -> Vec<RoutedDelivery> {
+    let unique = |places: Vec<(String, Option<String>)>| -> Vec<RoutedDelivery> {
         let mut routed: Vec<RoutedDelivery> = Vec::new();
-        for (destination, recipient) in names
-            .iter()
-            .flat_map(|name| reach(config, budget, transition, name))
-        {
+        for (destination, recipient) in places {
             let id = delivery_id(
                 &transition.id(),
                 &destination,
@@ -42,9 +41,28 @@ pub(crate) fn route(
         }
         routed
     };
-    let routed = destinations(&transition.notify);
+    let named = |names: &[String]| -> Vec<RoutedDelivery> {
+        unique(
+            names
+                .iter()
+                .flat_map(|name| reach(config, budget, transition, name))
+                .collect(),
+        )
+    };
+    if !transition.takes_back.is_empty() {
+        let told = earlier
+            .iter()
+            .filter(|one| transition.takes_back.contains(&one.id()));
+        let places = told.flat_map(|one| one.route.iter().flatten());
+        return unique(
+            places
+                .map(|one| (one.destination.clone(), one.recipient.clone()))
+                .collect(),
+        );
+    }
+    let routed = named(&transition.notify);
     if routed.is_empty() {
-        destinations(config.fallback.as_slice())
+        named(config.fallback.as_slice())
     } else {
         routed
     }

@@ -21,11 +21,13 @@ pub(crate) enum Standing {
     Fine,
     /// It has not begun, or is over.
     NotRunning,
+    /// There are no data for its period yet: nobody knows.
+    NoData,
     /// Its data are older than usual: nobody knows.
     Stale,
     /// A threshold is crossed.
     Crossed,
-    /// A forecast threshold is crossed, and the planned amount is likely reached.
+    /// The planned amount is likely reached.
     ExpectedOver,
     /// The planned amount is reached.
     Over,
@@ -44,12 +46,11 @@ impl Standing {
         };
         let crossed = crossed(report);
         let likely = |forecast: &ForecastSummary| forecast.probability >= Decimal::from(50);
-        let forecast = crossed
-            .iter()
-            .any(|decision| decision.when.starts_with("forecast"));
-        if status.spent.amount >= status.planned.amount {
+        if status.elapsed_days == 0 {
+            Standing::NoData
+        } else if status.spent.amount >= status.planned.amount {
             Standing::Over
-        } else if forecast && status.forecast.as_ref().is_some_and(likely) {
+        } else if !status.data.stale && status.forecast.as_ref().is_some_and(likely) {
             Standing::ExpectedOver
         } else if !crossed.is_empty() {
             Standing::Crossed
@@ -64,7 +65,9 @@ impl Standing {
         match self {
             Standing::Fine => Color::Green,
             Standing::NotRunning => Color::Plain,
-            Standing::Stale | Standing::Crossed | Standing::ExpectedOver => Color::Yellow,
+            Standing::NoData | Standing::Stale | Standing::Crossed | Standing::ExpectedOver => {
+                Color::Yellow
+            }
             Standing::Over | Standing::Failed => Color::Red,
         }
     }
@@ -118,6 +121,7 @@ impl Figures {
             Standing::Fine => "fine".to_owned(),
             Standing::NotRunning => "not running today".to_owned(),
             Standing::Failed => format!("not evaluated: {}", problem()),
+            Standing::NoData => return "no data for this period yet".to_owned(),
             Standing::Stale => return "data are stale".to_owned(),
             Standing::Over => "over".to_owned(),
             Standing::ExpectedOver => "expected to go over".to_owned(),

@@ -1,8 +1,7 @@
 //! Decisions in plain words: one sentence for each reason, the same in every command.
 
-use budget_engine::{Decision, Outcome, Percent, Reason};
+use budget_engine::{Decision, Outcome, Reason};
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 
 /// Why a decision is as it is, in one sentence without a final period.
 pub(crate) fn why(decision: &Decision) -> String {
@@ -15,7 +14,7 @@ pub(crate) fn why(decision: &Decision) -> String {
             required,
         } => format!(
             "the period is {} likely to end at or above {level}; told from {required}",
-            probability_of(*probability)
+            probability.likelihood()
         ),
         Reason::AheadOfPlan {
             spent,
@@ -57,6 +56,12 @@ pub(crate) fn why(decision: &Decision) -> String {
         Reason::HeldStale { last_day } => {
             format!("it waits for newer data: there are no costs after {last_day}")
         }
+        Reason::CoversLess {
+            first_day,
+            last_day,
+        } => format!(
+            "the data cover {first_day} to {last_day} only, less than before; nothing is taken back"
+        ),
         Reason::OlderData { newer } => format!(
             "these data are older than those of {}, on which was decided before",
             moment(*newer)
@@ -75,18 +80,6 @@ pub(crate) fn outcome(decision: &Decision) -> &'static str {
         Outcome::Cover { .. } => "covered",
         Outcome::Withdraw => "take back",
         Outcome::Quiet => "quiet",
-    }
-}
-
-/// A probability in percent. A forecast knows its tails to half a percent only.
-pub(crate) fn probability_of(percent: Percent) -> String {
-    let almost = Decimal::from(99);
-    if percent.0 > almost {
-        "over 99 %".to_owned()
-    } else if percent.0 < Decimal::ONE {
-        "under 1 %".to_owned()
-    } else {
-        Percent(percent.0.trunc()).to_string()
     }
 }
 
@@ -112,6 +105,9 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
 mod tests {
     use budget_engine::Money;
     use jiff::civil::date;
+
+    use budget_engine::Percent;
+    use rust_decimal::Decimal;
 
     use super::*;
 
@@ -182,17 +178,5 @@ mod tests {
             },
             "already told, since 2026-11-18 12:00 UTC",
         );
-    }
-
-    #[test]
-    fn a_probability_never_claims_certainty() {
-        for (percent, expected) in [
-            ("100", "over 99 %"),
-            ("99", "99 %"),
-            ("80.96", "80 %"),
-            ("0.4", "under 1 %"),
-        ] {
-            assert_eq!(probability_of(Percent(percent.parse().unwrap())), expected);
-        }
     }
 }

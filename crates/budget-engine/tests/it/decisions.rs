@@ -107,6 +107,19 @@ fn of_several_crossed_in_one_step_the_highest_tells_of_all() {
 }
 
 #[test]
+fn that_the_plan_is_spent_outweighs_a_forecast() {
+    let budget = budget(&["actual 100%", "forecast 120%"]);
+    let evaluation = step(
+        &budget,
+        &spent("1019"),
+        Some(&forecast(1250, 1300, 1400)),
+        &empty(),
+    );
+    assert_eq!(evaluation.ledger.transitions[0].when, "actual 100%");
+    assert_eq!(evaluation.ledger.transitions[0].also, ["forecast 120%"]);
+}
+
+#[test]
 fn a_repeating_threshold_fires_once_a_step() {
     let budget = budget(&["actual every 200"]);
     let first = step(&budget, &spent("650"), None, &empty());
@@ -276,6 +289,136 @@ fn stale_data_withdraw_nothing_and_hold_the_forecast_but_tell_a_known_crossing()
         fresh.ledger.alerts["stale-3-days"].state,
         AlertState::Resolved
     );
+}
+
+#[test]
+fn data_that_cover_less_than_before_take_nothing_back() {
+    let budget = budget(&["actual 80%"]);
+    let fired = step(&budget, &spent("800"), None, &empty());
+    let later = |from: Date, to: Date| {
+        let costs = Costs::new()
+            .row(from, "Storage", "5")
+            .row(to, "Storage", "0");
+        costs.written(at(TODAY))
+    };
+    // An export that begins in the middle of the month, and one that is half written.
+    for (from, to) in [
+        (date(2026, 11, 6), date(2026, 11, 11)),
+        (date(2026, 11, 1), date(2026, 11, 9)),
+    ] {
+        let after = step(&budget, &later(from, to), None, &fired.ledger);
+        assert_eq!(after.ledger.transitions.len(), 1, "{from} to {to}");
+        assert_eq!(
+            after.decisions[0].reason,
+            Reason::CoversLess {
+                first_day: from,
+                last_day: to
+            }
+        );
+    }
+    let whole = step(
+        &budget,
+        &later(date(2026, 11, 1), date(2026, 11, 11)),
+        None,
+        &fired.ledger,
+    );
+    assert_eq!(whole.ledger.transitions[1].change, Change::Withdrawn);
+}
+
+#[test]
+fn a_condition_that_was_rewritten_under_its_id_is_another_question() {
+    let mut budget = budget(&["actual 80%"]);
+    let fired = step(&budget, &spent("850"), None, &empty());
+    for (when, tells) in [
+        ("actual 90%", 0),
+        ("actual 70%", 1),
+        ("forecast 120%", 0),
+        ("actual every 400", 1),
+    ] {
+        budget.thresholds[0].when = when.parse().unwrap();
+        let after = step(&budget, &spent("850"), None, &fired.ledger);
+        let new = &after.ledger.transitions[1..];
+        assert_eq!(new.len(), tells, "{when}");
+        assert!(new.iter().all(|one| one.change == Change::Fired), "{when}");
+    }
+}
+
+#[test]
+fn a_forecast_told_under_another_plan_may_be_told_again() {
+    let mut budget = budget(&["forecast 100%"]);
+    let told = step(
+        &budget,
+        &spent("500"),
+        Some(&forecast(1100, 1200, 1300)),
+        &empty(),
+    );
+    assert_eq!(told.ledger.transitions.len(), 1);
+    let cooled = step(
+        &budget,
+        &spent("500"),
+        Some(&forecast(800, 900, 950)),
+        &told.ledger,
+    );
+    assert_eq!(
+        cooled.ledger.alerts["forecast-100pct"].state,
+        AlertState::Firing,
+        "no flapping"
+    );
+    budget.planned = Planned::Flat(Decimal::from(5000));
+    let raised = step(
+        &budget,
+        &spent("500"),
+        Some(&forecast(1100, 1200, 1300)),
+        &told.ledger,
+    );
+    assert_eq!(raised.ledger.transitions.len(), 1);
+    let again = step(
+        &budget,
+        &spent("500"),
+        Some(&forecast(5100, 5200, 5300)),
+        &raised.ledger,
+    );
+    assert_eq!(again.ledger.transitions.len(), 2);
+    assert_eq!(again.ledger.transitions[1].sequence, 2);
+}
+
+#[test]
+fn several_notices_undone_in_one_step_give_one_correction_for_the_highest() {
+    let budget = budget(&["actual 50%", "actual 80%"]);
+    let mut ledger = empty();
+    for amount in ["500", "800"] {
+        ledger = step(&budget, &spent(amount), None, &ledger).ledger;
+    }
+    let after = step(&budget, &spent("100"), None, &ledger);
+    let [_, _, correction] = &after.ledger.transitions[..] else {
+        panic!("one correction")
+    };
+    assert_eq!(
+        (correction.threshold.as_str(), correction.also.as_slice()),
+        ("actual-80pct", &["actual-50pct".to_owned()][..])
+    );
+    assert_eq!(correction.takes_back.len(), 2);
+    assert!(
+        after
+            .ledger
+            .alerts
+            .values()
+            .all(|alert| alert.state == AlertState::Withdrawn)
+    );
+}
+
+#[test]
+fn transitions_of_a_ledger_have_increasing_times() {
+    let budget = budget(&["actual 80%"]);
+    let fired = step(&budget, &spent("800"), None, &empty());
+    let withdrawn = step(&budget, &spent("100"), None, &fired.ledger);
+    let times: Vec<_> = withdrawn
+        .ledger
+        .transitions
+        .iter()
+        .map(|one| one.at)
+        .collect();
+    assert!(times[0] < times[1]);
 }
 
 #[test]

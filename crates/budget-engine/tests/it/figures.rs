@@ -130,6 +130,67 @@ fn a_basis_that_the_source_lacks_is_an_error() {
 }
 
 #[test]
+fn a_resource_group_without_costs_in_a_subscription_with_costs_is_not_stale() {
+    let usage = ChargeCategory::Usage;
+    let facts = Costs::new()
+        .row(date(2026, 11, 1), "Storage", "5")
+        .full(
+            date(2026, 11, 13),
+            "/subscriptions/a",
+            "x",
+            "EUR",
+            usage,
+            "",
+            "1",
+        )
+        .written(at(date(2026, 11, 14)));
+    let observed = observed(&budget(&[]), &facts, date(2026, 11, 14));
+    assert_eq!(
+        (observed.data.last_day, observed.data.stale),
+        (date(2026, 11, 13), false)
+    );
+    assert_eq!(observed.days.last().unwrap().cost, Decimal::ZERO);
+}
+
+#[test]
+fn of_two_subscriptions_the_one_that_is_behind_says_how_fresh_the_data_are() {
+    let usage = ChargeCategory::Usage;
+    let facts = Costs::new()
+        .row(date(2026, 11, 13), "Storage", "5")
+        .full(
+            date(2026, 11, 2),
+            "/subscriptions/b",
+            "x",
+            "EUR",
+            usage,
+            "",
+            "1",
+        )
+        .written(at(date(2026, 11, 14)));
+    let mut both = budget(&[]);
+    both.scopes.push(Scope::parse("/subscriptions/b").unwrap());
+    let observed = observed(&both, &facts, date(2026, 11, 14));
+    assert_eq!(
+        (observed.data.last_day, observed.data.stale),
+        (date(2026, 11, 2), true)
+    );
+}
+
+#[test]
+fn a_budget_that_starts_in_the_middle_counts_and_paces_its_own_days() {
+    let facts = Costs::new()
+        .every_day(date(2026, 9, 1), date(2026, 11, 26), "Storage", "100")
+        .written(at(date(2026, 11, 26)));
+    let mut budget = budget(&[]);
+    budget.starts = Some(date(2026, 11, 16));
+    let status = status_of(&budget, &facts, None, date(2026, 11, 26));
+    assert_eq!((status.spent, status.elapsed_days), (eur("1000"), 10));
+    // Ten of fifteen days: two thirds of 1,000 are expected, so the pace is 150 %.
+    assert_eq!(status.pace.unwrap().percent.0.round_dp(6), decimal("150"));
+    assert_eq!(status.period_key, "monthly-2026-11-01");
+}
+
+#[test]
 fn filters_and_excluded_categories_narrow_the_spend() {
     let day = date(2026, 11, 1);
     let usage = ChargeCategory::Usage;
@@ -313,6 +374,33 @@ fn without_an_earlier_period_drivers_show_the_whole_spend() {
         .drivers
         .unwrap();
     assert_eq!((drivers.compared_with, drivers.total), (None, eur("10")));
+}
+
+#[test]
+fn likelihoods_claim_no_certainty() {
+    let shown = |text: &str| Percent(decimal(text)).likelihood();
+    for (percent, words) in [
+        ("100", "over 99 %"),
+        ("99.5", "over 99 %"),
+        ("99", "99 %"),
+        ("82.9", "82 %"),
+        ("0.5", "under 1 %"),
+        ("0", "under 1 %"),
+    ] {
+        assert_eq!(shown(percent), words);
+    }
+}
+
+#[test]
+fn a_period_without_data_has_no_allowance() {
+    let facts = Costs::new()
+        .every_day(date(2026, 10, 1), date(2026, 11, 1), "Storage", "1")
+        .written(at(date(2026, 11, 2)));
+    let status = status_of(&budget(&[]), &facts, None, date(2026, 11, 2));
+    assert_eq!(
+        (status.elapsed_days, status.day, status.daily_allowance),
+        (0, 2, None)
+    );
 }
 
 #[test]

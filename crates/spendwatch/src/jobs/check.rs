@@ -84,12 +84,17 @@ fn check_budget(app: &App, budget: &Budget, findings: &mut Vec<Finding>) {
         ));
     }
     for threshold in &budget.thresholds {
+        let is_tag = |owner: &String| owner.starts_with("tag:");
         let reaches = |name: &String| match config.channels.get(name).map(|channel| &channel.kind) {
             Some(ChannelKind::Email(email)) => !email.to.is_empty(),
             Some(_) => true,
-            None => name == OWNERS && !budget.owners.is_empty(),
+            None => name == OWNERS && !budget.owners.iter().all(is_tag),
         };
-        if !threshold.notify.iter().any(reaches) {
+        if threshold.notify.iter().any(reaches) {
+            continue;
+        }
+        let may_reach = |name: &String| name == OWNERS && budget.owners.iter().any(is_tag);
+        if !threshold.notify.iter().any(may_reach) {
             let message = match &config.fallback {
                 Some(fallback) => format!(
                     "the threshold `{}` reaches nobody; its notices go to the fallback `{fallback}`",
@@ -110,10 +115,7 @@ fn check_budget(app: &App, budget: &Budget, findings: &mut Vec<Finding>) {
                 about: about.clone(),
                 message,
             });
-        }
-        let only_tags = threshold.notify.iter().all(|name| name == OWNERS)
-            && budget.owners.iter().all(|owner| owner.starts_with("tag:"));
-        if only_tags && config.fallback.is_none() && !budget.owners.is_empty() {
+        } else if config.fallback.is_none() {
             findings.push(warning(
                 &about,
                 format!(

@@ -6,11 +6,10 @@
 //! duplicate, and never a third time without an answer (receivers that recognize a repetition by
 //! its id are asked again as after any failure).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use alert_channels::{Attempt, Channel, Class, Failure, Message, Resend, SendResult};
 use anyhow::Context;
-use budget_engine::{Change, Severity};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
@@ -42,8 +41,20 @@ pub struct Report {
 const PARK_AFTER_REJECTION: SignedDuration = SignedDuration::from_mins(30);
 /// The longest a destination may ask us to wait.
 const LONGEST_THROTTLE: SignedDuration = SignedDuration::from_hours(24);
-/// Deliveries of one visit, so that a visit ends well within the host's time limit.
-const VISIT: usize = 100;
+/// How long a visit begins new sends, so that it ends well within the host's time limit.
+const VISIT_TIME: SignedDuration = SignedDuration::from_secs(60);
+/// How long a visit waits that could send nothing because its lease was nearly over.
+const SHORT_OF_TIME: SignedDuration = SignedDuration::from_secs(30);
+
+/// What bounds a visit to a lane.
+struct Visit {
+    /// Number of the lease.
+    fence: u64,
+    /// When another worker may take the lane.
+    lease_until: Timestamp,
+    /// After this, no send is begun.
+    ends: Timestamp,
+}
 
 /// Sends what is due in the lane of a destination.
 pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
@@ -62,36 +73,43 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
     let Some((mut lane, version)) = take_lane(app, destination, &mut report).await? else {
         return Ok(report);
     };
-    let lease_until = lane.lease_until.unwrap_or(Timestamp::MIN);
-    let send_timeout = SignedDuration::try_from(app.config().delivery.send_timeout)?;
+    let visit = Visit {
+        fence: lane.fence,
+        lease_until: lane.lease_until.unwrap_or(Timestamp::MIN),
+        ends: app.now().saturating_add(VISIT_TIME)?,
+    };
     let keys = app
         .documents()
         .list(&format!("{OUTBOX}{destination}/"))
         .await?;
-    let mut blocked: BTreeSet<(String, Option<String>)> = BTreeSet::new();
-    let mut visited = 0;
+    // What is said about one alert arrives in order: later messages wait as long as earlier ones.
+    let mut waiting: BTreeMap<(String, Option<String>), Timestamp> = BTreeMap::new();
     for key in &keys {
-        let Some((delivery, version)) = json::get::<Delivery>(app.documents(), key).await? else {
-            continue;
+        let (delivery, version) = match json::get::<Delivery>(app.documents(), key).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => continue,
+            Err(error @ Error::Corrupt { .. }) => {
+                // Somebody must look; the others go on.
+                tracing::error!(key, error = %error, "a delivery cannot be read");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
         };
         let (alert, recipient) = delivery.sequence();
         let sequence = (alert.to_owned(), recipient.map(str::to_owned));
         let now = app.now();
-        let parked = lane.not_before.is_some_and(|until| until > now);
-        let in_time = now
-            .checked_add(send_timeout)
-            .is_ok_and(|end| end < lease_until);
-        let after = if visited >= VISIT || parked || !in_time || blocked.contains(&sequence) {
+        let is_parked = lane.not_before.is_some_and(|until| until > now);
+        let earlier = waiting.get(&sequence).copied();
+        let after = if is_parked || earlier.is_some() || visit.ends <= now {
             After::Waits {
                 next_at: delivery.next_at,
             }
         } else {
-            visited += 1;
-            step(app, lane.fence, key, delivery, version, &mut report).await?
+            step(app, &visit, key, delivery, version, &mut report).await?
         };
         let next_at = match after {
             After::Ended => continue,
-            After::Waits { next_at } => next_at,
+            After::Waits { next_at } => earlier.map_or(next_at, |earlier| earlier.max(next_at)),
             After::Parks { until, why } => {
                 tracing::error!(destination, until = %until, why, "destination is parked");
                 lane.not_before = Some(until);
@@ -99,8 +117,7 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
                 until
             }
         };
-        // What is said about one alert arrives in order: later messages wait for earlier ones.
-        blocked.insert(sequence);
+        waiting.insert(sequence, next_at);
         report.left += 1;
         let due = lane.not_before.map_or(next_at, |until| until.max(next_at));
         report.next_due = Some(report.next_due.map_or(due, |next| next.min(due)));
@@ -198,7 +215,7 @@ enum After {
 /// Brings one delivery forward by one step.
 async fn step(
     app: &App,
-    fence: u64,
+    visit: &Visit,
     key: &str,
     mut delivery: Delivery,
     mut version: Version,
@@ -258,10 +275,24 @@ async fn step(
             next_at: delivery.next_at,
         });
     }
-    delivery.state = DeliveryState::Sending { fence, since: now };
+    let send_timeout = SignedDuration::try_from(app.config().delivery.send_timeout)?;
+    if app.now().saturating_add(send_timeout)? >= visit.lease_until {
+        return Ok(After::Waits {
+            next_at: now.saturating_add(SHORT_OF_TIME)?,
+        });
+    }
+    let sending = DeliveryState::Sending {
+        fence: visit.fence,
+        since: now,
+    };
+    delivery.state = sending.clone();
     let version = match json::replace(app.documents(), key, &delivery, &version).await {
         Ok(version) => version,
-        Err(Error::Moved { .. }) => return Ok(After::Waits { next_at: now }),
+        // The answer to our own write may have been lost: then the mark is ours, and nothing is sent yet.
+        Err(Error::Moved { .. }) => match json::get::<Delivery>(app.documents(), key).await? {
+            Some((stored, version)) if stored.state == sending => version,
+            _ => return Ok(After::Waits { next_at: now }),
+        },
         Err(error) => return Err(error.into()),
     };
     let attempt = Attempt {
@@ -392,13 +423,7 @@ fn outcome_unknown(
     let policy = channel.unknown_policy();
     delivery.unknown_outcomes += 1;
     let twice = delivery.unknown_outcomes > 1;
-    let matters = match &delivery.notice.message {
-        Message::Crossing(transition) => {
-            transition.severity > Severity::Info || transition.change == Change::Withdrawn
-        }
-        Message::Trouble { .. } => true,
-        Message::Probe { .. } => false,
-    };
+    let matters = !matches!(delivery.notice.message, Message::Probe { .. });
     if policy.resend == Resend::OnceIfItMatters && (twice || !matters) {
         let detail = format!(
             "the outcome is unknown and will not be asked again: {}",
@@ -444,13 +469,27 @@ async fn settle(
             "a notice will not arrive"
         );
     }
-    match json::replace(app.documents(), key, &delivery, &version).await {
-        Ok(version) => archive(app, key, &delivery, &version).await?,
-        // Another worker took the delivery over while we were sending: its record stands.
-        Err(Error::Moved { .. }) => {}
-        Err(error) => return Err(error.into()),
+    let mut version = version;
+    loop {
+        match json::replace(app.documents(), key, &delivery, &version).await {
+            Ok(version) => {
+                archive(app, key, &delivery, &version).await?;
+                return Ok(After::Ended);
+            }
+            Err(Error::Moved { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Our own first try got through, or another worker took over after our lease: an end that is
+        // recorded stands, and otherwise ours is the newest that is known.
+        match json::get::<Delivery>(app.documents(), key).await? {
+            Some((stored, newer)) if !stored.state.is_final() => version = newer,
+            Some((stored, newer)) => {
+                archive(app, key, &stored, &newer).await?;
+                return Ok(After::Ended);
+            }
+            None => return Ok(After::Ended),
+        }
     }
-    Ok(After::Ended)
 }
 
 /// First into the history, then out of the outbox: a kill between the two is healed by the next visit.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Period, Status, When,
-    decide, observe, plus_days, status,
+    Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Period, Planned, Status,
+    When, decide, observe, plus_days, status,
 };
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
@@ -137,6 +138,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         budgets: vec![],
     };
     let mut hints = BTreeSet::new();
+    let mut failure = None;
     for budget in budgets {
         let one = evaluate_budget(
             app,
@@ -146,24 +148,41 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
             now,
             options.dry_run,
             &mut hints,
-        )
-        .await
-        .with_context(|| format!("evaluate budget {}", budget.id))?;
-        if let Some(problem) = &one.problem {
-            tracing::warn!(
-                budget.id = budget.id,
-                problem,
-                "budget could not be evaluated"
-            );
+        );
+        match one.await {
+            Ok(one) => {
+                if let Some(problem) = &one.problem {
+                    tracing::warn!(
+                        budget.id = budget.id,
+                        problem,
+                        "budget could not be evaluated"
+                    );
+                }
+                report.budgets.push(one);
+            }
+            // One ledger that cannot be written does not stop the others.
+            Err(error) => {
+                let error = error.context(format!("evaluate budget {}", budget.id));
+                tracing::error!(
+                    budget.id = budget.id,
+                    error = format!("{error:#}"),
+                    "budget failed"
+                );
+                failure = Some(error);
+            }
         }
-        report.budgets.push(one);
     }
     if !options.dry_run {
         for destination in hints {
             app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
                 .await?;
         }
-        app.remember_reports(&report.budgets).await?;
+        if failure.is_none() {
+            app.remember_reports(&read.key, &report.budgets).await?;
+        }
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
     }
     Ok(report)
 }
@@ -179,14 +198,20 @@ fn needs(app: &App, budgets: &[&Budget]) -> budget_engine::Projection {
     budget_engine::Budgets::projection(all)
 }
 
-fn earliest_period(budgets: &[&Budget], now: Timestamp) -> jiff::civil::Date {
+/// The first day that any evaluated period or plan looks at.
+fn earliest_period(budgets: &[&Budget], now: Timestamp) -> Date {
     let today = day_of(now);
-    budgets
-        .iter()
-        .filter_map(|budget| budget.calendar.period_of(today))
-        .map(|period| period.start())
-        .min()
-        .unwrap_or(today)
+    let first_day = |budget: &&Budget| -> Option<Date> {
+        // A period that has just ended is evaluated, too.
+        let mut period = budget.calendar.period_of(plus_days(today, -CLOSING_DAYS))?;
+        if let Planned::History { periods, .. } = budget.planned {
+            for _ in 0..periods {
+                period = budget.calendar.previous(&period)?;
+            }
+        }
+        Some(period.start())
+    };
+    budgets.iter().filter_map(first_day).min().unwrap_or(today)
 }
 
 async fn evaluate_budget(
@@ -236,7 +261,8 @@ async fn evaluate_budget(
         });
     }
     match current {
-        Some(current) => {
+        Some(Err(error)) => report.problem = Some(error.to_string()),
+        Some(Ok(current)) => {
             let settled = settle(app, budget, &current, now, dry_run, hints).await?;
             report.deliveries += settled.deliveries;
             report.decisions = settled.decisions;
@@ -279,17 +305,17 @@ async fn settle(
             });
         }
         let mut next = evaluation.ledger;
-        for transition in next
-            .transitions
-            .iter_mut()
-            .filter(|one| one.route.is_none())
-        {
-            transition.route = Some(routing::route(app.config(), budget, transition));
+        for index in 0..next.transitions.len() {
+            let (earlier, rest) = next.transitions.split_at_mut(index);
+            if let Some(transition) = rest.first_mut().filter(|one| one.route.is_none()) {
+                transition.route = Some(routing::route(app.config(), budget, earlier, transition));
+            }
         }
         let pending = next.transitions.iter().any(|transition| !transition.routed);
-        if pending {
-            mark(app, &budget.id, &status.period_key).await?;
-        }
+        let marker = match pending {
+            true => Some(mark(app, &budget.id, &status.period_key).await?),
+            false => None,
+        };
         let written = match &version {
             Some(version) => json::replace(app.documents(), &key, &next, version).await,
             None => json::create(app.documents(), &key, &next).await,
@@ -298,9 +324,9 @@ async fn settle(
             Ok(version) => {
                 log_decisions(budget, status, &decisions);
                 let mut routed = Routed::default();
-                if pending {
+                if let Some(marker) = marker {
                     routed = deliveries_of(app, &key, next, version).await?;
-                    unmark(app, &budget.id, &status.period_key).await?;
+                    unmark(app, &budget.id, &status.period_key, &marker).await?;
                 }
                 hints.extend(routed.destinations);
                 return Ok(Settled {
@@ -329,7 +355,7 @@ struct Figures {
 #[derive(Default)]
 struct Periods {
     /// The running one; `None` outside of the budget's life.
-    current: Option<Figures>,
+    current: Option<Result<Figures, ObserveError>>,
     /// The one that has just ended, while its last days may still change.
     ended: Option<Figures>,
 }
@@ -361,7 +387,8 @@ fn figures(
     let of_period = |period: &Period, is_running: bool| -> Result<Figures, ObserveError> {
         let planned = observed.planned(budget, period)?;
         let forecast = if is_running {
-            crate::forecasting::forecast(&observed, period, planned.amount)
+            let counted = budget.counted(period).ok_or(ObserveError::Calendar)?;
+            crate::forecasting::forecast(&observed, &counted, planned.amount)
         } else {
             Err("the period has ended".to_owned())
         };
@@ -384,11 +411,7 @@ fn figures(
             .filter(|_| today < plus_days(period.start(), CLOSING_DAYS)),
     };
     Ok(Periods {
-        current: if has_ended {
-            None
-        } else {
-            Some(of_period(&period, true)?)
-        },
+        current: (!has_ended).then(|| of_period(&period, true)),
         // A plan without an amount for the ended period is no problem of the current one.
         ended: before.and_then(|before| of_period(&before, false).ok()),
     })
@@ -458,26 +481,32 @@ pub(crate) fn marker_key(budget: &str, period_key: &str) -> String {
     format!("unrouted/{budget}/{period_key}")
 }
 
-async fn mark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<()> {
-    match json::create(app.documents(), &marker_key(budget, period_key), &app.now()).await {
-        Ok(_) | Err(Error::Exists { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
+/// Says that a ledger is about to have work. Always a write of its own, so that whoever removes a
+/// marker removes none that somebody else relies on.
+async fn mark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<Version> {
+    let key = marker_key(budget, period_key);
+    for _ in 0..LEDGER_TRIES {
+        let stored: Option<(Timestamp, Version)> = json::get(app.documents(), &key).await?;
+        let written = match &stored {
+            Some((_, version)) => json::replace(app.documents(), &key, &app.now(), version).await,
+            None => json::create(app.documents(), &key, &app.now()).await,
+        };
+        match written {
+            Ok(version) => return Ok(version),
+            Err(Error::Moved { .. } | Error::Exists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    anyhow::bail!("the marker {key} is being written by others again and again")
 }
 
-/// Removes the marker if no other evaluator's transition hides behind it. One left behind costs the
-/// sweep one look.
-async fn unmark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<()> {
-    let key = marker_key(budget, period_key);
-    let Some(marker) = app.documents().get(&key).await? else {
-        return Ok(());
-    };
-    let ledger: Option<(Ledger, Version)> =
-        json::get(app.documents(), &format!("ledger/{budget}/{period_key}")).await?;
-    if ledger.is_some_and(|(ledger, _)| ledger.transitions.iter().any(|one| !one.routed)) {
-        return Ok(());
-    }
-    match app.documents().delete(&key, &marker.version).await {
+/// Removes our own marker. One that was written since stays, for the sweep or its writer.
+async fn unmark(app: &App, budget: &str, period_key: &str, marker: &Version) -> anyhow::Result<()> {
+    match app
+        .documents()
+        .delete(&marker_key(budget, period_key), marker)
+        .await
+    {
         Ok(()) | Err(Error::Moved { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }

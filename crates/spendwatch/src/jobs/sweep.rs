@@ -35,26 +35,19 @@ const MARKER_AGE: SignedDuration = SignedDuration::from_mins(15);
 pub async fn run(app: &App) -> anyhow::Result<Report> {
     let now = app.now();
     let mut report = Report::default();
+    let mut failure = None;
     for marker in app.documents().list("unrouted/").await? {
-        let ledger_key = marker.replacen("unrouted/", "ledger/", 1);
-        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &ledger_key).await?;
-        if let Some((ledger, version)) = stored
-            && ledger
-                .transitions
-                .iter()
-                .any(|transition| !transition.routed)
-        {
-            deliveries_of(app, &ledger_key, ledger, version).await?;
-            report.routed += 1;
-            continue;
-        }
-        let Some((since, version)) = json::get::<Timestamp>(app.documents(), &marker).await? else {
-            continue;
-        };
-        if since.saturating_add(MARKER_AGE).is_ok_and(|end| end < now) {
-            match app.documents().delete(&marker, &version).await {
-                Ok(()) | Err(Error::Moved { .. }) => {}
-                Err(error) => return Err(error.into()),
+        match heal(app, &marker, now).await {
+            Ok(true) => report.routed += 1,
+            Ok(false) => {}
+            // One ledger that cannot be read does not keep the others from being healed.
+            Err(error) => {
+                tracing::error!(
+                    marker,
+                    error = format!("{error:#}"),
+                    "a ledger cannot be healed"
+                );
+                failure = Some(error);
             }
         }
     }
@@ -88,5 +81,32 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
             "budgets have not been evaluated for too long"
         );
     }
-    Ok(report)
+    failure.map_or(Ok(report), Err)
+}
+
+/// Routes what an evaluator left behind at a marker; says whether there was anything. A marker
+/// without work goes when it is old.
+async fn heal(app: &App, marker: &str, now: Timestamp) -> anyhow::Result<bool> {
+    // Read before the ledger: a marker that is written later stays.
+    let Some((since, marked)) = json::get::<Timestamp>(app.documents(), marker).await? else {
+        return Ok(false);
+    };
+    let ledger_key = marker.replacen("unrouted/", "ledger/", 1);
+    let stored: Option<(Ledger, Version)> = json::get(app.documents(), &ledger_key).await?;
+    if let Some((ledger, version)) = stored
+        && ledger
+            .transitions
+            .iter()
+            .any(|transition| !transition.routed)
+    {
+        deliveries_of(app, &ledger_key, ledger, version).await?;
+        return Ok(true);
+    }
+    if since.saturating_add(MARKER_AGE).is_ok_and(|end| end < now) {
+        match app.documents().delete(marker, &marked).await {
+            Ok(()) | Err(Error::Moved { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(false)
 }

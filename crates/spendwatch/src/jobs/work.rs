@@ -1,12 +1,14 @@
 //! Work: run timers and queue workers in this process, without the Functions host.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Message};
 
 use crate::app::{App, Hint};
+use crate::jobs::{deliver, evaluate};
 use crate::{DELIVERIES, EVALUATIONS, jobs};
 
 /// How a process works on its own.
@@ -41,7 +43,7 @@ pub async fn run(app: Arc<App>, options: Options) {
     tokio::join!(
         every(
             options.evaluate_every,
-            async || enqueue(&app).await,
+            async || enqueue_reads(&app).await.map(drop),
             "evaluate-budgets"
         ),
         every(
@@ -65,13 +67,16 @@ async fn every(period: Duration, job: impl AsyncFn() -> anyhow::Result<()>, name
     }
 }
 
-/// Sends one hint for each read.
-async fn enqueue(app: &App) -> anyhow::Result<()> {
+/// Sends one hint for each read; gives their keys.
+pub async fn enqueue_reads(app: &App) -> anyhow::Result<Vec<String>> {
+    let mut queued = Vec::new();
     for read in app.reads()? {
-        app.hint(&Hint::Evaluate { read: read.key }, SignedDuration::ZERO)
+        let key = read.key.clone();
+        app.hint(&Hint::Evaluate { read: key }, SignedDuration::ZERO)
             .await?;
+        queued.push(read.key);
     }
-    Ok(())
+    Ok(queued)
 }
 
 async fn drain(app: &App, queue: &str, poll_every: Duration) {
@@ -95,7 +100,7 @@ async fn drain(app: &App, queue: &str, poll_every: Duration) {
 /// Works on one message, and takes it from the queue unless it is to be given again.
 async fn handle(app: &App, queue: &str, message: &Message) {
     let outcome = match serde_json::from_str::<Hint>(&message.text) {
-        Ok(hint) => perform(app, &hint).await,
+        Ok(hint) => perform(app, &hint).await.map(drop),
         Err(error) => Err(anyhow::Error::new(error).context("the message is not ours")),
     };
     if let Err(error) = outcome {
@@ -124,21 +129,102 @@ async fn handle(app: &App, queue: &str, message: &Message) {
     }
 }
 
-/// Does what a hint names. A read that is not configured any more is no failure.
-pub async fn perform(app: &App, hint: &Hint) -> anyhow::Result<()> {
-    match hint {
-        Hint::Evaluate { read } => {
-            let Some(read) = app.reads()?.into_iter().find(|one| one.key == *read) else {
-                tracing::warn!(
-                    read,
-                    "the configuration has changed since this message was sent"
-                );
-                return Ok(());
-            };
-            jobs::evaluate::run(app, &read, &jobs::evaluate::Options::default())
-                .await
-                .map(drop)
+/// What came of a hint. It shows as one line for a log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Done {
+    /// A read was evaluated.
+    Evaluated(evaluate::Report),
+    /// A destination was delivered to.
+    Delivered(deliver::Report),
+    /// The read is not configured any more, which is no failure.
+    NotConfigured,
+    /// Azure asked to be left alone for a while: the read will be evaluated then.
+    Postponed {
+        /// When.
+        until: Timestamp,
+    },
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Done::Evaluated(report) => {
+                let budgets = &report.budgets;
+                let problems = budgets.iter().filter(|one| one.problem.is_some()).count();
+                let notices: usize = budgets.iter().map(|one| one.deliveries).sum();
+                write!(
+                    f,
+                    "evaluated {} budgets, {problems} with problems, {notices} notices",
+                    budgets.len()
+                )
+            }
+            Done::Delivered(report) => match &report.skipped {
+                Some(why) => write!(f, "{}: {why}", report.destination),
+                None => write!(
+                    f,
+                    "{}: {} sent, {} to be tried again, {} given up, {} left",
+                    report.destination, report.sent, report.failed, report.given_up, report.left
+                ),
+            },
+            Done::NotConfigured => f.write_str("the read is not configured any more"),
+            Done::Postponed { until } => write!(f, "throttled; to be evaluated again at {until}"),
         }
-        Hint::Deliver { destination } => jobs::deliver::run(app, destination).await.map(drop),
     }
+}
+
+/// Does what a hint names.
+///
+/// A throttled read is no failure: its hint is sent again for when Azure will answer, because tries
+/// in quick succession would only carry the message to the poison queue.
+pub async fn perform(app: &App, hint: &Hint) -> anyhow::Result<Done> {
+    let key = match hint {
+        Hint::Evaluate { read } => read,
+        Hint::Deliver { destination } => {
+            return deliver::run(app, destination).await.map(Done::Delivered);
+        }
+    };
+    let Some(read) = app.reads()?.into_iter().find(|one| one.key == *key) else {
+        tracing::warn!(
+            read = key,
+            "the configuration has changed since this message was sent"
+        );
+        return Ok(Done::NotConfigured);
+    };
+    match evaluate::run(app, &read, &evaluate::Options::default()).await {
+        Ok(report) => {
+            for note in &report.notes {
+                tracing::warn!(read = read.key, note, "about the cost data");
+            }
+            Ok(Done::Evaluated(report))
+        }
+        Err(error) => {
+            let Some(asked) = throttled_until(&error) else {
+                return Err(error);
+            };
+            let now = app.now();
+            let wait = asked
+                .duration_since(now)
+                .clamp(SignedDuration::ZERO, LONGEST_POSTPONEMENT);
+            let until = now.saturating_add(wait).unwrap_or(asked);
+            app.hint(hint, wait).await?;
+            tracing::warn!(
+                read = read.key,
+                until = until.to_string(),
+                error = format!("{error:#}"),
+                "throttled; the read is postponed"
+            );
+            Ok(Done::Postponed { until })
+        }
+    }
+}
+
+/// The longest that a throttled read is put off, whatever Azure asks for.
+const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(1);
+
+/// When to ask again, if the error comes from throttling.
+fn throttled_until(error: &anyhow::Error) -> Option<Timestamp> {
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(azure_cost::Error::Throttled { until, .. }) => Some(*until),
+        _ => None,
+    })
 }

@@ -296,3 +296,78 @@ async fn a_channel_without_its_secret_loses_nothing_and_says_why() {
     );
     assert!(broken.documents().list("lanes/").await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_message_behind_an_earlier_one_is_due_when_that_one_is() {
+    let world = crossed("webhook").await;
+    world.chat.answers(&[Answering::Status(503)]);
+    world.deliver().await;
+    // The crossing waits for its next try; the data are restated, and the correction waits behind it.
+    world.spent(700);
+    world.evaluate().await;
+    let report = world.deliver().await;
+    assert_eq!((report.left, world.chat.told()), (2, 1));
+    assert!(
+        report.next_due.unwrap() > world.app.now(),
+        "no visit before there is something to do"
+    );
+    world.pass(40);
+    while world.deliver().await.left > 0 {}
+    let bodies = world.chat.bodies.lock().unwrap();
+    assert_eq!(bodies.len(), 3);
+    assert!(
+        bodies[1].contains("firing") && !bodies[2].contains("firing"),
+        "{bodies:#?}"
+    );
+}
+
+#[tokio::test]
+async fn waiting_deliveries_do_not_keep_the_others_from_their_turn() {
+    let world = crossed("webhook").await;
+    let key = world
+        .app
+        .documents()
+        .list("outbox/")
+        .await
+        .unwrap()
+        .remove(0);
+    let document = world.app.documents().get(&key).await.unwrap().unwrap();
+    let template: Delivery = serde_json::from_slice(&document.bytes).unwrap();
+    world
+        .app
+        .documents()
+        .delete(&key, &document.version)
+        .await
+        .unwrap();
+    for number in 0..130 {
+        let mut delivery = template.clone();
+        delivery.id = format!("{number:03}");
+        delivery.notice.id = delivery.id.clone();
+        delivery.notice.recipient = Some(format!("reader-{number}"));
+        if number < 120 {
+            delivery.next_at = world.app.now() + jiff::SignedDuration::from_hours(1);
+        }
+        let key = format!("outbox/chat/20261112T000000Z-{}", delivery.id);
+        world
+            .app
+            .documents()
+            .create(&key, serde_json::to_vec(&delivery).unwrap())
+            .await
+            .unwrap();
+    }
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.left), (10, 120));
+    assert!(report.next_due.unwrap() > world.app.now());
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_read_does_not_stop_the_lane() {
+    let world = crossed("webhook").await;
+    world
+        .app
+        .documents()
+        .create("outbox/chat/00000000T000000Z-x", b"{}".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(world.deliver().await.sent, 1);
+}

@@ -4,5 +4,6 @@
 mod configuration;
 mod delivering;
 mod evaluating;
+mod reads;
 mod sources;
 mod support;

@@ -10,7 +10,7 @@ use crate::evaluation::{self, is_running, tell_notes};
 use crate::figures::{breach_range, exact, range};
 use crate::output::{self, Answer, Block, Records};
 use crate::setup::{self, State};
-use crate::words::{days, moment, probability_of};
+use crate::words::{days, moment};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,7 +138,7 @@ impl Figures {
                     "Probability",
                     format!(
                         "{} to reach the planned amount",
-                        probability_of(Percent(forecast.probability))
+                        Percent(forecast.probability).likelihood()
                     ),
                 ),
                 ("Breach", breach_range(forecast.breach)),
