@@ -124,14 +124,36 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     }
     problems.extend(pages.into_iter().flat_map(Page::into_problems));
     let is_broken = draft.channel_names.len() > draft.channels.len();
-    let has_email = is_broken
-        || draft
-            .channels
-            .values()
-            .any(|channel| matches!(channel.kind, ChannelKind::Email(_)));
+    let emails: Vec<&str> = draft
+        .channels
+        .iter()
+        .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let to_owners = draft.named.iter().find(|(name, ..)| name == OWNERS);
+    if let Some((_, place, path)) = to_owners
+        && emails.len() > 1
+    {
+        let message = format!(
+            "the mail of \"owners\" needs exactly one channel of kind \"email\", found {}: keep one, \
+             or name channels instead of \"owners\"",
+            emails.join(", ")
+        );
+        problems.push(place.problem(path.clone(), message));
+    }
+    if let Some((name, place)) = &draft.fallback
+        && let Some(ChannelKind::Email(email)) = draft.channels.get(name).map(|one| &one.kind)
+        && email.to.is_empty()
+    {
+        let message = format!(
+            "the fallback [channel.{name}] has no recipients of its own, so it would reach nobody: \
+             give it `to`"
+        );
+        problems.push(place.problem("fallback".to_owned(), message));
+    }
     for (name, place, path) in &draft.named {
         if name == OWNERS {
-            if !has_email {
+            if emails.is_empty() && !is_broken {
                 let message =
                     "\"owners\" are told by mail, but there is no channel of kind \"email\"";
                 problems.push(place.problem(path.clone(), message.to_owned()));
@@ -164,6 +186,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
                 | BudgetsError::UnknownParent { budget: id, .. }
                 | BudgetsError::Cycle(id)
                 | BudgetsError::CountsNothing(id)
+                | BudgetsError::ConditionWithoutScopes(id)
                 | BudgetsError::MixedCurrencies { child: id, .. }) = &error;
                 if let Some(place) = places.get(id) {
                     problems.push(place.problem(format!("budget.{id}"), error.to_string()));
@@ -233,8 +256,9 @@ fn read_settings(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
     if let Some(table) = root.get("channel").and_then(|value| value.table()) {
         for (name, _, value) in table.entries() {
             if !is_id(name) || name == OWNERS {
-                value
-                    .note("a channel's name has letters, digits, `-` and `_`, and is not `owners`");
+                value.note(format!(
+                    "a channel's name has {ID_RULE}, and is not `owners`"
+                ));
             }
             let Some(table) = value.table() else { continue };
             if !draft.channel_names.insert(name.to_owned()) {
@@ -248,11 +272,17 @@ fn read_settings(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
     if let Some(value) = root.get("fallback")
         && let Some(name) = value.text()
     {
-        let place = root.place();
-        draft
-            .named
-            .push((name.to_owned(), place.clone(), "fallback".to_owned()));
-        draft.fallback = Some((name.to_owned(), place));
+        if name == OWNERS {
+            value.note(
+                "\"owners\" differ from budget to budget and may be nobody; the fallback is one channel",
+            );
+        } else {
+            let place = root.place();
+            draft
+                .named
+                .push((name.to_owned(), place.clone(), "fallback".to_owned()));
+            draft.fallback = Some((name.to_owned(), place));
+        }
     }
     if let Some(table) = root.get("delivery").and_then(|value| value.table()) {
         draft.delivery = Some(read_delivery(table));
@@ -558,14 +588,16 @@ fn read_budgets(root: &Table<'_>, defaults: &Defaults, draft: &mut Draft) {
 }
 
 fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) -> Option<Budget> {
-    let id = table.require("id", "id = \"payments-prod\"").and_then(|value| {
-        let id = value.text()?;
-        if !is_id(id) {
-            value.note("an id has at most 64 letters, digits, `-`, `_` and `.`, and begins with a letter or digit");
-            return None;
-        }
-        Some(id.to_owned())
-    });
+    let id = table
+        .require("id", "id = \"payments-prod\"")
+        .and_then(|value| {
+            let id = value.text()?;
+            if !is_id(id) {
+                value.note(format!("an id has {ID_RULE}"));
+                return None;
+            }
+            Some(id.to_owned())
+        });
     if let Some(id) = &id {
         table.path = format!("budget.{id}");
     }
@@ -680,7 +712,7 @@ fn read_thresholds(
             let id = line.get("id").and_then(|value| {
                 let id = value.text()?;
                 if !is_id(id) {
-                    value.note("an id has letters, digits, `-`, `_` and `.`");
+                    value.note(format!("an id has {ID_RULE}"));
                     return None;
                 }
                 Some(id.to_owned())
@@ -943,9 +975,13 @@ fn read_probability(value: &Value<'_>) -> Option<Decimal> {
     None
 }
 
-/// Ids become parts of keys in the store.
+const ID_RULE: &str = "at most 64 letters, digits, `-`, `_` and `.`, begins with a letter or digit \
+                       and does not end with a dot";
+
+/// Ids become parts of keys in the store, which refuses what ends with a dot.
 fn is_id(text: &str) -> bool {
     text.len() <= 64
+        && !text.ends_with('.')
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text
             .chars()

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use rust_decimal::Decimal;
-use spendwatch::{Config, ConfigError, Problem};
+use spendwatch::jobs::check;
+use spendwatch::{App, Config, ConfigError, Environment, Problem, StateLocation};
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     match Config::parse(&[(PathBuf::from("conf/spendwatch.toml"), text.to_owned())]) {
@@ -200,6 +201,41 @@ fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
             "a condition is one of",
         ),
         (
+            "id = \"fiscal\"",
+            "id = \"fiscal.\"",
+            "does not end with a dot",
+        ),
+        (
+            "id = \"eighty\"",
+            "id = \"eighty.\"",
+            "does not end with a dot",
+        ),
+        (
+            "[channel.mail]",
+            "[channel.\"mail.\"]",
+            "does not end with a dot",
+        ),
+        (
+            "fallback = \"finops-teams\"",
+            "fallback = \"owners\"",
+            "the fallback is one channel",
+        ),
+        (
+            "fallback = \"finops-teams\"",
+            "fallback = \"mail\"",
+            "[channel.mail] has no recipients of its own",
+        ),
+        (
+            "[channel.mail]",
+            "[channel.post]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example:587\"\nfrom = \"a@contoso.example\"\n[channel.mail]",
+            "exactly one channel of kind \"email\", found mail, post",
+        ),
+        (
+            "id = \"fiscal\"\nscopes = [\"/subscriptions/1f2e\"]",
+            "id = \"child\"\nscopes = [\"/subscriptions/1f2e\"]\namount = 1\nparent = \"fiscal\"\nowners = [\"payments-lead@contoso.example\"]\n[[budget]]\nid = \"fiscal\"\nexclude = [\"Tax\"]",
+            "`filter` and `exclude` would be ignored",
+        ),
+        (
             "kind = \"files\"",
             "kind = \"exports\"",
             "does not exist yet",
@@ -215,6 +251,66 @@ fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
             .join("\n");
         assert!(shown.contains(expected), "`{expected}` is not in:\n{shown}");
     }
+}
+
+#[test]
+fn a_fallback_with_recipients_and_two_relays_without_owners_are_fine() {
+    let from = "from = \"Cost alerts <cost@contoso.example>\"";
+    let text = GOOD
+        .replace("fallback = \"finops-teams\"", "fallback = \"mail\"")
+        .replace(from, &format!("{from}\nto = [\"finops@contoso.example\"]"));
+    let config = parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(config.fallback.as_deref(), Some("mail"));
+    let two = r#"
+        version = 1
+        currency = "EUR"
+        [source]
+        kind = "files"
+        paths = ["costs.csv"]
+        [channel.one]
+        kind = "email"
+        smtp = "smtp://one.contoso.example:587"
+        from = "cost@contoso.example"
+        to = ["a@contoso.example"]
+        [channel.two]
+        kind = "email"
+        smtp = "smtp://two.contoso.example:587"
+        from = "cost@contoso.example"
+        to = ["b@contoso.example"]
+        [[budget]]
+        id = "a"
+        scopes = ["/subscriptions/a"]
+        amount = 1
+        notify = ["one", "two"]
+    "#;
+    parse(two).unwrap_or_else(|problems| panic!("{problems:#?}"));
+}
+
+fn findings(text: &str) -> Vec<String> {
+    spendwatch::install_crypto();
+    let config = parse(text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let app = App::new(config, &Environment::default(), StateLocation::Memory).unwrap();
+    let findings = check::run(&app).into_iter();
+    let about_budgets = findings.filter(|finding| finding.about.starts_with("budget."));
+    about_budgets.map(|finding| finding.message).collect()
+}
+
+#[test]
+fn thresholds_that_may_reach_nobody_are_found_with_what_the_fallback_does() {
+    let only_tag = GOOD.replace(
+        "owners = [\"tag:cost-owner\", \"payments-lead@contoso.example\"]",
+        "owners = [\"tag:cost-owner\"]",
+    );
+    assert!(findings(&only_tag).is_empty(), "the fallback hears of it");
+    let no_fallback = only_tag.replace("fallback = \"finops-teams\"", "");
+    let found = findings(&no_fallback);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("only people named in tags"), "{found:?}");
+    // A mail channel without recipients of its own tells nobody either.
+    let to_mail = no_fallback.replace("\"owners\", \"finops-teams\"", "\"owners\", \"mail\"");
+    assert_eq!(findings(&to_mail).len(), 2);
+    let nobody = GOOD.replace("\"owners\", \"finops-teams\"", "\"mail\"");
+    assert!(findings(&nobody)[0].contains("go to the fallback `finops-teams`"));
 }
 
 #[test]
