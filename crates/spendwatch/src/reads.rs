@@ -36,6 +36,21 @@ pub enum PlanError {
          scopes), which may hold the same costs twice; give each family its own budget"
     )]
     MixedFamilies(String),
+    /// The scopes of a budget may overlap, and no cost row would tell.
+    #[error(
+        "budget `{budget}` counts {first} and {second}, which may hold the same costs twice: cost \
+         rows do not name their management group, department, enrollment account or customer, nor \
+         the profile of an invoice section given without one; give each such scope its own budget, \
+         without a parent that adds them up"
+    )]
+    MayOverlap {
+        /// The budget.
+        budget: String,
+        /// One of the scopes.
+        first: Scope,
+        /// The other.
+        second: Scope,
+    },
 }
 
 /// What may overlap without the paths showing it.
@@ -54,11 +69,52 @@ fn family(scope: &Scope) -> Family {
     }
 }
 
+/// Whether cost rows name the scope of this kind that they belong to. Of the other kinds only the
+/// scope that was asked for is known.
+fn is_named_in_rows(kind: ScopeKind) -> bool {
+    matches!(
+        kind,
+        ScopeKind::Subscription
+            | ScopeKind::ResourceGroup
+            | ScopeKind::BillingProfile
+            | ScopeKind::InvoiceSection
+    )
+}
+
+/// Whether the rows that are read at `outer` give the costs of `inner`, too.
+fn covers(outer: &Scope, inner: &Scope) -> bool {
+    // Two spellings of one invoice section contain each other; the shorter one is the wider.
+    let is_wider = || !inner.contains(outer) || outer.folded().len() < inner.folded().len();
+    outer == inner || (is_named_in_rows(inner.kind()) && outer.contains(inner) && is_wider())
+}
+
+/// Two scopes of one family whose costs cannot be told apart, so that their sum may count twice.
+fn overlap(scopes: &[Scope]) -> Option<(&Scope, &Scope)> {
+    let is_opaque = |scope: &Scope| {
+        !is_named_in_rows(scope.kind()) && scope.kind() != ScopeKind::BillingAccount
+    };
+    let has_no_profile = |scope: &Scope| {
+        scope.kind() == ScopeKind::InvoiceSection && !scope.folded().contains("/billingprofiles/")
+    };
+    let may_overlap = |one: &Scope, other: &Scope| {
+        is_opaque(one) || (has_no_profile(one) && other.kind() == ScopeKind::BillingProfile)
+    };
+    scopes.iter().enumerate().find_map(|(index, one)| {
+        let rest = &scopes[index + 1..];
+        let other = rest.iter().find(|other| {
+            !covers(one, other)
+                && !covers(other, one)
+                && (may_overlap(one, other) || may_overlap(other, one))
+        })?;
+        Some((one, other))
+    })
+}
+
 /// Groups the budgets of a configuration by the read that serves them.
 ///
 /// Files are read once for all their budgets. From an API, budgets share a read when they count the
 /// same subscription or billing scope, directly or through a parent; scopes inside another one of
-/// the read are not asked for again.
+/// the read are not asked for again, if the rows of the wider one name them.
 pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
     let mut problems = Vec::new();
     let mut reads: Vec<Read> = Vec::new();
@@ -82,6 +138,14 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
                     problems.push(PlanError::MixedFamilies(budget.id.clone()));
                     continue;
                 }
+                if let Some((first, second)) = overlap(&scopes) {
+                    problems.push(PlanError::MayOverlap {
+                        budget: budget.id.clone(),
+                        first: first.clone(),
+                        second: second.clone(),
+                    });
+                    continue;
+                }
                 // Usage details know no resource groups.
                 scopes
                     .iter()
@@ -97,7 +161,7 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
                         && read.scopes.iter().any(|one| {
                             scopes
                                 .iter()
-                                .any(|own| own.contains(one) || one.contains(own))
+                                .any(|own| covers(own, one) || covers(one, own))
                         })))
         };
         let mut merged = Read {
@@ -134,7 +198,7 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
         let all = read.scopes.clone();
         read.scopes.retain(|scope| {
             !all.iter()
-                .any(|other| other != scope && other.contains(scope))
+                .any(|other| other != scope && covers(other, scope))
         });
         read.key = key(read);
     }

@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use azure_cost::Cloud;
 use azure_sandbox::{Agreement, example};
-use budget_engine::CostBasis;
+use budget_engine::{CostBasis, Scope};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use spendwatch::sources::{CostSource, Files, ReadRequest};
+use spendwatch::sources::{CostSource, Files, ReadRequest, UsageDetails};
 use spendwatch::{App, Config, Environment, StateLocation};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 fn request() -> ReadRequest {
@@ -103,6 +105,41 @@ async fn rows_that_are_left_out_are_counted_and_noted() {
         "{notes:?}"
     );
     assert!(notes[0].contains("line 2002"), "{notes:?}");
+}
+
+/// Answers every request with this page of usage details; gives the address.
+async fn page_server(page: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 8192];
+            let _ = stream.read(&mut request).await;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+                page.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn items_of_an_unknown_kind_are_an_error_because_their_cost_would_be_missing() {
+    spendwatch::install_crypto();
+    let page = r#"{"value": [{"kind": "futuristic", "properties": {"cost": 5}}]}"#;
+    let endpoint = page_server(page).await.parse().unwrap();
+    let environment = Environment::default();
+    let source =
+        UsageDetails::new(Some(&endpoint), Cloud::Public, "none", 30, &environment).unwrap();
+    let mut request = request();
+    request.scopes = vec![Scope::subscription("a").unwrap()];
+    let error = source.read(&request, None).await.unwrap_err().to_string();
+    assert!(
+        error.contains("item 1 of page 1") && error.contains("`futuristic`"),
+        "{error}"
+    );
 }
 
 /// The application over the sandbox's usage details and over its export file.
