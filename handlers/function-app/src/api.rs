@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::evaluate::BudgetReport;
-use spendwatch::{App, Hint};
+use spendwatch::jobs::work::enqueue_reads;
 
 use crate::lazy::Lazy;
 
@@ -97,22 +97,6 @@ async fn evaluate(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         .into_response())
 }
 
-/// Sends one hint for each read; gives their keys.
-pub(crate) async fn enqueue_reads(app: &App) -> anyhow::Result<Vec<String>> {
-    let mut queued = Vec::new();
-    for read in app.reads()? {
-        app.hint(
-            &Hint::Evaluate {
-                read: read.key.clone(),
-            },
-            SignedDuration::ZERO,
-        )
-        .await?;
-        queued.push(read.key);
-    }
-    Ok(queued)
-}
-
 /// Whether the watcher itself is well. Anonymous, so it tells no particulars.
 async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
     let (status, word) = match lazy.app().await {
@@ -124,6 +108,10 @@ async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, "misconfigured")
         }
         Ok(app) => match app.last_evaluation().await {
+            Err(error) if app.reads().is_err() => {
+                tracing::error!(error = format!("{error:#}"), "budgets cannot be read");
+                (StatusCode::SERVICE_UNAVAILABLE, "misconfigured")
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "the store cannot be read");
                 (StatusCode::SERVICE_UNAVAILABLE, "no-store")

@@ -51,6 +51,11 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
+/// A hint that belongs to the other job's queue.
+pub(crate) fn for_another_queue() -> Failure {
+    Failure::not_ours(anyhow::anyhow!("the queue message is for another queue"))
+}
+
 /// The hint in a queue message.
 pub(crate) fn hint(call: &Invocation) -> Result<Hint, Failure> {
     let value = call.data.get("message").ok_or_else(|| {

@@ -13,8 +13,23 @@ use tracing_subscriber::EnvFilter;
 /// The port, by its present and its former name.
 const PORTS: [&str; 2] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"];
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    // Two workers, so that one that computes never keeps the host waiting for `GET /`.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime does not start: {error}")),
+    };
+    let exit = runtime.block_on(serve());
+    // A stop does not wait for a file that is being read.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn serve() -> ExitCode {
     let environment = Environment::from_process();
     let port = match port(&environment) {
         Ok(port) => port,

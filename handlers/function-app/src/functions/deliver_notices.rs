@@ -1,23 +1,16 @@
 //! Queue: deliver what is due in one lane.
 
-use spendwatch::{App, Hint, jobs};
+use spendwatch::jobs::work;
+use spendwatch::{App, Hint};
 
-use super::{Failure, hint};
+use super::{Failure, for_another_queue, hint};
 use crate::envelope::{Invocation, Reply};
 
 pub(crate) async fn run(app: &App, call: Invocation) -> Result<Reply, Failure> {
-    let Hint::Deliver { destination } = hint(&call)? else {
-        return Err(Failure::not_ours(anyhow::anyhow!(
-            "the queue message is for another queue"
-        )));
-    };
-    let report = jobs::deliver::run(app, &destination).await?;
-    let line = match &report.skipped {
-        Some(why) => format!("{destination}: {why}"),
-        None => format!(
-            "{destination}: {} sent, {} to be tried again, {} given up, {} left",
-            report.sent, report.failed, report.given_up, report.left
-        ),
-    };
-    Ok(Reply::log(line))
+    let hint = hint(&call)?;
+    if !matches!(hint, Hint::Deliver { .. }) {
+        return Err(for_another_queue());
+    }
+    let done = work::perform(app, &hint).await?;
+    Ok(Reply::log(done.to_string()))
 }

@@ -1,9 +1,9 @@
 //! Timer: one hint for each read.
 
 use spendwatch::App;
+use spendwatch::jobs::work::enqueue_reads;
 
 use super::Failure;
-use crate::api::enqueue_reads;
 use crate::envelope::{Invocation, Reply};
 
 pub(crate) async fn run(app: &App, _call: Invocation) -> Result<Reply, Failure> {
