@@ -46,5 +46,8 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    runtime.block_on(commands::run(cli))
+    let exit = runtime.block_on(commands::run(cli));
+    // A stop does not wait for a file that is being read.
+    runtime.shutdown_background();
+    exit
 }
