@@ -120,7 +120,7 @@ pub enum RenderError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The URL, its scheme, host or port is refused.
-    #[error("the address of the destination is refused: {0}")]
+    #[error("the address of the destination is refused")]
     Refused(#[from] crate::guard::Refused),
     /// The text is no URL.
     #[error("the address of the destination is not a URL")]

@@ -22,7 +22,23 @@ pub(crate) fn open(
     environment: &Environment,
     deadline: Duration,
 ) -> anyhow::Result<Arc<dyn Channel>> {
+    // All that are missing at once, not one after the other.
+    let missing: Vec<String> = secrets(&channel.kind)
+        .into_iter()
+        .filter_map(|secret| environment.secret(secret).err())
+        .map(|error| format!("{error:#}"))
+        .collect();
+    anyhow::ensure!(missing.is_empty(), "{}", missing.join("; "));
     build(channel, deadline, &|secret| environment.secret(secret))
+}
+
+/// The references of a channel.
+fn secrets(kind: &ChannelKind) -> Vec<&config::Secret> {
+    match kind {
+        ChannelKind::Email(email) => email.username.iter().chain(&email.password).collect(),
+        ChannelKind::Teams { url } | ChannelKind::Slack { url } => vec![url],
+        ChannelKind::Webhook { url, signing } => std::iter::once(url).chain(signing).collect(),
+    }
 }
 
 /// Makes a channel that writes what it would send to a folder. Secrets are not looked up: stand-ins

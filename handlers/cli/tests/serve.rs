@@ -17,10 +17,14 @@ impl Drop for Running {
 }
 
 fn get(address: &str, path: &str) -> String {
+    get_with(address, path, "localhost", "")
+}
+
+fn get_with(address: &str, path: &str, host: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\n{header}connection: close\r\n\r\n"
     )
     .unwrap();
     let mut answer = String::new();
@@ -108,6 +112,14 @@ fn it_evaluates_delivers_answers_and_stops() {
     }
     assert!(get(&address, "/api/health").contains("\"status\":\"ok\""));
     assert!(get(&address, "/evaluate-budgets").starts_with("HTTP/1.1 404"));
+
+    // What a page in a browser could send.
+    for (host, header) in [
+        ("evil.example", ""),
+        ("localhost", "origin: http://evil.example\r\n"),
+    ] {
+        assert!(get_with(&address, "/api/status", host, header).starts_with("HTTP/1.1 403"));
+    }
 
     #[cfg(unix)]
     {

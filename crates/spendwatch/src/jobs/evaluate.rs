@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use budget_engine::{
     Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Period, Planned, Status,
-    When, decide, observe, plus_days, status,
+    When, days_between, decide, observe, plus_days, status,
 };
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -126,11 +126,24 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         today: day_of(now),
         projection: needs(app, &budgets),
     };
-    let source = app.source(read.source)?;
-    let answer = source
-        .read(&request, options.progress.clone())
+    let answer = async {
+        app.source(read.source)?
+            .read(&request, options.progress.clone())
+            .await
+    };
+    let answer = match answer
         .await
-        .with_context(|| format!("read costs for {}", read.key))?;
+        .with_context(|| format!("read costs for {}", read.key))
+    {
+        Ok(answer) => answer,
+        Err(error) => {
+            // A source that cannot be read is the most likely cause of stale data.
+            if !options.dry_run {
+                tell_staleness(app, &budgets, now).await?;
+            }
+            return Err(error);
+        }
+    };
     let mut report = Report {
         read: read.key.clone(),
         at: now,
@@ -185,6 +198,47 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         return Err(failure);
     }
     Ok(report)
+}
+
+/// Judges the age of the data that were last seen, while there are no newer ones.
+async fn tell_staleness(app: &App, budgets: &[&Budget], now: Timestamp) -> anyhow::Result<()> {
+    let today = day_of(now);
+    let mut hints = BTreeSet::new();
+    for budget in budgets {
+        let mut budget = (*budget).clone();
+        budget
+            .thresholds
+            .retain(|one| matches!(one.when, When::Stale(_)));
+        if budget.thresholds.is_empty() {
+            continue;
+        }
+        let key = format!("status/{}", budget.id);
+        let stored: Option<(BudgetReport, Version)> = json::get(app.documents(), &key).await?;
+        let Some(mut status) = stored.and_then(|(report, _)| report.status) else {
+            continue;
+        };
+        if !status.period.contains(today) {
+            continue;
+        }
+        status.data.age_days = days_between(status.data.last_day, today);
+        let lag = app
+            .reads()?
+            .into_iter()
+            .find(|read| read.budgets.contains(&budget.id));
+        let lag = lag.and_then(|read| app.config().sources.get(read.source));
+        status.data.stale =
+            lag.is_some_and(|source| status.data.age_days > source.lag.stale_after_days);
+        let figures = Figures {
+            status,
+            forecast: None,
+        };
+        settle(app, &budget, &figures, now, false, &mut hints).await?;
+    }
+    for destination in hints {
+        app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The columns and tags that the budgets need, and those of the children they count.

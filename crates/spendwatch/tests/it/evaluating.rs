@@ -83,6 +83,26 @@ async fn a_source_that_fails_is_an_error_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn data_that_grow_old_because_the_source_fails_are_told() {
+    let world = World::new("slack", r#"["actual 80%", "stale 3 days"]"#).await;
+    world.spent(500);
+    world.evaluate().await;
+    world.costs.fail(true);
+    let read = world.app.reads().unwrap().remove(0);
+    for (days, told) in [(2, 0), (2, 1), (2, 1)] {
+        world.pass(days * 86_400);
+        assert!(
+            jobs::evaluate::run(&world.app, &read, &Default::default())
+                .await
+                .is_err()
+        );
+        world.deliver().await;
+        assert_eq!(world.chat.told(), told);
+    }
+    assert!(world.chat.bodies.lock().unwrap()[0].contains("no cost data since 2026-11-11"));
+}
+
+#[tokio::test]
 async fn a_scope_without_costs_is_a_problem_and_never_a_spend_of_zero() {
     let world = World::new("slack", r#"["actual 80%"]"#).await;
     let report = world.evaluate().await;

@@ -3,6 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
+use axum::extract::Request;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use function_app::{Lazy, api};
 use spendwatch::jobs::work;
 use tokio::net::TcpListener;
@@ -28,7 +33,7 @@ pub(crate) async fn run(global: &Global, options: &Serve) -> anyhow::Result<Exit
         "the API is at http://{}/api/status; Ctrl-C stops",
         listener.local_addr()?
     );
-    let router = api::router(Arc::new(Lazy::opened(Arc::clone(&app))));
+    let router = api::router(Arc::new(Lazy::opened(Arc::clone(&app)))).layer(from_fn(ours_only));
     let work = work::run(
         app,
         work::Options {
@@ -42,6 +47,24 @@ pub(crate) async fn run(global: &Global, options: &Serve) -> anyhow::Result<Exit
         () = stopped() => eprintln!("stopped"),
     }
     Ok(Exit::Fine)
+}
+
+/// Refuses what a page in somebody's browser could send.
+async fn ours_only(request: Request, next: Next) -> Response {
+    if is_ours(request.headers()) {
+        next.run(request).await
+    } else {
+        StatusCode::FORBIDDEN.into_response()
+    }
+}
+
+/// Whether a request is for this machine by name, and from no other origin.
+fn is_ours(headers: &HeaderMap) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = header(HOST).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let origin = header(ORIGIN).map(|origin| origin == format!("http://{host}"));
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]") && origin.unwrap_or(true)
 }
 
 /// Ctrl-C, or SIGTERM where there is one.
