@@ -519,12 +519,25 @@ fn read_network(value: &Value<'_>) -> Option<IpNet> {
     let network = text
         .parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    if network.is_err() {
+    let Ok(network) = network else {
         value.note(format!(
             "`{text}` is not a network; expected for example 10.1.2.0/24"
         ));
-    }
-    network.ok()
+        return None;
+    };
+    let holds = |address: [u8; 4]| network.contains(&IpAddr::from(address));
+    let is_single = network.prefix_len() == network.max_prefix_len();
+    let problem = if network.prefix_len() == 0 {
+        "that is every address there is; name the network of the destination"
+    } else if holds([127, 0, 0, 1]) && !is_single {
+        "loopback is allowed by single addresses only, and meant for tests: 127.0.0.1/32"
+    } else if holds([169, 254, 169, 254]) || holds([168, 63, 129, 16]) {
+        "link-local and platform addresses are never allowed"
+    } else {
+        return Some(network);
+    };
+    value.note(format!("`{text}`: {problem}"));
+    None
 }
 
 fn read_mailbox(value: &Value<'_>) -> Option<String> {
@@ -830,15 +843,31 @@ fn read_planned(value: &Value<'_>, calendar: Option<&Calendar>) -> Option<Planne
     }
     let mut amounts = BTreeMap::new();
     for (key, _, value) in table.entries() {
-        let Some(end) = last_day_named(key) else {
+        let Some((first, last)) = days_named(key) else {
             value.note(format!(
                 "`{key}` is not a period; expected 2026-01, 2026-Q1, 2026 or 2026-01-31"
             ));
             continue;
         };
-        // A period is named by the month, quarter or year in which it begins.
-        let period = calendar.and_then(|calendar| calendar.period_of(end));
-        if let (Some(amount), Some(period)) = (positive(&value), period)
+        let amount = positive(&value);
+        let Some(calendar) = calendar else { continue };
+        let Some(period) = calendar.period_of(last) else {
+            continue;
+        };
+        // A month, quarter or year names the one period that begins in it; a day the one it lies in.
+        let begins = first == last || period.start() >= first;
+        let alone = calendar
+            .previous(&period)
+            .is_none_or(|before| before.start() < first);
+        if !begins || !alone {
+            let many = if begins { "several" } else { "no" };
+            value.note(format!(
+                "{many} {} periods begin in {key}; name each by a month or day in which it begins",
+                calendar.grain()
+            ));
+            continue;
+        }
+        if let Some(amount) = amount
             && amounts.insert(period.start(), amount).is_some()
         {
             value.note(format!("the period {period} has two amounts"));
@@ -858,27 +887,33 @@ fn read_plus_percent(value: &Value<'_>) -> Option<Decimal> {
     None
 }
 
-/// The last day of a month, quarter or year, or the day itself.
-fn last_day_named(key: &str) -> Option<Date> {
+/// The first and last day of a month, quarter or year, or the day itself.
+fn days_named(key: &str) -> Option<(Date, Date)> {
     if let Ok(day) = key.parse::<Date>()
         && key.len() == 10
     {
-        return Some(day);
+        return Some((day, day));
     }
-    let month = |year: &str, month: i8| {
+    let months = |year: &str, first: i8, last: i8| {
         let year = year.parse().ok().filter(|_| year.len() == 4)?;
-        Some(Date::new(year, month, 1).ok()?.last_of_month())
+        Some((
+            Date::new(year, first, 1).ok()?,
+            Date::new(year, last, 1).ok()?.last_of_month(),
+        ))
     };
     match key.split_once('-') {
-        None => month(key, 12),
+        None => months(key, 1, 12),
         Some((year, quarter)) if quarter.starts_with(['Q', 'q']) => {
             let quarter: i8 = quarter[1..]
                 .parse()
                 .ok()
                 .filter(|quarter| (1..=4).contains(quarter))?;
-            month(year, quarter * 3)
+            months(year, quarter * 3 - 2, quarter * 3)
         }
-        Some((year, number)) => month(year, number.parse().ok().filter(|_| number.len() == 2)?),
+        Some((year, number)) => {
+            let month = number.parse().ok().filter(|_| number.len() == 2)?;
+            months(year, month, month)
+        }
     }
 }
 

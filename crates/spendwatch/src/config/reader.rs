@@ -188,6 +188,7 @@ impl<'a> Value<'a> {
         };
         match number.filter(|number| range.contains(number)) {
             Some(number) => Some(number),
+            None if range.start() == range.end() => self.expected(&range.start().to_string()),
             None => self.expected(&format!(
                 "a whole number from {} to {}",
                 range.start(),

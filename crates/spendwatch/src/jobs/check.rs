@@ -126,6 +126,18 @@ fn check_budget(app: &App, budget: &Budget, findings: &mut Vec<Finding>) {
             ));
         }
     }
+    if let Planned::PerPeriod(amounts) = &budget.planned
+        && let Some(period) = budget.calendar.period_of(crate::clock::day_of(app.now()))
+        && budget.counted(&period).is_some()
+        && !amounts.contains_key(&period.start())
+    {
+        findings.push(warning(
+            &about,
+            format!(
+                "it has no planned amount for the current period {period}, so it is not evaluated"
+            ),
+        ));
+    }
     let flat = |budget: &Budget| match budget.planned {
         Planned::Flat(amount) => Some(amount),
         _ => None,

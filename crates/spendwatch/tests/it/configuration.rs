@@ -192,7 +192,7 @@ fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
         (
             "version = 1",
             "version = 2",
-            "expected a whole number from 1 to 1",
+            "expected 1, found the number 2",
         ),
         ("probability = 90", "probability = 0.9", "from 1 to 99"),
         (
@@ -311,6 +311,70 @@ fn thresholds_that_may_reach_nobody_are_found_with_what_the_fallback_does() {
     assert_eq!(findings(&to_mail).len(), 2);
     let nobody = GOOD.replace("\"owners\", \"finops-teams\"", "\"mail\"");
     assert!(findings(&nobody)[0].contains("go to the fallback `finops-teams`"));
+}
+
+#[test]
+fn a_planned_amount_names_exactly_one_period() {
+    for (grain, keys, expected) in [
+        (
+            "monthly",
+            "\"2026-Q4\" = 1",
+            "several monthly periods begin in 2026-Q4",
+        ),
+        (
+            "monthly",
+            "\"2027\" = 1",
+            "several monthly periods begin in 2027",
+        ),
+        (
+            "weekly",
+            "\"2026-11\" = 1",
+            "several weekly periods begin in 2026-11",
+        ),
+        (
+            "annually",
+            "\"2026-03\" = 1",
+            "no annually periods begin in 2026-03",
+        ),
+        (
+            "quarterly",
+            "\"2026-Q1\" = 1, \"2026-01\" = 2",
+            "has two amounts",
+        ),
+        ("monthly", "\"soon\" = 1", "is not a period"),
+    ] {
+        let text = GOOD.replace(
+            "amount = 10_000\nstarts = 2026-01-01",
+            &format!("amount = {{ {keys} }}\ngrain = \"{grain}\""),
+        );
+        assert_ne!(text, GOOD);
+        let shown = parse(&text)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(shown.contains(expected), "`{expected}` is not in:\n{shown}");
+    }
+}
+
+#[test]
+fn networks_that_open_too_much_are_refused() {
+    for network in [
+        "0.0.0.0/0",
+        "::/0",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "168.63.129.16/32",
+        "here",
+    ] {
+        let secret = "url = { secret = \"TEAMS_WEBHOOK_URL\" }";
+        let text = GOOD.replace(
+            secret,
+            &format!("{secret}\nallow_networks = [\"{network}\"]"),
+        );
+        assert!(parse(&text).is_err(), "{network}");
+    }
 }
 
 #[test]
