@@ -46,10 +46,22 @@ pub enum Hint {
     },
 }
 
-/// When a read was last evaluated, for the watchdog.
+/// The life of one read, for the watchdog.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Heartbeat {
+    /// When it was last evaluated, or first tried.
     at: Timestamp,
+    /// Whether it was ever evaluated.
+    evaluated: bool,
+}
+
+/// Whether the watching itself goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// The oldest of the last evaluations of all reads; `None` before the first one.
+    pub last_evaluation: Option<Timestamp>,
+    /// Whether a read has not been evaluated for too long, or ever since it was first tried.
+    pub is_late: bool,
 }
 
 /// Cost data change every few hours; a day without an evaluation is a failure somebody must see.
@@ -213,7 +225,10 @@ impl App {
             let key = format!("status/{}", report.budget);
             self.put_newest(&key, report, |report| report.at).await?;
         }
-        let heartbeat = Heartbeat { at: self.now() };
+        let heartbeat = Heartbeat {
+            at: self.now(),
+            evaluated: true,
+        };
         self.put_newest(&heartbeat_key(read), &heartbeat, |heartbeat| heartbeat.at)
             .await
     }
@@ -230,24 +245,38 @@ impl App {
         Ok(reports)
     }
 
-    /// When budgets were last evaluated: the oldest of the last evaluations of all reads, so that
-    /// one that keeps failing shows although the others work. Reads that were never evaluated do
-    /// not count.
-    pub async fn last_evaluation(&self) -> anyhow::Result<Option<Timestamp>> {
-        let mut oldest = None;
+    /// Remembers when a read was first tried, so that one that never works shows, too.
+    pub(crate) async fn remember_attempt(&self, read: &str) -> anyhow::Result<()> {
+        let heartbeat = Heartbeat {
+            at: self.now(),
+            evaluated: false,
+        };
+        match json::create(self.documents(), &heartbeat_key(read), &heartbeat).await {
+            Ok(_) | Err(Error::Exists { .. }) => Ok(()),
+            Err(error) => Err(error).context("write a heartbeat"),
+        }
+    }
+
+    /// Whether all reads are evaluated in time: one that keeps failing shows although the others
+    /// work. Reads that were never tried do not count.
+    pub async fn pulse(&self) -> anyhow::Result<Pulse> {
+        let mut pulse = Pulse {
+            last_evaluation: None,
+            is_late: false,
+        };
         for read in self.reads()? {
             let stored: Option<(Heartbeat, Version)> =
                 json::get(self.documents(), &heartbeat_key(&read.key)).await?;
-            if let Some((Heartbeat { at }, _)) = stored {
-                oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
+            let Some((Heartbeat { at, evaluated }, _)) = stored else {
+                continue;
+            };
+            pulse.is_late |= self.now().duration_since(at) > EVALUATION_IS_LATE_AFTER;
+            if evaluated {
+                let oldest = pulse.last_evaluation.map_or(at, |oldest| oldest.min(at));
+                pulse.last_evaluation = Some(oldest);
             }
         }
-        Ok(oldest)
-    }
-
-    /// Whether an evaluation is overdue. Before the first one nothing is.
-    pub fn is_late(&self, last_evaluation: Option<Timestamp>, now: Timestamp) -> bool {
-        last_evaluation.is_some_and(|at| now.duration_since(at) > EVALUATION_IS_LATE_AFTER)
+        Ok(pulse)
     }
 
     /// Writes a document unless a newer one is there.

@@ -31,7 +31,7 @@ mod reads;
 mod routing;
 pub mod sources;
 
-pub use app::{App, Hint, install_crypto};
+pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     Channel, ChannelKind, Config, ConfigError, Delivery as DeliverySettings, Email, Problem,

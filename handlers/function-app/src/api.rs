@@ -76,10 +76,10 @@ struct StatusAnswer {
 
 async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
     let app = lazy.app().await?;
-    let last_evaluation = app.last_evaluation().await?;
+    let pulse = app.pulse().await?;
     let answer = StatusAnswer {
-        last_evaluation,
-        evaluation_is_late: app.is_late(last_evaluation, app.now()),
+        last_evaluation: pulse.last_evaluation,
+        evaluation_is_late: pulse.is_late,
         waiting_deliveries: app.destinations_with_work().await?.into_iter().collect(),
         budgets: app.last_reports().await?,
     };
@@ -107,7 +107,7 @@ async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
             );
             (StatusCode::SERVICE_UNAVAILABLE, "misconfigured")
         }
-        Ok(app) => match app.last_evaluation().await {
+        Ok(app) => match app.pulse().await {
             Err(error) if app.reads().is_err() => {
                 tracing::error!(error = format!("{error:#}"), "budgets cannot be read");
                 (StatusCode::SERVICE_UNAVAILABLE, "misconfigured")
@@ -116,7 +116,7 @@ async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
                 tracing::error!(error = format!("{error:#}"), "the store cannot be read");
                 (StatusCode::SERVICE_UNAVAILABLE, "no-store")
             }
-            Ok(at) if app.is_late(at, app.now()) => (StatusCode::SERVICE_UNAVAILABLE, "late"),
+            Ok(pulse) if pulse.is_late => (StatusCode::SERVICE_UNAVAILABLE, "late"),
             Ok(_) => (StatusCode::OK, "ok"),
         },
     };

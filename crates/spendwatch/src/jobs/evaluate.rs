@@ -126,6 +126,9 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         today: day_of(now),
         projection: needs(app, &budgets),
     };
+    if !options.dry_run {
+        app.remember_attempt(&read.key).await?;
+    }
     let answer = async {
         app.source(read.source)?
             .read(&request, options.progress.clone())

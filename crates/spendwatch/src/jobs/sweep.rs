@@ -73,8 +73,9 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
             report.hinted.push(destination.clone());
         }
     }
-    report.last_evaluation = app.last_evaluation().await?;
-    report.evaluation_is_late = app.is_late(report.last_evaluation, now);
+    let pulse = app.pulse().await?;
+    report.last_evaluation = pulse.last_evaluation;
+    report.evaluation_is_late = pulse.is_late;
     if report.evaluation_is_late {
         tracing::error!(
             last_evaluation = report.last_evaluation.map(|at| at.to_string()),

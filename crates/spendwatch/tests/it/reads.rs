@@ -225,10 +225,10 @@ async fn evaluate_all(app: &App) {
 #[tokio::test]
 async fn a_read_that_keeps_failing_is_late_although_another_works() {
     let (app, estate, clock) = two_reads();
-    assert_eq!(app.last_evaluation().await.unwrap(), None);
+    assert_eq!(app.pulse().await.unwrap().last_evaluation, None);
     evaluate_all(&app).await;
     let begin = clock.now();
-    assert_eq!(app.last_evaluation().await.unwrap(), Some(begin));
+    assert_eq!(app.pulse().await.unwrap().last_evaluation, Some(begin));
     estate
         .fails
         .lock()
@@ -238,14 +238,35 @@ async fn a_read_that_keeps_failing_is_late_although_another_works() {
         clock.advance(SignedDuration::from_hours(12));
         evaluate_all(&app).await;
     }
-    let last = app.last_evaluation().await.unwrap();
-    assert_eq!(last, Some(begin));
-    assert!(app.is_late(last, clock.now()));
+    let pulse = app.pulse().await.unwrap();
+    assert_eq!((pulse.last_evaluation, pulse.is_late), (Some(begin), true));
     estate.fails.lock().unwrap().clear();
     evaluate_all(&app).await;
-    let last = app.last_evaluation().await.unwrap();
-    assert_eq!(last, Some(clock.now()));
-    assert!(!app.is_late(last, clock.now()));
+    let pulse = app.pulse().await.unwrap();
+    assert_eq!(
+        (pulse.last_evaluation, pulse.is_late),
+        (Some(clock.now()), false)
+    );
+}
+
+#[tokio::test]
+async fn a_read_that_never_works_is_late_too() {
+    let (app, estate, clock) = two_reads();
+    estate
+        .fails
+        .lock()
+        .unwrap()
+        .insert("/subscriptions/b".to_owned());
+    for _ in 0..3 {
+        evaluate_all(&app).await;
+        clock.advance(SignedDuration::from_hours(12));
+    }
+    evaluate_all(&app).await;
+    let pulse = app.pulse().await.unwrap();
+    assert_eq!(
+        (pulse.last_evaluation, pulse.is_late),
+        (Some(clock.now()), true)
+    );
 }
 
 #[tokio::test]
@@ -266,7 +287,10 @@ async fn a_slow_evaluation_does_not_overwrite_a_newer_status() {
         late.documents().get(key).await.unwrap().unwrap().bytes,
         kept
     );
-    assert_eq!(late.last_evaluation().await.unwrap(), Some(clock.now()));
+    assert_eq!(
+        late.pulse().await.unwrap().last_evaluation,
+        Some(clock.now())
+    );
 }
 
 /// The messages that can be received now.
