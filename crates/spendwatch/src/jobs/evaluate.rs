@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    Budget, CostFacts, Decision, Ledger, ObserveError, Observed, Outcome, Period, Planned, Status,
-    When, days_between, decide, observe, plus_days, status,
+    Budget, CostFacts, Decision, Lag, Ledger, ObserveError, Observed, Outcome, Period, Planned,
+    Status, When, days_between, decide, observe, plus_days, status,
 };
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -142,7 +142,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         Err(error) => {
             // A source that cannot be read is the most likely cause of stale data.
             if !options.dry_run {
-                tell_staleness(app, &budgets, now).await?;
+                tell_staleness(app, read, &budgets, now).await?;
             }
             return Err(error);
         }
@@ -204,8 +204,14 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
 }
 
 /// Judges the age of the data that were last seen, while there are no newer ones.
-async fn tell_staleness(app: &App, budgets: &[&Budget], now: Timestamp) -> anyhow::Result<()> {
+async fn tell_staleness(
+    app: &App,
+    read: &Read,
+    budgets: &[&Budget],
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let today = day_of(now);
+    let lag = lag_of(app, read);
     let mut hints = BTreeSet::new();
     for budget in budgets {
         let mut budget = (*budget).clone();
@@ -224,13 +230,7 @@ async fn tell_staleness(app: &App, budgets: &[&Budget], now: Timestamp) -> anyho
             continue;
         }
         status.data.age_days = days_between(status.data.last_day, today);
-        let lag = app
-            .reads()?
-            .into_iter()
-            .find(|read| read.budgets.contains(&budget.id));
-        let lag = lag.and_then(|read| app.config().sources.get(read.source));
-        status.data.stale =
-            lag.is_some_and(|source| status.data.age_days > source.lag.stale_after_days);
+        status.data.stale = status.data.age_days > lag.stale_after_days;
         let figures = Figures {
             status,
             forecast: None,
@@ -242,6 +242,12 @@ async fn tell_staleness(app: &App, budgets: &[&Budget], now: Timestamp) -> anyho
             .await?;
     }
     Ok(())
+}
+
+/// How late the data of a read are as a rule.
+fn lag_of(app: &App, read: &Read) -> Lag {
+    let source = app.config().sources.get(read.source);
+    source.map(|source| source.lag).unwrap_or_default()
 }
 
 /// The columns and tags that the budgets need, and those of the children they count.
@@ -434,11 +440,7 @@ fn figures(
         return Ok(Periods::default());
     }
     let config = app.config();
-    let lag = config
-        .sources
-        .get(read.source)
-        .map(|source| source.lag)
-        .unwrap_or_default();
+    let lag = lag_of(app, read);
     let selectors = config.budgets.selectors(budget);
     let observed: Observed = observe(facts, budget, &selectors, lag, today)?;
     let of_period = |period: &Period, is_running: bool| -> Result<Figures, ObserveError> {
