@@ -77,6 +77,40 @@ pub enum Error {
         /// Azure's words, or ours where the request was not sent.
         message: String,
     },
+    /// The thing was changed or is being changed by somebody else: read it again.
+    #[error("{operation}: changed meanwhile: {message} ({code})")]
+    Conflict {
+        /// What was asked.
+        operation: String,
+        /// Azure's code, or the HTTP status where it gave none.
+        code: String,
+        /// Azure's words.
+        message: String,
+    },
+    /// Azure took the request, worked on it and failed; it says so in a successful answer.
+    #[error("{operation}: failed at Azure: {message} ({code})")]
+    Failed {
+        /// What was asked.
+        operation: String,
+        /// Azure's code, or the state it gave.
+        code: String,
+        /// Azure's words.
+        message: String,
+    },
+    /// A signed link to a file is refused: it has run out. Ask for a new one.
+    #[error("{operation}: the link to the file has run out")]
+    LinkExpired {
+        /// What was asked.
+        operation: String,
+    },
+    /// Azure is still preparing the answer. Nothing is lost: it can be asked for later.
+    #[error("{operation}: still being prepared by Azure")]
+    NotReady {
+        /// What was asked.
+        operation: String,
+        /// Where to go on, with the operation's own way to resume.
+        pending: Box<crate::Pending>,
+    },
     /// An answer that does not say what it should.
     #[error("{operation}: unexpected answer: {problem}")]
     UnexpectedAnswer {
@@ -92,6 +126,15 @@ impl Error {
         Error::UnexpectedAnswer {
             operation: operation.to_owned(),
             problem: problem.into(),
+        }
+    }
+
+    /// A request that is not sent, because Azure cannot know what it asks for.
+    pub(crate) fn not_sent(operation: &str, message: impl Into<String>) -> Error {
+        Error::Invalid {
+            operation: operation.to_owned(),
+            code: "NotSent".to_owned(),
+            message: message.into(),
         }
     }
 
@@ -111,6 +154,11 @@ impl Error {
                 message,
             },
             404 => Error::NotFound {
+                operation,
+                code,
+                message,
+            },
+            409 | 412 => Error::Conflict {
                 operation,
                 code,
                 message,

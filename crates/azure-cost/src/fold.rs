@@ -8,7 +8,7 @@ use budget_engine::{
     SeriesKey, TagName,
 };
 
-use crate::usage::UsageRow;
+use crate::consumption::usage_details::UsageRow;
 
 /// Folds usage rows into daily sums, page after page.
 ///

@@ -36,20 +36,38 @@
     test,
     allow(clippy::unwrap_used, reason = "a panic is how a test reports")
 )]
+// Taken out when the last operation is in.
+#![allow(dead_code)]
 
 mod client;
 mod cloud;
+mod consumption;
+mod cost_management;
 pub mod credentials;
+mod download;
 mod error;
+mod fields;
 mod fold;
+mod long_running;
 mod paging;
+mod quotas;
+mod request;
 mod retry;
-mod usage;
+mod transport;
 mod wire;
 
 pub use client::{Client, Limits};
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use consumption::balances::{Balance, NamedAmount};
+pub use consumption::marketplaces::MarketplaceCharge;
+pub use consumption::usage_details::{SkippedItem, UsagePage, UsageQuery, UsageRow};
+pub use cost_management::cost_details::{
+    CostDetails, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, ReportFile,
+};
+pub use download::SignedLink;
 pub use error::Error;
 pub use fold::{FoldError, UsageFold};
+pub use long_running::Pending;
+pub use paging::Resume;
+pub use quotas::Quotas;
 pub use retry::{Pacing, Retry};
-pub use usage::{SkippedItem, UsagePage, UsageQuery, UsageRow};

@@ -1,71 +1,166 @@
 //! Pages: following links, and only those that lead back to where the question was asked.
 
 use std::collections::HashSet;
+use std::fmt;
 
-use futures::Stream;
+use futures::future::Either;
+use futures::{Stream, StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use url::Url;
 
-use crate::client::Client;
 use crate::cloud::is_loopback;
 use crate::error::Error;
+use crate::fields::Fields;
+use crate::request::{Answer, Request};
+use crate::transport::Transport;
 
-/// A page's content and its link to the next one, from the page's body and its number.
-/// A problem says what is wrong and where.
-pub(crate) type ReadPage<P> = fn(&[u8], usize) -> Result<(P, Option<String>), String>;
+/// A page's content and its link to the next one.
+#[derive(Debug)]
+pub(crate) struct Page<P> {
+    pub(crate) content: P,
+    pub(crate) next: Option<String>,
+}
 
-/// All pages of an operation. A stream that ends without an error was read to its end.
+/// Where the rest of a long read begins, to go on after a restart.
+///
+/// It holds a link that only works together with the credential. It can be stored, and is not
+/// shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Resume(pub(crate) String);
+
+impl fmt::Debug for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resume(..)")
+    }
+}
+
+/// All pages of an operation, each with the place where the next one begins. A stream that ends
+/// without an error was read to its end.
+///
+/// `read` turns the answer of one page (its number counts from 1) into its content; a problem says
+/// what is wrong and where. Pages after the first are asked for as the first was, body included.
 pub(crate) fn pages<P: Send + 'static>(
-    client: Client,
-    operation: String,
-    first: Url,
-    read: ReadPage<P>,
-) -> impl Stream<Item = Result<P, Error>> + Send + 'static {
+    transport: Transport,
+    first: Request,
+    resume: Option<Resume>,
+    read: impl Fn(&Answer, usize) -> Result<Page<P>, String> + Send + 'static,
+) -> impl Stream<Item = Result<(P, Option<Resume>), Error>> + Send + 'static {
+    let is_rest = resume.is_some();
+    let start = match resume {
+        Some(Resume(link)) => follow(&first.url, &link),
+        None => Ok(first.url.clone()),
+    };
     async_stream::try_stream! {
-        let mut url = first;
-        let mut seen = HashSet::from([url.as_str().to_owned()]);
-        for page in 1.. {
-            let unexpected = |problem| Error::unexpected(&operation, problem);
-            let Some(body) = client.get(&operation, &url).await? else {
-                if page > 1 {
+        let unexpected = |problem: String| Error::unexpected(&first.operation, problem);
+        let mut request = first.at(start.map_err(unexpected)?);
+        let mut seen = HashSet::from([request.url.as_str().to_owned()]);
+        for number in 1.. {
+            let answer = transport.send(&request).await?;
+            if answer.is_empty() {
+                if number > 1 || is_rest {
                     // A link promised more: what came before is a part and not the whole.
-                    Err(unexpected(format!("page {page} has no content")))?;
+                    Err(unexpected(format!("page {number} has no content")))?;
                 }
                 break;
-            };
-            let (content, link) = read(&body, page).map_err(unexpected)?;
-            drop(body);
-            yield content;
-            let Some(link) = link.filter(|link| !link.trim().is_empty()) else {
+            }
+            if answer.status != 200 {
+                Err(unexpected(format!("page {number} came with status {}", answer.status)))?;
+            }
+            let page = read(&answer, number).map_err(unexpected)?;
+            drop(answer);
+            let Some(link) = page.next.filter(|link| !link.trim().is_empty()) else {
+                yield (page.content, None);
                 break;
             };
-            url = follow(&url, &link).map_err(unexpected)?;
+            let url = follow(&request.url, &link).map_err(unexpected)?;
             if !seen.insert(url.as_str().to_owned()) {
                 // Stopping quietly would pass off a part as the whole.
-                Err(unexpected(format!("page {page} links back to an earlier page")))?;
+                Err(unexpected(format!("page {number} links back to an earlier page")))?;
             }
-            if page >= client.limits.pages {
-                Err(unexpected(format!("there are more than {page} pages")))?;
+            yield (page.content, Some(Resume(url.as_str().to_owned())));
+            if number >= transport.limits.pages {
+                Err(unexpected(format!("there are more than {number} pages")))?;
             }
+            request = first.at(url);
         }
     }
+}
+
+/// All items of an operation whose pages are `{"value": […], "nextLink": "…"}`, which is most of
+/// them. `read` turns one item into what it says.
+pub(crate) fn items<T: Send + 'static>(
+    transport: Transport,
+    first: Request,
+    read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
+) -> impl Stream<Item = Result<T, Error>> + Send + 'static {
+    let pages = pages(transport, first, None, move |answer, number| {
+        read_list(&answer.body, number, &read)
+    });
+    flatten(pages)
+}
+
+/// The items of all pages in a row.
+pub(crate) fn flatten<T: Send + 'static>(
+    pages: impl Stream<Item = Result<(Vec<T>, Option<Resume>), Error>> + Send + 'static,
+) -> impl Stream<Item = Result<T, Error>> + Send + 'static {
+    pages.flat_map(|page| match page {
+        Ok((items, _)) => stream::iter(items.into_iter().map(Ok).collect::<Vec<_>>()),
+        Err(error) => stream::iter(vec![Err(error)]),
+    })
+}
+
+/// A stream that may fail before its first request.
+pub(crate) fn lazily<T>(
+    stream: Result<impl Stream<Item = Result<T, Error>>, Error>,
+) -> impl Stream<Item = Result<T, Error>> {
+    match stream {
+        Ok(stream) => Either::Left(stream),
+        Err(error) => Either::Right(stream::once(async { Err(error) })),
+    }
+}
+
+fn read_list<T>(
+    body: &[u8],
+    number: usize,
+    read: impl Fn(&RawValue) -> Result<T, String>,
+) -> Result<Page<Vec<T>>, String> {
+    let page = Fields::of_body(body).map_err(|problem| format!("page {number} {problem}"))?;
+    let in_page = |problem| format!("{problem} in page {number}");
+    let items = page.list("value").map_err(in_page)?;
+    Ok(Page {
+        content: read_items(&items, number, read)?,
+        next: page.optional_text("nextLink").map_err(in_page)?,
+    })
+}
+
+/// Reads the items of a page; a problem names the item, from 1, and the page.
+pub(crate) fn read_items<T>(
+    items: &[&RawValue],
+    page: usize,
+    read: impl Fn(&RawValue) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let read_one = |(index, item): (usize, &&RawValue)| {
+        read(item).map_err(|problem| format!("{problem} in item {} of page {page}", index + 1))
+    };
+    items.iter().enumerate().map(read_one).collect()
 }
 
 /// The URL of a link, if it may be asked with the token that `asked` was asked with.
 ///
 /// Links are followed as they are, whatever API version or encoding they carry; but http becomes
 /// https, because some of Azure's links say http, and another host is refused.
-fn follow(asked: &Url, link: &str) -> Result<Url, String> {
-    let no_link = |_| "its link to the next page is not a URL".to_owned();
+pub(crate) fn follow(asked: &Url, link: &str) -> Result<Url, String> {
+    let no_link = |_| "its link is not a URL".to_owned();
     let mut url = asked.join(link.trim()).map_err(no_link)?;
     if url.scheme() == "http" && !is_loopback(&url) {
         let changed = url.set_scheme("https");
-        changed.map_err(|()| "its link to the next page is not a URL".to_owned())?;
+        changed.map_err(|()| "its link is not a URL".to_owned())?;
     }
     if url.origin() != asked.origin() || !url.username().is_empty() || url.password().is_some() {
         let host = url.host_str().unwrap_or("nowhere");
-        return Err(format!(
-            "its link to the next page leads elsewhere, to {host}"
-        ));
+        return Err(format!("its link leads elsewhere, to {host}"));
     }
     url.set_fragment(None);
     Ok(url)

@@ -113,26 +113,31 @@ impl Gate {
 /// Azure's cost services use one such header for each meter they throttle by, in seconds; two
 /// older Azure headers end in `-ms` and count milliseconds; a proxy may send an HTTP date.
 pub(crate) fn asked_wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    // Nobody means to wait longer than this, and it keeps arithmetic on moments in range.
-    const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
     let waits = headers.iter().filter_map(|(name, value)| {
-        if !name.as_str().contains("retry-after") {
-            return None;
-        }
-        let text = value.to_str().ok()?.trim();
-        let wait = if let Ok(count) = text.parse::<u64>() {
-            if name.as_str().ends_with("-ms") {
-                Duration::from_millis(count)
-            } else {
-                Duration::from_secs(count)
-            }
-        } else {
-            let moment = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(moment.duration_since(now)).unwrap_or_default()
-        };
-        Some(wait.min(LONGEST))
+        let is_wait = name.as_str().contains("retry-after");
+        let value = value.to_str().ok().filter(|_| is_wait)?;
+        wait_in(name.as_str(), value, now)
     });
     waits.max()
+}
+
+/// Nobody means to wait longer than this, and it keeps arithmetic on moments in range.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The wait that one header asks for.
+pub(crate) fn wait_in(name: &str, value: &str, now: Timestamp) -> Option<Duration> {
+    let text = value.trim();
+    let wait = if let Ok(count) = text.parse::<u64>() {
+        if name.ends_with("-ms") {
+            Duration::from_millis(count)
+        } else {
+            Duration::from_secs(count)
+        }
+    } else {
+        let moment = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        Duration::try_from(moment.duration_since(now)).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]

@@ -118,6 +118,28 @@ pub(crate) fn day(text: &str) -> Option<Date> {
     day.filter(|day| day.year() > 1)
 }
 
+/// Whether a moment stands for "never", as Azure writes it: some time in the year 1.
+pub(crate) fn is_never(text: &str) -> bool {
+    text.trim().starts_with("0001-01-01")
+}
+
+/// A moment; without a zone it counts as UTC, and a day as its beginning.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment);
+    }
+    let local = text.parse::<DateTime>().ok();
+    let local = local.or_else(|| Some(day(text)?.to_datetime(jiff::civil::Time::midnight())))?;
+    let zoned = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(zoned.timestamp())
+}
+
+/// A decimal as a JSON number with all its digits.
+pub(crate) fn number(value: Decimal) -> Box<RawValue> {
+    RawValue::from_string(value.normalize().to_string()).expect("decimals print as JSON numbers")
+}
+
 fn date(year: i16, month: i16, day: i16) -> Option<Date> {
     Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()
 }

@@ -198,6 +198,7 @@ async fn refusals_are_not_repeated() {
         let fits = match status {
             403 => matches!(&error, Error::Forbidden { code, .. } if code == "SomeCode"),
             404 => matches!(&error, Error::NotFound { code, .. } if code == "SomeCode"),
+            409 | 412 => matches!(&error, Error::Conflict { code, .. } if code == "SomeCode"),
             _ => matches!(&error, Error::Invalid { code, .. } if code == "SomeCode"),
         };
         assert!(fits, "{status}: {error:?}");

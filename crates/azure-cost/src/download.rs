@@ -1,0 +1,201 @@
+//! Files behind signed links: read without our token, and continued where they break off.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use http::header::{ETAG, IF_MATCH, RANGE};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::cloud::is_loopback;
+use crate::error::Error;
+use crate::transport::{Failure, Transport, lost};
+
+/// A link that carries its own permission to read one file, for a while. Whoever has it can read
+/// the file, so it is not shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedLink {
+    url: Url,
+    /// When the link stops working, if Azure says so.
+    pub valid_till: Option<Timestamp>,
+}
+
+impl SignedLink {
+    /// Reads a link from an answer of a service at `endpoint`: https, and to a public host unless
+    /// the endpoint is on this machine.
+    pub(crate) fn parse(
+        link: &str,
+        valid_till: Option<Timestamp>,
+        endpoint: &Url,
+    ) -> Result<SignedLink, String> {
+        let url = Url::parse(link.trim()).map_err(|_| "its link to a file is not a URL")?;
+        let is_local = is_loopback(&url) && is_loopback(endpoint);
+        let is_private = match url.host() {
+            Some(Host::Ipv4(address)) => {
+                address.is_private() || address.is_loopback() || address.is_link_local()
+            }
+            Some(Host::Ipv6(address)) => {
+                address.is_loopback()
+                    || address.is_unique_local()
+                    || address.is_unicast_link_local()
+            }
+            Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+            None => true,
+        };
+        if !is_local && (is_private || url.scheme() != "https") {
+            let host = url.host_str().unwrap_or("nowhere");
+            return Err(format!(
+                "its link to a file is not one over https to a public host, but to {host}"
+            ));
+        }
+        Ok(SignedLink { url, valid_till })
+    }
+
+    /// The path of the file without what signs the link, for messages.
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    /// The whole link, which whoever has it can use.
+    pub fn reveal(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl fmt::Debug for SignedLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedLink({})", self.path())
+    }
+}
+
+/// The bytes of a file. A connection that breaks is taken up again at the same byte of the same
+/// version of the file; where that cannot be had, the stream ends with an error.
+pub(crate) fn download(
+    transport: Transport,
+    operation: String,
+    link: SignedLink,
+) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+    async_stream::try_stream! {
+        let mut at = 0_u64;
+        let mut version: Option<String> = None;
+        let mut tries = 0;
+        'connections: loop {
+            let opened = open(&transport, &operation, &link, at, version.as_deref()).await;
+            let response = match opened {
+                Ok(response) => response,
+                Err(failure) => {
+                    again(&transport, &operation, &mut tries, failure).await?;
+                    continue;
+                }
+            };
+            let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok());
+            let etag = etag.map(str::to_owned);
+            if at > 0 && response.status().as_u16() != 206 {
+                let problem = "the rest of a file was asked for, and its beginning came";
+                Err(Error::unexpected(&operation, problem))?;
+            }
+            version = version.or(etag);
+            let expected = response.content_length();
+            let begin = at;
+            let mut chunks = response.bytes_stream();
+            while let Some(chunk) = chunks.next().await {
+                match chunk {
+                    Ok(chunk) => {
+                        at += chunk.len() as u64;
+                        tries = 0;
+                        yield chunk;
+                    }
+                    Err(error) => {
+                        if version.is_none() && at > 0 {
+                            // Nothing would tell whether the rest belongs to the same file.
+                            let problem = "the connection broke off";
+                            Err(Error::unexpected(&operation, problem))?;
+                        }
+                        again(&transport, &operation, &mut tries, lost(&error)).await?;
+                        continue 'connections;
+                    }
+                }
+            }
+            if expected.is_some_and(|expected| at - begin < expected) {
+                let failure = Failure::Again {
+                    throttled: false,
+                    asked: None,
+                    begun: true,
+                    problem: "the file ended early".to_owned(),
+                };
+                again(&transport, &operation, &mut tries, failure).await?;
+                continue;
+            }
+            break;
+        }
+    }
+}
+
+async fn open(
+    transport: &Transport,
+    operation: &str,
+    link: &SignedLink,
+    at: u64,
+    version: Option<&str>,
+) -> Result<reqwest::Response, Failure> {
+    let mut request = transport.unsigned().get(link.url.clone());
+    if at > 0 {
+        request = request.header(RANGE, format!("bytes={at}-"));
+        if let Some(version) = version {
+            request = request.header(IF_MATCH, version);
+        }
+    }
+    let response = request.send().await.map_err(|error| lost(&error))?;
+    let again = |problem: String| Failure::Again {
+        throttled: false,
+        asked: None,
+        begun: true,
+        problem,
+    };
+    match response.status().as_u16() {
+        200 | 206 => Ok(response),
+        // Storage says 403 to a signature that has run out.
+        401 | 403 => Err(Failure::Final(Error::LinkExpired {
+            operation: operation.to_owned(),
+        })),
+        404 => Err(Failure::Final(Error::NotFound {
+            operation: operation.to_owned(),
+            code: "404".to_owned(),
+            message: "the file is gone".to_owned(),
+        })),
+        412 => Err(Failure::Final(Error::unexpected(
+            operation,
+            "the file was replaced while it was read",
+        ))),
+        status @ (408 | 429 | 500..=599) => Err(again(format!("status {status}"))),
+        status => Err(Failure::Final(Error::unexpected(
+            operation,
+            format!("status {status} for a file"),
+        ))),
+    }
+}
+
+/// Waits before the next try, or gives up.
+async fn again(
+    transport: &Transport,
+    operation: &str,
+    tries: &mut u32,
+    failure: Failure,
+) -> Result<(), Error> {
+    let (asked, problem) = match failure {
+        Failure::Final(error) | Failure::SignIn(error) => return Err(error),
+        Failure::Again { asked, problem, .. } => (asked, problem),
+    };
+    *tries += 1;
+    if *tries >= transport.retry.tries {
+        return Err(Error::Unavailable {
+            operation: operation.to_owned(),
+            tries: *tries,
+            problem,
+        });
+    }
+    tokio::time::sleep(transport.retry.wait(*tries, asked)).await;
+    Ok(())
+}

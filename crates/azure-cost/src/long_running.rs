@@ -1,0 +1,149 @@
+//! Long-running operations: a request that is answered with 202, and the wait for its result.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::paging::follow;
+use crate::request::{Answer, Request};
+use crate::retry::asked_wait;
+
+/// Something that Azure is still preparing, and where to ask for it. It can be stored, so that a
+/// later process asks instead of starting the work again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    url: Url,
+    /// When Azure wants to be asked again.
+    pub ask_at: Timestamp,
+    wait_seconds: u64,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ask_at = self.ask_at.to_string();
+        f.debug_struct("Pending")
+            .field("ask_at", &ask_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a request that may take long.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// It is answered: with a result or, by status 204, with the news that there is none.
+    Answered(Answer),
+    /// Azure works on it.
+    Pending(Pending),
+}
+
+/// The wait between questions where Azure names none.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+
+/// Not to be asked all the time, whatever Azure says.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
+impl Client {
+    /// Sends a request and says whether it is answered or still being worked on.
+    pub(crate) async fn start(&self, request: &Request) -> Result<Started, Error> {
+        let answer = self.send(request).await?;
+        self.started(request, answer, FIRST_WAIT)
+    }
+
+    /// Asks once what became of earlier work.
+    pub(crate) async fn ask_again(
+        &self,
+        operation: &str,
+        pending: &Pending,
+    ) -> Result<Started, Error> {
+        // The place may have been stored; the token goes nowhere but to our own endpoint.
+        let url = follow(self.endpoint.base(), pending.url.as_str())
+            .map_err(|problem| Error::unexpected(operation, problem))?;
+        let request = Request::get(operation, url);
+        let answer = self.send(&request).await?;
+        let last = Duration::from_secs(pending.wait_seconds);
+        self.started(&request, answer, last)
+    }
+
+    /// Waits for a result, asking when Azure wants to be asked, until `bound` is over. Then the
+    /// error is [`Error::NotReady`], which says how to go on.
+    pub(crate) async fn finish(
+        &self,
+        operation: &str,
+        started: Started,
+        bound: Duration,
+    ) -> Result<Answer, Error> {
+        let end = Instant::now() + bound;
+        let mut state = started;
+        loop {
+            let pending = match state {
+                Started::Answered(answer) => return Ok(answer),
+                Started::Pending(pending) => pending,
+            };
+            let wait = pending.ask_at.duration_since(Timestamp::now());
+            let wait = Duration::try_from(wait).unwrap_or_default();
+            let wait = wait.max(SHORTEST_WAIT);
+            if Instant::now() + wait > end {
+                return Err(Error::NotReady {
+                    operation: operation.to_owned(),
+                    pending: Box::new(pending),
+                });
+            }
+            let wait_ms = wait.as_millis();
+            tracing::debug!(operation, wait_ms, "not ready yet");
+            tokio::time::sleep(wait).await;
+            state = self.ask_again(operation, &pending).await?;
+        }
+    }
+
+    fn started(
+        &self,
+        request: &Request,
+        answer: Answer,
+        last_wait: Duration,
+    ) -> Result<Started, Error> {
+        let operation = &*request.operation;
+        match answer.status {
+            200 | 201 | 204 => return Ok(Started::Answered(answer)),
+            202 => {}
+            status => {
+                let problem = format!("status {status}, where a result or 202 was expected");
+                return Err(Error::unexpected(operation, problem));
+            }
+        }
+        let wait = asked_wait(&answer.headers, Timestamp::now()).unwrap_or(last_wait);
+        let url = match place(&answer.headers) {
+            Some(link) => follow(self.endpoint.base(), link)
+                .map_err(|problem| Error::unexpected(operation, problem))?,
+            // Asked with GET, the same question is asked again; a POST would start it anew.
+            None if request.method == http::Method::GET => request.url.clone(),
+            None => {
+                let problem = "status 202 without a `Location` to ask for the result";
+                return Err(Error::unexpected(operation, problem));
+            }
+        };
+        Ok(Started::Pending(Pending {
+            url,
+            ask_at: Timestamp::now() + wait,
+            wait_seconds: wait.as_secs(),
+        }))
+    }
+}
+
+/// Where the result will be. `Location` leads to the result itself; the other headers, to its
+/// state, are taken only where it is missing.
+fn place(headers: &HeaderMap) -> Option<&str> {
+    let names = [
+        "location",
+        "azure-asyncoperation",
+        "azure-consumption-asyncoperation",
+    ];
+    let found = names.iter().find_map(|name| headers.get(*name))?;
+    found.to_str().ok().filter(|link| !link.trim().is_empty())
+}
