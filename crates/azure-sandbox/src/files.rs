@@ -5,16 +5,7 @@ use std::io::{self, Write};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use crate::world::CostRow;
-
-/// Kinds of contract with Microsoft; each has its own columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Agreement {
-    /// Enterprise Agreement, and the older pay-as-you-go.
-    Enterprise,
-    /// Microsoft Customer Agreement.
-    Customer,
-}
+use crate::world::{Agreement, CostRow, Meter, Reservation};
 
 /// Columns of an Enterprise Agreement's actual costs, in the order of the files.
 const ENTERPRISE: &str = "InvoiceSectionName,AccountName,AccountOwnerId,SubscriptionId,\
@@ -41,26 +32,26 @@ isAzureCreditEligible,serviceInfo1,serviceInfo2,additionalInfo,tags,PayGPrice,fr
 reservationId,reservationName,pricingModel,unitPrice,costAllocationRuleName,benefitId,\
 benefitName,provider";
 
-/// Writes rows as a CSV file with its header line, and gives their number.
+/// Writes rows as a CSV file with its header line, and gives their number. Pay-as-you-go has the
+/// columns of an Enterprise Agreement, a partner those of a Customer Agreement.
 pub fn write_costs<'a>(
     rows: impl IntoIterator<Item = CostRow<'a>>,
     agreement: Agreement,
     out: &mut impl Write,
 ) -> io::Result<u64> {
-    let columns = match agreement {
-        Agreement::Enterprise => ENTERPRISE,
-        Agreement::Customer => CUSTOMER,
-    };
+    let modern = agreement.is_modern();
+    let columns = if modern { CUSTOMER } else { ENTERPRISE };
     writeln!(out, "{columns}\r")?;
     let mut count = 0;
     let mut line = String::new();
     for row in rows {
         line.clear();
+        let meter = row.meter();
         for (index, column) in columns.split(',').enumerate() {
             if index > 0 {
                 line.push(',');
             }
-            push_quoted(&mut line, &value(&row, agreement, column));
+            push_quoted(&mut line, &value(&row, &meter, modern, column));
         }
         writeln!(out, "{line}\r")?;
         count += 1;
@@ -69,49 +60,81 @@ pub fn write_costs<'a>(
 }
 
 /// What a row has in a column; columns that the made-up bill knows nothing of are empty.
-fn value(row: &CostRow, agreement: Agreement, column: &str) -> String {
+fn value(row: &CostRow, meter: &Meter, modern: bool, column: &str) -> String {
     let (subscription, group, charge) = (row.subscription, row.group, row.charge);
+    let section = &subscription.section;
     let (period_start, period_end) = row.billing_period();
-    let account = &row.world.billing_account;
     match column.to_ascii_lowercase().as_str() {
         "subscriptionid" => subscription.id.clone(),
         "subscriptionname" => subscription.name.clone(),
         "resourcegroup" | "resourcegroupname" => group.name.clone(),
-        "resourcelocation" | "location" | "meterregion" => charge.region.clone(),
+        "resourcelocation" | "location" => charge.region.clone(),
         "date" => us_date(row.date),
-        "productname" => format!("{} - {}", charge.service, charge.meter),
-        "metercategory" | "servicefamily" => charge.service.clone(),
-        "metername" => charge.meter.clone(),
-        "unitofmeasure" => "10 Hours".to_owned(),
-        // Everything is priced at a tenth, so that quantity times price is the cost.
-        "quantity" => (row.cost * Decimal::TEN).normalize().to_string(),
-        "effectiveprice" | "unitprice" | "paygprice" => "0.1".to_owned(),
-        "costinbillingcurrency" | "costinpricingcurrency" | "paygcostinbillingcurrency" => {
-            row.cost.to_string()
-        }
-        "billingcurrencycode" | "billingcurrency" | "pricingcurrency" => {
-            subscription.currency.clone()
-        }
-        "exchangeratepricingtobilling" => "1".to_owned(),
+        "productname" => meter.product.clone(),
+        "productid" => meter.product_id.clone(),
+        "partnumber" => meter.part_number.clone(),
+        "meterid" => meter.id.clone(),
+        "metercategory" => meter.category.clone(),
+        "metersubcategory" => meter.subcategory.clone(),
+        "metername" => meter.name.clone(),
+        "meterregion" => meter.region.clone(),
+        "servicefamily" => meter.family.to_owned(),
+        "unitofmeasure" => meter.unit_of_measure.to_owned(),
+        "quantity" => row.quantity.to_string(),
+        "effectiveprice" => row.price.to_string(),
+        "unitprice" => row.unit_price().to_string(),
+        "paygprice" => text(row.list_price()),
+        "costinbillingcurrency" => row.cost.to_string(),
+        "costinpricingcurrency" | "costinusd" => row.cost_in_usd().to_string(),
+        "paygcostinbillingcurrency" => text(row.quantity * row.list_price()),
+        "paygcostinusd" => text(row.quantity * row.list_price() / row.exchange_rate()),
+        "billingcurrencycode" | "billingcurrency" => subscription.currency.clone(),
+        "pricingcurrency" => "USD".to_owned(),
+        "exchangeratepricingtobilling" => row.exchange_rate().to_string(),
         "exchangeratedate" => us_date(period_start),
         "consumedservice" => row.consumed_service().to_owned(),
         "resourceid" => row.resource_id(),
         "resourcename" => row.resource.clone(),
-        "tags" => tags(row, agreement),
-        "publishertype" if agreement == Agreement::Customer => "Microsoft".to_owned(),
-        "publishertype" => "Azure".to_owned(),
-        "publishername" => "Microsoft".to_owned(),
-        "chargetype" => charge.charge_type.clone(),
+        "tags" => tags(row, modern),
+        "publishertype" => row.publisher_type(modern).to_owned(),
+        "publishername" => row.publisher().to_owned(),
+        "planname" => (charge.offer.as_ref()).map_or_else(String::new, |offer| offer.plan.clone()),
+        "chargetype" => row.charge_type.to_owned(),
         "frequency" => row.frequency().to_owned(),
-        "pricingmodel" => "OnDemand".to_owned(),
-        "billingaccountid" | "billingprofileid" => account.clone(),
-        "billingaccountname" | "billingprofilename" => "Contoso".to_owned(),
+        "pricingmodel" => row.pricing_model().to_owned(),
+        "reservationid" => of_reservation(row, |each| &each.id),
+        "reservationname" => of_reservation(row, |each| &each.name),
+        "productorderid" => of_reservation(row, |each| &each.order),
+        "term" => of_reservation(row, |each| each.term.code()),
+        "billingaccountid" => row.world.billing_account.clone(),
+        "billingaccountname" => row.world.account_name.clone(),
+        "billingprofileid" if modern => section.parent.id.clone(),
+        "billingprofilename" if modern => section.parent.name.clone(),
+        "billingprofileid" => row.world.billing_account.clone(),
+        "billingprofilename" => row.world.account_name.clone(),
+        "invoicesectionid" if modern => section.part.id.clone(),
+        "invoicesectionname" if modern => section.part.name.clone(),
+        "invoicesectionname" => section.parent.name.clone(),
+        "accountname" => section.part.name.clone(),
         "billingperiodstartdate" | "serviceperiodstartdate" => us_date(period_start),
         "billingperiodenddate" | "serviceperiodenddate" => us_date(period_end),
-        "isazurecrediteligible" => "True".to_owned(),
+        "isazurecrediteligible" => capital(charge.offer.is_none()),
         "provider" => "Azure".to_owned(),
         _ => String::new(),
     }
+}
+
+fn text(number: Decimal) -> String {
+    number.normalize().to_string()
+}
+
+fn capital(truth: bool) -> String {
+    if truth { "True" } else { "False" }.to_owned()
+}
+
+fn of_reservation(row: &CostRow, part: impl Fn(&Reservation) -> &str) -> String {
+    let part = row.reservation.map(part);
+    part.unwrap_or_default().to_owned()
 }
 
 fn us_date(date: Date) -> String {
@@ -119,15 +142,15 @@ fn us_date(date: Date) -> String {
 }
 
 /// Tags as JSON, which Enterprise files write without the outer braces.
-fn tags(row: &CostRow, agreement: Agreement) -> String {
+fn tags(row: &CostRow, modern: bool) -> String {
     let pairs = row.group.tags.iter();
     let pairs: Vec<String> = pairs
         .map(|(name, value)| format!("{}: {}", json_text(name), json_text(value)))
         .collect();
-    match (pairs.is_empty(), agreement) {
+    match (pairs.is_empty(), modern) {
         (true, _) => String::new(),
-        (false, Agreement::Enterprise) => pairs.join(","),
-        (false, Agreement::Customer) => format!("{{{}}}", pairs.join(",")),
+        (false, false) => pairs.join(","),
+        (false, true) => format!("{{{}}}", pairs.join(",")),
     }
 }
 

@@ -26,6 +26,10 @@ mod server;
 mod world;
 
 pub use example::world as example_world;
-pub use files::{Agreement, write_costs};
+pub use files::write_costs;
 pub use server::{Faults, Options, Throttle, router, serve};
-pub use world::{Charge, CostRow, Group, Rhythm, Subscription, World};
+pub use world::{
+    Agreement, Basis, Charge, CostRow, Group, Installment, Lot, LotSource, Meter, Named, Offer,
+    Plan, Reservation, Restatement, RetailPrice, Rhythm, Section, SheetPrice, Subscription, Term,
+    World, convert, currencies, rate,
+};

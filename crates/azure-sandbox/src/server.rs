@@ -14,14 +14,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 
-use crate::files::Agreement;
-use crate::world::{CostRow, World};
+use crate::world::{Agreement, CostRow, World};
 
 /// How the stand-in answers.
 #[derive(Debug, Clone)]
@@ -290,12 +288,12 @@ fn number(parameters: &HashMap<String, String>, name: &str) -> Option<usize> {
 /// First and last day, from whichever parameters the agreement reads.
 fn asked_days(options: &Options, parameters: &HashMap<String, String>) -> (Date, Date) {
     let text = |name: &str| parameters.get(name).map_or("", |value| value);
-    let (first, last) = match options.agreement {
-        Agreement::Enterprise => (
+    let (first, last) = match options.agreement.is_modern() {
+        false => (
             quoted_after(text("$filter"), "usageStart ge "),
             quoted_after(text("$filter"), "usageEnd le "),
         ),
-        Agreement::Customer => (text("startDate").parse().ok(), text("endDate").parse().ok()),
+        true => (text("startDate").parse().ok(), text("endDate").parse().ok()),
     };
     (
         first.unwrap_or(options.today.first_of_month()),
@@ -428,20 +426,17 @@ fn item(row: &CostRow, number: usize, agreement: Agreement, with_meter: bool) ->
         ),
         name,
         item_type: "Microsoft.Consumption/usageDetails",
-        kind: match agreement {
-            Agreement::Enterprise => "legacy",
-            Agreement::Customer => "modern",
+        kind: match agreement.is_modern() {
+            false => "legacy",
+            true => "modern",
         },
         tags: row.group.tags.iter().cloned().collect(),
-        properties: match agreement {
-            Agreement::Enterprise => Properties::Legacy(Box::new(legacy(row, with_meter))),
-            Agreement::Customer => Properties::Modern(Box::new(modern(row))),
+        properties: match agreement.is_modern() {
+            false => Properties::Legacy(Box::new(legacy(row, with_meter))),
+            true => Properties::Modern(Box::new(modern(row))),
         },
     }
 }
-
-/// Everything is priced at a tenth, as in the files.
-const PRICE: &str = "0.1";
 
 fn legacy(row: &CostRow, with_meter: bool) -> Legacy {
     let (subscription, group, charge) = (row.subscription, row.group, row.charge);
@@ -459,12 +454,12 @@ fn legacy(row: &CostRow, with_meter: bool) -> Legacy {
             meter_name: charge.meter.clone(),
             meter_category: charge.service.clone(),
             meter_sub_category: String::new(),
-            unit_of_measure: "10 Hours",
+            unit_of_measure: row.meter().unit_of_measure,
         }),
-        quantity: raw(row.cost * Decimal::TEN),
-        effective_price: raw(PRICE),
+        quantity: raw(row.quantity),
+        effective_price: raw(row.price),
         cost: raw(row.cost),
-        unit_price: raw(PRICE),
+        unit_price: raw(row.price),
         billing_currency: subscription.currency.clone(),
         resource_location: charge.region.clone(),
         consumed_service: row.consumed_service().to_owned(),
@@ -474,7 +469,7 @@ fn legacy(row: &CostRow, with_meter: bool) -> Legacy {
         is_azure_credit_eligible: true,
         publisher_name: "Microsoft",
         publisher_type: "Azure",
-        charge_type: charge.charge_type.clone(),
+        charge_type: row.charge_type.to_owned(),
         frequency: row.frequency(),
         pricing_model: "On Demand",
     }
@@ -496,12 +491,12 @@ fn modern(row: &CostRow) -> Modern {
         meter_name: charge.meter.clone(),
         meter_category: charge.service.clone(),
         meter_sub_category: String::new(),
-        quantity: raw(row.cost * Decimal::TEN),
-        unit_of_measure: "10 Hours",
+        quantity: raw(row.quantity),
+        unit_of_measure: row.meter().unit_of_measure,
         instance_name: row.resource_id(),
         cost_in_billing_currency: raw(row.cost),
         cost_in_pricing_currency: raw(row.cost),
-        unit_price: raw(PRICE),
+        unit_price: raw(row.price),
         billing_currency_code: subscription.currency.clone(),
         pricing_currency_code: subscription.currency.clone(),
         exchange_rate: "1",
@@ -513,7 +508,7 @@ fn modern(row: &CostRow) -> Modern {
         is_azure_credit_eligible: true,
         publisher_name: "Microsoft",
         publisher_type: "Microsoft",
-        charge_type: charge.charge_type.clone(),
+        charge_type: row.charge_type.to_owned(),
         frequency: row.frequency(),
         pricing_model: "On Demand",
         provider: "Microsoft.Compute",
