@@ -125,6 +125,16 @@ impl Client {
         }
     }
 
+    /// Reads one thing that has to be there.
+    pub(crate) async fn read_required<T>(
+        &self,
+        request: &Request,
+        read: impl FnOnce(&Fields) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        let found = self.read_one(request, read).await?;
+        found.ok_or_else(|| Error::unexpected(&request.operation, "status 204"))
+    }
+
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.transport.send(request).await
     }

@@ -1,6 +1,7 @@
 //! Microsoft.Consumption: usage, budgets, prices, reservations and credits, as rows.
 
 pub(crate) mod balances;
+pub(crate) mod budgets;
 pub(crate) mod marketplaces;
 pub(crate) mod usage_details;
 

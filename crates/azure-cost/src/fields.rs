@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::error::printable;
 use crate::wire;
 
 /// The fields of a JSON object.
@@ -242,6 +243,20 @@ impl<'a> Fields<'a> {
         items
             .map(|(index, raw)| Fields::at(raw, place(index)))
             .collect()
+    }
+
+    /// The objects in an object, by their names; none if it is missing. What is no object there is
+    /// left out.
+    pub(crate) fn object_map(&self, name: &str) -> Result<Vec<(String, Fields<'a>)>, String> {
+        let Some(map) = self.optional_object(name)? else {
+            return Ok(Vec::new());
+        };
+        let objects = map.entries().filter(|(_, raw)| raw.get().starts_with('{'));
+        let read = |(key, raw): (&str, &'a RawValue)| {
+            let place = format!("{}{}.", map.place, printable(key, 60));
+            Ok((key.to_owned(), Fields::at(raw, place)?))
+        };
+        objects.map(read).collect()
     }
 
     /// A list of text; what is neither text nor number is a problem.

@@ -39,6 +39,7 @@
 // Taken out when the last operation is in.
 #![allow(dead_code)]
 
+mod budget;
 mod client;
 mod cloud;
 mod consumption;
@@ -56,6 +57,10 @@ mod retry;
 mod transport;
 mod wire;
 
+pub use budget::{
+    Budget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetNotification, BudgetPeriod,
+    BudgetSpend,
+};
 pub use client::{Client, Limits};
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
 pub use consumption::balances::{Balance, NamedAmount};

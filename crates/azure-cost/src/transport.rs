@@ -69,6 +69,7 @@ impl Transport {
         let end = Instant::now() + self.retry.total;
         let mut tries = 0;
         let mut signed_in_again = false;
+        let mut may_be_done = false;
         loop {
             self.wait_for_quota(request, end).await?;
             let failure = match timeout_at(end, self.send_once(request)).await {
@@ -80,6 +81,17 @@ impl Transport {
                 Err(_) => late(),
             };
             let (throttled, asked, begun, problem) = match failure {
+                // What an earlier try deleted without telling is not there any more.
+                Failure::Final(Error::NotFound { .. })
+                    if may_be_done && request.method == http::Method::DELETE =>
+                {
+                    return Ok(Answer {
+                        status: 204,
+                        headers: HeaderMap::new(),
+                        body: Vec::new(),
+                        tries: tries + 1,
+                    });
+                }
                 Failure::Final(error) => return Err(error),
                 Failure::SignIn(error) => {
                     if signed_in_again || !matches!(self.sign_in, SignIn::Token { .. }) {
@@ -99,6 +111,7 @@ impl Transport {
                 } => (throttled, asked, begun, problem),
             };
             tries += 1;
+            may_be_done |= begun;
             let wait = self.retry.wait(tries, asked);
             let is_unsafe = begun && request.repeat == Repeat::IfNotBegun;
             if is_unsafe || tries >= self.retry.tries || Instant::now() + wait > end {

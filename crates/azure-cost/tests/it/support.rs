@@ -10,6 +10,7 @@ use azure_cost::{Client, Cloud, Endpoint, Error, Pacing, Retry, UsagePage, Usage
 use budget_engine::{CostBasis, Scope};
 use futures::TryStreamExt;
 use jiff::civil::date;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 /// Gives `token-1`, `token-2`, … in turn.
@@ -95,4 +96,8 @@ pub(crate) fn modern(day: &str, cost: Value) -> Value {
             "chargeType": "Usage",
         },
     })
+}
+
+pub(crate) fn dec(text: &str) -> Decimal {
+    text.parse().unwrap()
 }
