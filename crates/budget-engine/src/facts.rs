@@ -6,12 +6,15 @@
 
 #![deny(clippy::float_arithmetic)]
 
+mod stored;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::charge::{ChargeCategory, CostBasis};
 use crate::filter::{Attributes, Dimension, Projection, TagName};
@@ -241,6 +244,29 @@ impl FactsBuilder {
         Ok(())
     }
 
+    /// Adds what another fold with the same projection gave: the days of another month, say.
+    ///
+    /// # Panics
+    /// When the projections differ.
+    pub fn absorb(&mut self, facts: &CostFacts) -> Result<(), MoneyError> {
+        assert_eq!(facts.projection, self.projection, "one projection");
+        self.skip(facts.skipped_rows);
+        self.has_actual |= facts.has_actual;
+        self.has_amortized |= facts.has_amortized;
+        for one in &facts.series {
+            let series = self.series(one.key.clone());
+            for day in &one.days {
+                self.add(
+                    series,
+                    day.date,
+                    facts.has_actual.then_some(day.actual),
+                    facts.has_amortized.then_some(day.amortized),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     /// Number of series so far.
     pub fn len(&self) -> usize {
         self.days.len()
@@ -279,8 +305,9 @@ impl FactsBuilder {
     }
 }
 
-/// Daily cost sums of one read.
-#[derive(Debug, Clone)]
+/// Daily cost sums of one read. They can be stored as a document and read again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "stored::Stored", try_from = "stored::Stored")]
 pub struct CostFacts {
     projection: Projection,
     as_of: Timestamp,
@@ -478,6 +505,76 @@ mod tests {
                 inside,
                 "{scope}"
             );
+        }
+    }
+
+    #[test]
+    fn stored_facts_are_the_same_and_add_up_with_others() {
+        let projection = Projection {
+            dimensions: [Dimension::ServiceName].into(),
+            tags: [TagName::new("env")].into(),
+        };
+        let fold = |days: &[(&str, Date, &str)]| {
+            let mut builder = FactsBuilder::new(projection.clone());
+            for (service, day, cost) in days {
+                let series = builder.series(SeriesKey {
+                    dimensions: vec![(*service).into()],
+                    tags: vec!["prod".into()],
+                    ..key("/subscriptions/a/resourceGroups/g")
+                });
+                let cost = cost.parse().unwrap();
+                builder.add(series, *day, Some(cost), None).unwrap();
+            }
+            builder.skip(1);
+            builder.finish(Timestamp::UNIX_EPOCH)
+        };
+        let october = fold(&[
+            ("Storage", date(2026, 10, 31), "0.10000000000000000001"),
+            ("SQL", date(2026, 10, 30), "2"),
+        ]);
+        let november = fold(&[("storage", date(2026, 11, 1), "-3.5")]);
+        let mut whole = FactsBuilder::new(projection.clone());
+        for facts in [&october, &november] {
+            let text = serde_json::to_string(facts).unwrap();
+            let again: CostFacts = serde_json::from_str(&text).unwrap();
+            assert_eq!(again.series(), facts.series());
+            assert_eq!(serde_json::to_string(&again).unwrap(), text);
+            whole.absorb(&again).unwrap();
+        }
+        let whole = whole.finish(Timestamp::UNIX_EPOCH);
+        let both = fold(&[
+            ("Storage", date(2026, 10, 31), "0.10000000000000000001"),
+            ("SQL", date(2026, 10, 30), "2"),
+            ("Storage", date(2026, 11, 1), "-3.5"),
+        ]);
+        assert_eq!(whole.series(), both.series());
+        assert_eq!(whole.skipped_rows(), 2);
+        assert!(whole.has_basis(CostBasis::Actual) && !whole.has_basis(CostBasis::Amortized));
+    }
+
+    #[test]
+    fn a_document_that_is_not_one_is_refused() {
+        let mut builder = FactsBuilder::new(Projection::default());
+        let series = builder.series(key("/subscriptions/a"));
+        for day in [1, 2] {
+            let cost = Some(Decimal::ONE);
+            builder
+                .add(series, date(2026, 11, day), cost, None)
+                .unwrap();
+        }
+        let facts = builder.finish(Timestamp::UNIX_EPOCH);
+        let good = serde_json::to_string(&facts).unwrap();
+        for (from, to) in [
+            (r#""place":0"#, r#""place":7"#),
+            (
+                r#""dimensions":[],"tags":[],"days""#,
+                r#""dimensions":[0],"tags":[],"days""#,
+            ),
+            ("2026-11-01", "2026-11-03"),
+        ] {
+            assert!(good.contains(from), "{good}");
+            let bad = good.replace(from, to);
+            assert!(serde_json::from_str::<CostFacts>(&bad).is_err(), "{to}");
         }
     }
 }
