@@ -249,10 +249,12 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
+    use crate::consumption::usage_details::UsageKind;
 
     fn row() -> UsageRow {
         let text = str::to_owned;
         UsageRow {
+            kind: UsageKind::Legacy,
             date: date(2026, 11, 3),
             cost: "1.25".parse().unwrap(),
             currency: "EUR".parse().unwrap(),
@@ -271,6 +273,7 @@ mod tests {
             meter_subcategory: text("Dv5"),
             meter_name: text("D2 v5"),
             publisher_name: text("Microsoft"),
+            publisher_type: text("Azure"),
             benefit_id: String::new(),
             cost_center: text("42"),
             billing_account_id: text("100"),

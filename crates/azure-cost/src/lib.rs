@@ -65,7 +65,7 @@ pub use client::{Client, Limits};
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
 pub use consumption::balances::{Balance, NamedAmount};
 pub use consumption::marketplaces::MarketplaceCharge;
-pub use consumption::usage_details::{SkippedItem, UsagePage, UsageQuery, UsageRow};
+pub use consumption::usage_details::{SkippedItem, UsageKind, UsagePage, UsageQuery, UsageRow};
 pub use cost_management::cost_details::{
     CostDetails, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, ReportFile,
 };

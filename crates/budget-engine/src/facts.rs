@@ -9,6 +9,7 @@
 mod stored;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -136,7 +137,7 @@ impl Attributes for Described<'_> {
 /// assert_eq!(facts.series()[0].days[0].actual.to_string(), "3.5");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FactsBuilder {
     projection: Projection,
     ids: HashMap<SeriesKey, SeriesId>,
@@ -367,6 +368,15 @@ impl CostFacts {
         stretch
             .iter()
             .filter(|series| series.key.place.is_in(scope))
+    }
+
+    /// The same without other days than these.
+    pub fn only(mut self, days: &Range<Date>) -> CostFacts {
+        for series in &mut self.series {
+            series.days.retain(|day| days.contains(&day.date));
+        }
+        self.series.retain(|series| !series.days.is_empty());
+        self
     }
 
     /// A series as filters see it.

@@ -58,9 +58,21 @@ pub struct SkippedItem {
     pub kind: String,
 }
 
+/// The shape that a row came in, which tells the kind of agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UsageKind {
+    /// Enterprise Agreement and pay-as-you-go.
+    Legacy,
+    /// Microsoft Customer Agreement and Partner Agreement.
+    Modern,
+}
+
 /// The cost of one meter of one resource on one day. Text that Azure leaves out is `""`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UsageRow {
+    /// The shape that it came in.
+    pub kind: UsageKind,
     /// The day, UTC.
     pub date: Date,
     /// Cost before tax; negative for refunds and credits.
@@ -93,6 +105,8 @@ pub struct UsageRow {
     pub meter_name: String,
     /// Who sells the service.
     pub publisher_name: String,
+    /// `Azure` or `Microsoft`, `Marketplace`, or another cloud.
+    pub publisher_type: String,
     /// Reservation or savings plan that applied.
     pub benefit_id: String,
     /// Cost center.
@@ -107,6 +121,39 @@ pub struct UsageRow {
     pub invoice_section_name: String,
     /// Tags, names in Azure's spelling.
     pub tags: Vec<(String, String)>,
+}
+
+impl UsageRow {
+    /// A row with nothing but a cost, for sources that know less.
+    pub fn new(kind: UsageKind, date: Date, cost: Decimal, currency: Currency) -> UsageRow {
+        UsageRow {
+            kind,
+            date,
+            cost,
+            currency,
+            charge_type: String::new(),
+            frequency: String::new(),
+            pricing_model: String::new(),
+            subscription_id: String::new(),
+            subscription_name: String::new(),
+            resource_group: String::new(),
+            resource_id: String::new(),
+            region: String::new(),
+            consumed_service: String::new(),
+            meter_category: String::new(),
+            meter_subcategory: String::new(),
+            meter_name: String::new(),
+            publisher_name: String::new(),
+            publisher_type: String::new(),
+            benefit_id: String::new(),
+            cost_center: String::new(),
+            billing_account_id: String::new(),
+            billing_profile_id: String::new(),
+            invoice_section_id: String::new(),
+            invoice_section_name: String::new(),
+            tags: Vec::new(),
+        }
+    }
 }
 
 impl Client {
@@ -240,6 +287,7 @@ struct Legacy<'a> {
     consumed_service: Text,
     meter_details: Option<MeterDetails>,
     publisher_name: Text,
+    publisher_type: Text,
     benefit_id: Text,
     reservation_id: Text,
     cost_center: Text,
@@ -279,6 +327,7 @@ struct Modern<'a> {
     meter_sub_category: Text,
     meter_name: Text,
     publisher_name: Text,
+    publisher_type: Text,
     benefit_id: Text,
     reservation_id: Text,
     cost_center: Text,
@@ -343,6 +392,7 @@ impl Legacy<'_> {
     fn into_row(self) -> Result<UsageRow, String> {
         let meter = self.meter_details.unwrap_or_default();
         Ok(UsageRow {
+            kind: UsageKind::Legacy,
             date: day("date", &self.date)?,
             cost: amount("cost", self.cost)?,
             currency: currency("billingCurrency", &self.billing_currency)?,
@@ -359,6 +409,7 @@ impl Legacy<'_> {
             meter_subcategory: meter.meter_sub_category.0,
             meter_name: meter.meter_name.0,
             publisher_name: self.publisher_name.0,
+            publisher_type: self.publisher_type.0,
             benefit_id: first(self.benefit_id, self.reservation_id),
             cost_center: self.cost_center.0,
             billing_account_id: self.billing_account_id.0,
@@ -373,6 +424,7 @@ impl Legacy<'_> {
 impl Modern<'_> {
     fn into_row(self) -> Result<UsageRow, String> {
         Ok(UsageRow {
+            kind: UsageKind::Modern,
             date: day("date", &self.date)?,
             cost: amount("costInBillingCurrency", self.cost_in_billing_currency)?,
             currency: currency("billingCurrencyCode", &self.billing_currency_code)?,
@@ -389,6 +441,7 @@ impl Modern<'_> {
             meter_subcategory: self.meter_sub_category.0,
             meter_name: self.meter_name.0,
             publisher_name: self.publisher_name.0,
+            publisher_type: self.publisher_type.0,
             benefit_id: first(self.benefit_id, self.reservation_id),
             cost_center: self.cost_center.0,
             billing_account_id: self.billing_account_id.0,
