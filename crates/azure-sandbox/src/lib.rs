@@ -20,11 +20,15 @@
     allow(clippy::unwrap_used, reason = "a panic is how a test reports")
 )]
 
+mod books;
 pub mod example;
 mod files;
 mod server;
 mod world;
 
+pub use books::{
+    Advice, Balance, Books, Credits, Event, EventKind, Invoice, Line, LotState, Payer, Sums,
+};
 pub use example::world as example_world;
 pub use files::write_costs;
 pub use server::{Faults, Options, Throttle, router, serve};
