@@ -31,7 +31,9 @@ pub use books::{
 };
 pub use example::world as example_world;
 pub use files::write_costs;
-pub use server::{Faults, Options, Throttle, router, serve};
+pub use server::{
+    Denial, Fault, Faults, Mishap, Options, Quota, TENANT, Wait, router, serve, token,
+};
 pub use world::{
     Agreement, Basis, Charge, CostRow, Group, Installment, Lot, LotSource, Meter, Named, Offer,
     Plan, Reservation, Restatement, RetailPrice, Rhythm, Section, SheetPrice, Subscription, Term,

@@ -1,9 +1,13 @@
 //! The client against the sandbox: what went in comes out, through its faults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::time::OffsetDateTime;
 use azure_cost::{Error, UsageFold, UsageQuery};
-use azure_sandbox::{Agreement, Faults, Options, Throttle, World, example};
+use azure_sandbox::{Agreement, Fault, Mishap, Options, Wait, World, example};
 use budget_engine::{CostBasis, Dimension, FactsBuilder, Projection, Scope, TagName};
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
@@ -11,7 +15,24 @@ use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 use tokio::net::TcpListener;
 
-use crate::support::client;
+use crate::support::client_with;
+
+/// Tokens of the sandbox's own sign-in.
+#[derive(Debug)]
+struct SandboxTokens;
+
+#[async_trait::async_trait]
+impl TokenCredential for SandboxTokens {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let audience = scopes[0].strip_suffix("/.default").unwrap();
+        let expires = OffsetDateTime::now_utc() + Duration::from_secs(3600);
+        Ok(AccessToken::new(azure_sandbox::token(audience), expires))
+    }
+}
 
 /// The sandbox's address, until the test's runtime ends.
 async fn serve(world: World, options: Options) -> String {
@@ -31,7 +52,7 @@ async fn read(base: &str, scope: &Scope) -> Result<(Sums, usize), Error> {
     });
     let mut fold = UsageFold::new(scope, CostBasis::Actual);
     let query = UsageQuery::new(date(2026, 10, 20), date(2026, 12, 1), CostBasis::Actual);
-    let client = client(base);
+    let client = client_with(base, Arc::new(SandboxTokens));
     let pages = client.usage_details(scope, &query);
     pin_mut!(pages);
     while let Some(page) = pages.next().await {
@@ -68,10 +89,12 @@ fn expected(world: &World, subscription: Option<&str>) -> Sums {
 
 #[tokio::test]
 async fn both_agreements_give_back_every_cent_of_the_world() {
-    let world = example::world();
     for agreement in [Agreement::Enterprise, Agreement::Customer] {
-        let options = Options {
+        let world = World {
             agreement,
+            ..example::world()
+        };
+        let options = Options {
             page_rows: 137,
             ..Options::new(example::AS_OF)
         };
@@ -93,52 +116,35 @@ async fn both_agreements_give_back_every_cent_of_the_world() {
 #[tokio::test]
 async fn passing_faults_change_nothing() {
     let world = example::world();
+    let header = "x-ms-ratelimit-microsoft.consumption-retry-after";
     let faults = [
-        Faults {
-            throttle: Some(Throttle {
-                header: "x-ms-ratelimit-microsoft.consumption-retry-after".to_owned(),
-                value: "0".to_owned(),
-                times: 2,
-            }),
-            ..Faults::default()
-        },
-        Faults {
-            unavailable: 2,
-            ..Faults::default()
-        },
-        Faults {
-            cut: 2,
-            ..Faults::default()
-        },
+        Fault::throttled(header, Wait::Seconds(0)),
+        Fault::new(Mishap::Unavailable { retry_after: None }),
+        Fault::new(Mishap::Html { status: 503 }),
+        Fault::new(Mishap::CutOff),
     ];
     let subscription = Scope::subscription(example::SHARED_SUBSCRIPTION).unwrap();
-    for faults in faults {
+    for fault in faults {
         let options = Options {
-            faults: faults.clone(),
+            faults: fault.clone().times(2).into(),
             page_rows: 100,
             ..Options::new(example::AS_OF)
         };
         let base = serve(world.clone(), options).await;
         let (sums, _) = read(&base, &subscription).await.unwrap();
         let expected = expected(&world, Some(example::SHARED_SUBSCRIPTION));
-        assert_eq!(sums, expected, "{faults:?}");
+        assert_eq!(sums, expected, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn lasting_faults_are_errors_and_never_a_smaller_bill() {
     let subscription = Scope::subscription(example::SHARED_SUBSCRIPTION).unwrap();
-    let cut = Faults {
-        cut: u32::MAX,
-        ..Faults::default()
-    };
-    let looping = Faults {
-        repeat_link: true,
-        ..Faults::default()
-    };
-    for (faults, problem) in [(cut, "the connection broke off"), (looping, "links back")] {
+    let cut = Fault::new(Mishap::CutOff);
+    let looping = Fault::new(Mishap::SelfLink);
+    for (fault, problem) in [(cut, "the connection broke off"), (looping, "links back")] {
         let options = Options {
-            faults,
+            faults: fault.into(),
             page_rows: 100,
             ..Options::new(example::AS_OF)
         };

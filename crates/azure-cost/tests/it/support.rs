@@ -33,10 +33,15 @@ impl TokenCredential for Tokens {
 
 /// A client that waits only where a server asks it to.
 pub(crate) fn client(base: &str) -> Client {
+    client_with(base, Arc::new(Tokens::default()))
+}
+
+/// The same with another credential.
+pub(crate) fn client_with(base: &str, credential: Arc<dyn TokenCredential>) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let endpoint = Endpoint::at(base, Cloud::Public).unwrap();
-    Client::new(http, endpoint, Some(Arc::new(Tokens::default())))
+    Client::new(http, endpoint, Some(credential))
         .with_pacing(Pacing {
             at_once: 4,
             apart: Duration::ZERO,

@@ -220,11 +220,13 @@ async fn the_api_and_the_export_of_one_estate_give_the_same_spend() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let mut options = azure_sandbox::Options::new(example::AS_OF);
-        options.agreement = agreement;
         options.needs_token = false;
         tokio::spawn(azure_sandbox::serve(
             listener,
-            azure_sandbox::example_world(),
+            azure_sandbox::World {
+                agreement,
+                ..azure_sandbox::example_world()
+            },
             options,
         ));
         let source = format!(
