@@ -23,6 +23,7 @@
 mod books;
 pub mod example;
 mod files;
+mod scenario;
 mod server;
 mod world;
 
@@ -31,6 +32,7 @@ pub use books::{
 };
 pub use example::world as example_world;
 pub use files::write_costs;
+pub use scenario::{Scenario, ScenarioError};
 pub use server::{
     Denial, Fault, Faults, Mishap, Options, Quota, TENANT, Wait, router, serve, token,
 };

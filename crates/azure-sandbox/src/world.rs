@@ -23,6 +23,8 @@ pub use reservation::{Installment, Plan, Reservation, Term};
 pub use row::CostRow;
 pub use rows::Basis;
 
+pub(crate) use id::guid;
+
 /// A billing account and all that it pays for.
 #[derive(Debug, Clone)]
 pub struct World {

@@ -1,0 +1,92 @@
+//! Worlds from small files.
+//!
+//! ```
+//! let scenario = azure_sandbox::Scenario::parse(
+//!     r#"
+//!     agreement = "customer"
+//!     today = 2026-11-18
+//!
+//!     [[subscription]]
+//!     name = "Shop"
+//!     monthly = "3000"
+//!     growth_percent = 2
+//!     "#,
+//! )?;
+//! assert_eq!(scenario.world.subscriptions.len(), 1);
+//! # Ok::<(), azure_sandbox::ScenarioError>(())
+//! ```
+
+mod build;
+mod file;
+
+use std::fmt;
+
+use crate::example;
+use crate::world::World;
+
+/// What a scenario file says.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The bill, also of days after its own today: [`World::as_seen_on`] gives what is known.
+    pub world: World,
+    /// The table `faults`, for the server to read; empty if there is none.
+    pub faults: toml::Table,
+}
+
+/// Why a scenario file is not one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioError(String);
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+/// Scenarios that are always there, by name.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("enterprise", include_str!("../scenarios/enterprise.toml")),
+    ("customer", include_str!("../scenarios/customer.toml")),
+    (
+        "pay-as-you-go",
+        include_str!("../scenarios/pay-as-you-go.toml"),
+    ),
+    ("partner", include_str!("../scenarios/partner.toml")),
+];
+
+impl Scenario {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// When it is not TOML, has a key that there is none of, or a value that makes no sense: with
+    /// the line, the key, the value and what would be right.
+    pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+        let file: file::File =
+            toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
+        build::scenario(file, text)
+    }
+
+    /// A scenario that is always there; `None` for an unknown name.
+    pub fn named(name: &str) -> Option<Scenario> {
+        if name == "example" {
+            return Some(Scenario {
+                world: example::world(),
+                faults: toml::Table::new(),
+            });
+        }
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(Scenario::parse(text).expect("the built-in scenarios are tested"))
+    }
+
+    /// Names of the scenarios that are always there.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ["example"]
+            .into_iter()
+            .chain(BUILT_IN.iter().map(|(name, _)| *name))
+    }
+}
+
+#[cfg(test)]
+mod tests;
