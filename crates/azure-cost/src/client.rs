@@ -135,6 +135,17 @@ impl Client {
         found.ok_or_else(|| Error::unexpected(&request.operation, "status 204"))
     }
 
+    /// Sends a request whose answer says no more than that it was heard.
+    pub(crate) async fn tell(&self, request: &Request) -> Result<(), Error> {
+        match self.send(request).await?.status {
+            200..=204 => Ok(()),
+            status => {
+                let problem = format!("status {status}");
+                Err(Error::unexpected(&request.operation, problem))
+            }
+        }
+    }
+
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.transport.send(request).await
     }

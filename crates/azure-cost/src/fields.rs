@@ -8,7 +8,7 @@ use budget_engine::{Currency, Money};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -277,6 +277,17 @@ impl<'a> Fields<'a> {
         });
         map.unwrap_or_default()
     }
+}
+
+/// Reads a type for which [`Deserialize`] is implemented by way of its fields, so that a file is
+/// read just as an answer is. Works with JSON only.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    read: impl FnOnce(&Fields) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    let fields = Fields::of(&raw).map_err(D::Error::custom)?;
+    read(&fields).map_err(D::Error::custom)
 }
 
 /// What is wrong with a JSON text, without repeating any of it.

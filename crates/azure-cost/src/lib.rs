@@ -66,8 +66,26 @@ pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
 pub use consumption::balances::{Balance, NamedAmount};
 pub use consumption::marketplaces::MarketplaceCharge;
 pub use consumption::usage_details::{SkippedItem, UsageKind, UsagePage, UsageQuery, UsageRow};
+pub use cost_management::alerts::{AlertDetails, CostAlert};
 pub use cost_management::cost_details::{
     CostDetails, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, ReportFile,
+};
+pub use cost_management::definition::{
+    ForecastDefinition, QueryAggregation, QueryComparison, QueryConfiguration, QueryDataset,
+    QueryDefinition, QueryFilter, QueryGrouping, QuerySorting, TimePeriod,
+};
+pub use cost_management::dimensions::{DimensionQuery, DimensionValues};
+pub use cost_management::export::{
+    Export, ExportConfiguration, ExportDataset, ExportDefinition, ExportDelivery,
+    ExportDestination, ExportFilter, ExportIdentity, ExportProperties, ExportRun, ExportSchedule,
+    RecurrencePeriod,
+};
+pub use cost_management::forecast::Forecast;
+pub use cost_management::prepared::{PreparedFile, PriceSheetFile};
+pub use cost_management::query::{QueryColumn, QueryRow, QueryValue};
+pub use cost_management::scheduled_actions::{
+    ActionNotification, ActionSchedule, FileDestination, NameAvailability, ScheduledAction,
+    ScheduledActionProperties,
 };
 pub use download::SignedLink;
 pub use error::Error;

@@ -34,6 +34,19 @@ impl fmt::Debug for Pending {
     }
 }
 
+impl Pending {
+    /// The same, after an answer that says "not yet" without the status that stands for it.
+    pub(crate) fn later(&self, headers: &HeaderMap) -> Pending {
+        let last = Duration::from_secs(self.wait_seconds).max(SHORTEST_WAIT);
+        let wait = asked_wait(headers, Timestamp::now()).unwrap_or(last);
+        Pending {
+            url: self.url.clone(),
+            ask_at: Timestamp::now() + wait,
+            wait_seconds: wait.as_secs(),
+        }
+    }
+}
+
 /// What became of a request that may take long.
 #[derive(Debug)]
 pub(crate) enum Started {

@@ -65,7 +65,7 @@ pub(crate) fn pages<P: Send + 'static>(
                 }
                 break;
             }
-            if answer.status != 200 {
+            if answer.status != 200 && first.accepts != Some(answer.status) {
                 Err(unexpected(format!("page {number} came with status {}", answer.status)))?;
             }
             let page = read(&answer, number).map_err(unexpected)?;

@@ -20,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) meters: Meters,
     /// Longest body, instead of the client's limit.
     pub(crate) answer_bytes: Option<usize>,
+    /// A status of refusal that is an answer to this request.
+    pub(crate) accepts: Option<u16>,
 }
 
 /// When a request may be sent again after a failure.
@@ -42,6 +44,7 @@ impl Request {
             repeat: Repeat::Freely,
             meters: Meters::default(),
             answer_bytes: None,
+            accepts: None,
         }
     }
 
@@ -102,6 +105,12 @@ impl Request {
 
     pub(crate) fn with_meters(mut self, meters: Meters) -> Request {
         self.meters = meters;
+        self
+    }
+
+    /// The same request, to which a refusal by this status is an answer like others.
+    pub(crate) fn accepting(mut self, status: u16) -> Request {
+        self.accepts = Some(status);
         self
     }
 

@@ -229,6 +229,12 @@ impl Transport {
                     problem: format!("status {status}: {message} ({code})"),
                 })
             }
+            _ if request.accepts == Some(status) => Ok(Answer {
+                status,
+                headers,
+                body: read_start(response).await,
+                tries: 0,
+            }),
             _ => {
                 let body = read_start(response).await;
                 let error = Error::of_status(operation, status, &body);

@@ -76,7 +76,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub(crate) struct Body<'a> {
     metric: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     time_period: Option<TimePeriod>,
@@ -84,10 +84,13 @@ struct Body<'a> {
     billing_period: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice_id: Option<&'a str>,
+    /// Known to the older detailed cost report only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) customer_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct TimePeriod {
+pub(crate) struct TimePeriod {
     start: String,
     end: String,
 }
@@ -194,7 +197,7 @@ fn operation(scope: &Scope) -> String {
     format!("make a cost details report of {scope}")
 }
 
-fn body(query: &CostDetailsQuery) -> Body<'_> {
+pub(crate) fn body(query: &CostDetailsQuery) -> Body<'_> {
     let mut body = Body {
         metric: match query.metric {
             CostBasis::Actual => "ActualCost",
@@ -203,6 +206,7 @@ fn body(query: &CostDetailsQuery) -> Body<'_> {
         time_period: None,
         billing_period: None,
         invoice_id: None,
+        customer_id: None,
     };
     match &query.period {
         CostDetailsPeriod::CurrentMonth => {}

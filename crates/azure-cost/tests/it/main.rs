@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod budgets;
+mod cost_query;
 mod requests;
 mod sandbox;
 mod support;
