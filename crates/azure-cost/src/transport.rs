@@ -7,7 +7,7 @@ use std::time::Duration;
 use azure_core::credentials::{Secret, TokenCredential};
 use futures::StreamExt;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
@@ -190,7 +190,7 @@ impl Transport {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone()),
             // Azure's front end wants to be told that a POST has no body.
-            None if request.method == http::Method::POST => builder.body(Vec::new()),
+            None if request.method == http::Method::POST => builder.header(CONTENT_LENGTH, 0),
             None => builder,
         };
         let response = builder.send().await.map_err(|error| lost(&error))?;

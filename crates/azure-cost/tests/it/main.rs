@@ -4,6 +4,7 @@
 
 mod budgets;
 mod cost_query;
+mod prepared_files;
 mod requests;
 mod sandbox;
 mod support;
