@@ -13,10 +13,14 @@
 mod answer;
 mod auth;
 mod control;
+mod dataset;
+mod dimensions;
 mod faults;
 mod filter;
+mod forecast;
 mod operation;
 mod paging;
+mod query;
 mod quota;
 mod request;
 mod rows;
@@ -48,7 +52,12 @@ use self::state::Sandbox;
 use crate::world::World;
 
 /// All operations, by family.
-const TABLES: &[&[Operation]] = &[usage_details::OPERATIONS];
+const TABLES: &[&[Operation]] = &[
+    dimensions::OPERATIONS,
+    forecast::OPERATIONS,
+    query::OPERATIONS,
+    usage_details::OPERATIONS,
+];
 
 /// How the stand-in answers.
 #[derive(Debug, Clone)]

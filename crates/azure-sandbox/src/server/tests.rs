@@ -1,5 +1,7 @@
 //! The skeleton: sign-in, roles, versions, faults and the controls, over usage details.
 
+mod queries;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, HOST};
