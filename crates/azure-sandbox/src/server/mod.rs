@@ -10,14 +10,17 @@
     reason = "families of operations that use the rest are added one by one"
 )]
 
+mod accounts;
 mod answer;
 mod auth;
 mod control;
+mod credits;
 mod dataset;
 mod dimensions;
 mod faults;
 mod filter;
 mod forecast;
+mod marketplaces;
 mod operation;
 mod paging;
 mod query;
@@ -25,6 +28,7 @@ mod quota;
 mod request;
 mod rows;
 mod scope;
+mod shapes;
 mod state;
 mod usage_details;
 mod usage_rows;
@@ -56,6 +60,9 @@ const TABLES: &[&[Operation]] = &[
     dimensions::OPERATIONS,
     forecast::OPERATIONS,
     query::OPERATIONS,
+    accounts::OPERATIONS,
+    credits::OPERATIONS,
+    marketplaces::OPERATIONS,
     usage_details::OPERATIONS,
 ];
 

@@ -1,6 +1,6 @@
 //! What the sandbox remembers between requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::Date;
@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::Options;
 use super::faults::Switchboard;
 use super::quota::Quotas;
+use crate::books::Books;
 use crate::world::World;
 
 /// A world and what callers did to it.
@@ -21,6 +22,10 @@ pub(super) struct Sandbox {
     world: World,
     /// What is known today.
     seen: Mutex<Arc<World>>,
+    /// What it adds up to; empty until somebody asks.
+    books: Mutex<Option<Arc<Books>>>,
+    /// What was asked for once already, where the first answer is "not yet".
+    asked: Mutex<BTreeSet<String>>,
 }
 
 impl Sandbox {
@@ -29,6 +34,8 @@ impl Sandbox {
             faults: Switchboard::new(options.faults.clone()),
             quotas: Quotas::new(options.quota),
             requests: Mutex::default(),
+            books: Mutex::default(),
+            asked: Mutex::default(),
             seen: Mutex::new(Arc::new(world.as_seen_on(options.today))),
             world,
             options,
@@ -46,6 +53,22 @@ impl Sandbox {
 
     pub(super) fn set_today(&self, today: Date) {
         *lock(&self.seen) = Arc::new(self.world.as_seen_on(today));
+        *lock(&self.books) = None;
+    }
+
+    /// The books of what is known today.
+    pub(super) fn books(&self) -> Arc<Books> {
+        let mut books = lock(&self.books);
+        let world = self.world();
+        match &*books {
+            Some(books) if books.world().today == world.today => books.clone(),
+            _ => books.insert(Arc::new(Books::open(&world))).clone(),
+        }
+    }
+
+    /// Whether this is asked for the first time.
+    pub(super) fn is_new(&self, what: &str) -> bool {
+        lock(&self.asked).insert(what.to_owned())
     }
 
     /// Counts a request of an operation.
