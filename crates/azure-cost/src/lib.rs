@@ -63,8 +63,24 @@ pub use budget::{
 };
 pub use client::{Client, Limits};
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use consumption::ChargePeriod;
+pub use consumption::aggregated_cost::AggregatedCost;
 pub use consumption::balances::{Balance, NamedAmount};
-pub use consumption::marketplaces::MarketplaceCharge;
+pub use consumption::charges::ChargeSummary;
+pub use consumption::credits::{
+    ConvertedAmount, CreditSummary, EventFilter, EventSummary, LotFilter, LotSummary, Reseller,
+};
+pub use consumption::marketplaces::{MarketplaceCharge, MarketplaceQuery};
+pub use consumption::price_sheets::{PriceSheetMeter, PriceSheetPrice, SavingsPlanPrice};
+pub use consumption::reservation_recommendations::{
+    CalculatedSavings, RecommendationDetails, RecommendationDetailsQuery, RecommendationFilter,
+    RecommendationUsage, ReservationRecommendation,
+};
+pub use consumption::reservation_transactions::ReservationTransaction;
+pub use consumption::reservations::{
+    ReservationDetail, ReservationGrain, ReservationScope, ReservationSummary,
+};
+pub use consumption::tags::TagValues;
 pub use consumption::usage_details::{SkippedItem, UsageKind, UsagePage, UsageQuery, UsageRow};
 pub use cost_management::alerts::{AlertDetails, CostAlert};
 pub use cost_management::cost_details::{
