@@ -103,6 +103,7 @@ pub use cost_management::scheduled_actions::{
     ActionNotification, ActionSchedule, FileDestination, NameAvailability, ScheduledAction,
     ScheduledActionProperties,
 };
+pub use cost_management::views::{CostView, CostViewKpi, CostViewProperties};
 pub use download::SignedLink;
 pub use error::Error;
 pub use fold::{FoldError, UsageFold};

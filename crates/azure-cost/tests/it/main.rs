@@ -17,3 +17,4 @@ mod sandbox;
 mod scheduled_actions;
 mod support;
 mod usage;
+mod views;
