@@ -11,12 +11,15 @@
 )]
 
 mod accounts;
+mod alerts;
 mod answer;
 mod auth;
+mod budgets;
 mod control;
 mod credits;
 mod dataset;
 mod dimensions;
+mod documents;
 mod faults;
 mod filter;
 mod forecast;
@@ -32,6 +35,7 @@ mod shapes;
 mod state;
 mod usage_details;
 mod usage_rows;
+mod webhook;
 
 use std::io;
 use std::sync::Arc;
@@ -57,6 +61,8 @@ use crate::world::World;
 
 /// All operations, by family.
 const TABLES: &[&[Operation]] = &[
+    alerts::OPERATIONS,
+    budgets::OPERATIONS,
     dimensions::OPERATIONS,
     forecast::OPERATIONS,
     query::OPERATIONS,
@@ -133,7 +139,7 @@ async fn answer(
     let request = Request::new(method, &uri, headers, body);
     let first = request.segments.first().map(|part| &**part);
     if first == Some("sandbox") {
-        return respond(control::answer(&sandbox, &request, &request.segments[1..]));
+        return respond(control::answer(&sandbox, &request).await);
     }
     if let Some(token) = auth::hand_out(&sandbox, &request) {
         return misbehave(&sandbox, "Token_Get", || token).await;
