@@ -6,8 +6,7 @@
 //! inside.
 //!
 //! Every remote operation is a method of [`Client`] in a module of its own; retry, paging and
-//! error bodies are written once below them. Today there is one operation,
-//! [`Client::usage_details`].
+//! error bodies are written once below them.
 //!
 //! ```no_run
 //! use azure_cost::{Client, Cloud, Endpoint, UsageFold, UsageQuery};

@@ -20,7 +20,7 @@ use crate::request::Request;
 pub struct ChargeSummary {
     /// Path of the summary.
     pub id: String,
-    /// `legacy` (Enterprise) or `modern` (Customer Agreement).
+    /// `legacy` (Enterprise) or `modern` (Customer Agreement); `""` is `legacy`.
     pub kind: String,
     /// Path of the billing period.
     pub billing_period_id: String,
@@ -111,7 +111,7 @@ impl Client {
 fn read(item: &RawValue) -> Result<ChargeSummary, String> {
     let item = Fields::of(item)?;
     let properties = item.object("properties")?;
-    let kind = item.required_text("kind")?;
+    let kind = item.text("kind")?;
     let (
         currency,
         [
@@ -120,18 +120,8 @@ fn read(item: &RawValue) -> Result<ChargeSummary, String> {
             marketplace_charges,
         ],
     ) = match &*kind.to_ascii_lowercase() {
-        "legacy" => {
-            let names = [
-                "azureCharges",
-                "chargesBilledSeparately",
-                "azureMarketplaceCharges",
-            ];
-            let [azure, separate, marketplace] = names.map(|name| properties.decimal(name));
-            (
-                properties.currency("currency")?,
-                [azure?, separate?, marketplace?],
-            )
-        }
+        // Old API versions knew one kind and did not name it.
+        "legacy" | "" => legacy_amounts(&properties)?,
         "modern" => modern_amounts(&properties)?,
         // Its amounts would be missing without anybody seeing it.
         _ => return Err("`kind` is neither legacy nor modern".to_owned()),
@@ -153,6 +143,17 @@ fn read(item: &RawValue) -> Result<ChargeSummary, String> {
         subscription_id: properties.text("subscriptionId")?,
         is_invoiced: properties.optional_flag("isInvoiced")?,
     })
+}
+
+fn legacy_amounts(properties: &Fields) -> Result<(Currency, [Decimal; 3]), String> {
+    let currency = properties.currency("currency")?;
+    let azure = properties.decimal("azureCharges")?;
+    let separate = properties.decimal("chargesBilledSeparately")?;
+    let marketplace = match properties.optional_decimal("marketplaceCharges")? {
+        Some(amount) => amount,
+        None => properties.decimal("azureMarketplaceCharges")?,
+    };
+    Ok((currency, [azure, separate, marketplace]))
 }
 
 fn modern_amounts(properties: &Fields) -> Result<(Currency, [Decimal; 3]), String> {

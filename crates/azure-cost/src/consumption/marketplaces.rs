@@ -1,9 +1,10 @@
 //! Marketplace charges: third-party offers of Enterprise and pay-as-you-go accounts.
 
 use budget_engine::{Currency, Scope, ScopeKind};
-use futures::Stream;
+use futures::{Stream, TryStreamExt, future};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
@@ -127,7 +128,16 @@ impl Client {
         lazily(path.map(|path| {
             let tail = "/providers/Microsoft.Consumption/marketplaces";
             let request = Request::get(operation, self.url(&path, tail, &parameters(query)));
-            items(self.transport.clone(), request, read)
+            // Whether Azure counts the last day in is written down nowhere.
+            let days = match query.period {
+                ChargePeriod::Days(from, to) => from..to,
+                _ => Date::MIN..Date::MAX,
+            };
+            let charges = items(self.transport.clone(), request, read);
+            charges.try_filter(move |charge| {
+                let day = charge.usage_start.to_zoned(TimeZone::UTC).date();
+                future::ready(days.contains(&day))
+            })
         }))
     }
 }

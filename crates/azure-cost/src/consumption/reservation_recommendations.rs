@@ -38,8 +38,8 @@ pub struct RecommendationFilter {
 pub struct ReservationRecommendation {
     /// Name of the recommendation.
     pub name: String,
-    /// `legacy` (Enterprise, pay-as-you-go) or `modern` (Customer Agreement). Of another kind the
-    /// amounts are not read.
+    /// `legacy` (Enterprise, pay-as-you-go) or `modern` (Customer Agreement); `""` is `legacy`.
+    /// Of another kind the amounts are not read.
     pub kind: String,
     /// Region.
     pub location: String,
@@ -231,10 +231,11 @@ impl Client {
 fn read(item: &RawValue) -> Result<ReservationRecommendation, String> {
     let item = Fields::of(item)?;
     let properties = item.object("properties")?;
-    let kind = item.required_text("kind")?;
+    let kind = item.text("kind")?;
     let mut currency = None;
     let mut amount = |name| -> Result<Option<Decimal>, String> {
-        if kind.eq_ignore_ascii_case("legacy") {
+        // Old API versions knew one kind and did not name it.
+        if kind.is_empty() || kind.eq_ignore_ascii_case("legacy") {
             return properties.optional_decimal(name);
         }
         if !kind.eq_ignore_ascii_case("modern") {
