@@ -27,7 +27,7 @@ use axum::{
 use futures::future::BoxFuture;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
-use spendwatch::sources::{Answer, CostSource, Progress, ReadRequest};
+use spendwatch::sources::{Answer, CostSource, ReadContext, ReadRequest};
 use state_store::{Documents, Local, Queues};
 use tempfile::TempDir;
 use tests::{
@@ -1432,14 +1432,15 @@ struct Panicking;
 
 impl CostSource for Panicking {
     // What `async_trait` makes of `async fn read`.
-    fn read<'me, 'request, 'answer>(
+    fn read<'me, 'request, 'context, 'answer>(
         &'me self,
         _: &'request ReadRequest,
-        _: Option<Arc<dyn Progress>>,
+        _: &'context ReadContext,
     ) -> BoxFuture<'answer, anyhow::Result<Answer>>
     where
         'me: 'answer,
         'request: 'answer,
+        'context: 'answer,
     {
         panic!("this is a test");
     }

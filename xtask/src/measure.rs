@@ -3,6 +3,8 @@
 //! Absolute times mean little on shared machines: what counts is the ratio of two programs that were
 //! run in turns, and the growth from a small to a large file.
 
+mod pages;
+
 use std::io::{BufWriter, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -43,8 +45,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "fold",
     ]))?;
     let release = target().join("release");
+    succeed(cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "azure-cost",
+        "--example",
+        "usage_pages",
+    ]))?;
     start_up(&release)?;
-    ingest(&release)
+    ingest(&release)?;
+    pages::run(&release)
 }
 
 fn start_up(release: &Path) -> anyhow::Result<()> {

@@ -16,7 +16,7 @@ use crate::environment::{Environment, StateLocation};
 use crate::jobs::evaluate::BudgetReport;
 use crate::outbox::OUTBOX;
 use crate::reads::{self, PlanError, Read};
-use crate::sources::CostSource;
+use crate::sources::{CostSource, KeptMonths};
 use crate::{DELIVERIES, EVALUATIONS, channels, sources};
 
 /// The application: configuration and ports. Cheap to share behind an `Arc`.
@@ -85,10 +85,14 @@ impl App {
         state: StateLocation,
     ) -> anyhow::Result<App> {
         let (documents, queues) = state.open(environment)?;
+        let quotas = azure_cost::Quotas::new();
         let sources = config
             .sources
             .iter()
-            .map(|source| sources::open(source, environment).map_err(|error| format!("{error:#}")))
+            .map(|source| {
+                let opened = sources::open(source, environment, &quotas);
+                opened.map_err(|error| format!("{error:#}"))
+            })
             .collect();
         let channels = config
             .channels
@@ -159,6 +163,18 @@ impl App {
     /// The queues.
     pub fn queues(&self) -> &dyn Queues {
         &*self.queues
+    }
+
+    /// Where months that a read has read are kept.
+    pub(crate) fn kept_months(&self, read: &str) -> KeptMonths {
+        KeptMonths::new(Arc::clone(&self.documents), read)
+    }
+
+    /// Removes what is kept for reads that are not configured any more.
+    pub(crate) async fn forget_old_reads(&self) -> anyhow::Result<()> {
+        let reads = self.reads()?;
+        let keys: Vec<String> = reads.into_iter().map(|read| read.key).collect();
+        sources::forget_reads_except(&self.documents, &keys).await
     }
 
     /// The source with this index in the configuration.

@@ -60,18 +60,40 @@ pub enum SourceKind {
         /// Which dataset the Azure files among them hold; FOCUS files hold both.
         cost_basis: CostBasis,
     },
-    /// The Consumption Usage Details API.
-    UsageDetails {
-        /// Another endpoint than the cloud's own, for tests and proxies.
-        endpoint: Option<url::Url>,
-        /// Which Azure.
-        cloud: Cloud,
-        /// How to sign in: a word of [`azure_cost::credentials::Auth::parse`], or `none` for an endpoint that
-        /// asks for no token.
-        auth: String,
-        /// How many days before the current period to read, for forecasts and drivers.
-        history_days: u32,
+    /// Azure's cost APIs.
+    Azure {
+        /// Where and as whom.
+        connection: Connection,
+        /// Which of them.
+        read: AzureRead,
     },
+}
+
+/// Where Azure's APIs are and how to sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Another endpoint than the cloud's own, for tests and proxies.
+    pub endpoint: Option<url::Url>,
+    /// Which Azure.
+    pub cloud: Cloud,
+    /// How to sign in: a word of [`azure_cost::credentials::Auth::parse`], or `none` for an endpoint that
+    /// asks for no token.
+    pub auth: String,
+    /// How many days before the current period to read, for forecasts and drivers.
+    pub history_days: u32,
+}
+
+/// Which of Azure's cost APIs to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AzureRead {
+    /// The cheapest that serves the budgets of a scope.
+    Cheapest,
+    /// Cost Management queries only.
+    Query,
+    /// Cost details reports only (Enterprise and Customer Agreements).
+    CostDetails,
+    /// Consumption usage details only.
+    UsageDetails,
 }
 
 /// A configured destination.

@@ -34,8 +34,8 @@ pub mod sources;
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    Channel, ChannelKind, Config, ConfigError, Delivery as DeliverySettings, Email, Problem,
-    SCHEMA, Secret, Source, SourceKind,
+    AzureRead, Channel, ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings,
+    Email, Problem, SCHEMA, Secret, Source, SourceKind,
 };
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;

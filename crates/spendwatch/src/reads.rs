@@ -132,7 +132,7 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
         };
         let scopes: BTreeSet<Scope> = match config.sources[index].kind {
             SourceKind::Files { .. } => BTreeSet::new(),
-            SourceKind::UsageDetails { .. } => {
+            SourceKind::Azure { .. } => {
                 let families: BTreeSet<Family> = scopes.iter().map(family).collect();
                 if families.len() > 1 {
                     problems.push(PlanError::MixedFamilies(budget.id.clone()));
@@ -146,7 +146,7 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
                     });
                     continue;
                 }
-                // Usage details know no resource groups.
+                // Rows know no resource groups, and one query serves all of a subscription.
                 scopes
                     .iter()
                     .map(|scope| scope.subscription_of().unwrap_or(scope.clone()))

@@ -1,20 +1,27 @@
 //! Cost sources: the port, and what implements it.
 
+pub mod azure;
 mod files;
-mod usage_details;
+mod months;
+mod stream;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use async_trait::async_trait;
+use azure_cost::credentials::Auth;
+use azure_cost::{Client, Endpoint, Quotas};
 use budget_engine::{CostBasis, CostFacts, Projection, Scope};
 use jiff::civil::Date;
 
-use crate::config::{Source, SourceKind};
+use crate::config::{Connection, Source, SourceKind};
 use crate::environment::Environment;
 
+pub use azure::Azure;
 pub(crate) use files::expand;
 pub use files::{BundledFile, Files};
-pub use usage_details::UsageDetails;
+pub use months::KeptMonths;
+pub(crate) use months::forget_reads_except;
 
 /// Gives daily costs.
 #[async_trait]
@@ -22,11 +29,37 @@ pub trait CostSource: Send + Sync {
     /// Reads and folds the costs that a request asks for.
     ///
     /// An error is an error: throttled, refused or broken data are never an empty answer.
-    async fn read(
-        &self,
-        request: &ReadRequest,
-        progress: Option<Arc<dyn Progress>>,
-    ) -> anyhow::Result<Answer>;
+    async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer>;
+
+    /// Tries with small requests what `read` would do, scope by scope. Sources without an API have
+    /// nothing to say.
+    async fn examine(&self, _request: &ReadRequest) -> Vec<Examined> {
+        Vec::new()
+    }
+}
+
+/// What was found out about the APIs of one scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The scope.
+    pub scope: Scope,
+    /// How it is read for its budgets, in words.
+    pub way: String,
+    /// The kind of agreement, in words, if Azure tells it.
+    pub agreement: Option<String>,
+    /// What was tried.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One API that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which API, in words.
+    pub what: String,
+    /// Whether the budgets cannot be evaluated without it.
+    pub is_needed: bool,
+    /// Why it does not work, and what to do about it; `None` if it works.
+    pub problem: Option<String>,
 }
 
 /// What to read.
@@ -34,6 +67,10 @@ pub trait CostSource: Send + Sync {
 pub struct ReadRequest {
     /// The scopes to ask for; empty for a source that holds what it holds.
     pub scopes: Vec<Scope>,
+    /// All scopes that budgets of the read count, each inside one of `scopes`.
+    pub counted: Vec<Scope>,
+    /// Whether a budget tells charge categories apart.
+    pub needs_categories: bool,
     /// Which cost.
     pub cost_basis: CostBasis,
     /// First day of the earliest period that is evaluated. Sources read further back for forecasts.
@@ -42,6 +79,16 @@ pub struct ReadRequest {
     pub today: Date,
     /// The columns and tags to keep.
     pub projection: Projection,
+}
+
+/// What a read may use besides the source.
+#[derive(Clone, Default)]
+pub struct ReadContext {
+    /// Is told how far it has come.
+    pub progress: Option<Arc<dyn Progress>>,
+    /// Where months are kept, so that a long read can go on after a restart; `None` to keep
+    /// nothing.
+    pub kept: Option<KeptMonths>,
 }
 
 /// What a source gave.
@@ -63,22 +110,55 @@ pub trait Progress: Send + Sync {
 pub(crate) fn open(
     source: &Source,
     environment: &Environment,
+    quotas: &Quotas,
 ) -> anyhow::Result<Arc<dyn CostSource>> {
     match &source.kind {
         SourceKind::Files { paths, cost_basis } => {
             Ok(Arc::new(Files::new(paths.clone(), *cost_basis)))
         }
-        SourceKind::UsageDetails {
-            endpoint,
-            cloud,
-            auth,
-            history_days,
-        } => Ok(Arc::new(UsageDetails::new(
-            endpoint.as_ref(),
-            *cloud,
-            auth,
-            *history_days,
-            environment,
-        )?)),
+        SourceKind::Azure { connection, read } => {
+            let client = connect(connection, environment, quotas)?;
+            Ok(Arc::new(Azure::new(client, *read, connection.history_days)))
+        }
     }
+}
+
+/// A client of Azure's cost APIs for a configured connection.
+pub(crate) fn connect(
+    connection: &Connection,
+    environment: &Environment,
+    quotas: &Quotas,
+) -> anyhow::Result<Client> {
+    let Connection {
+        endpoint,
+        cloud,
+        auth,
+        ..
+    } = connection;
+    let endpoint = match endpoint {
+        Some(url) => Endpoint::at(url.as_str(), *cloud)?,
+        None => Endpoint::of(*cloud),
+    };
+    let credential = match &**auth {
+        "none" => None,
+        word => {
+            let auth = Auth::parse(word, environment.variables())?;
+            Some(
+                auth.credential(*cloud, environment.variables())
+                    .context("sign in")?,
+            )
+        }
+    };
+    let client = Client::new(http()?, endpoint, credential);
+    // Sources that sign in the same way share a tenant and so its quotas.
+    Ok(client.with_quotas(quotas.clone(), auth))
+}
+
+/// An HTTP client that follows no redirects, so that no answer comes from elsewhere.
+pub(crate) fn http() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("spendwatch/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("make the HTTP client")
 }

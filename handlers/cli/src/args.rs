@@ -125,6 +125,9 @@ pub(crate) struct Check {
     /// Configuration to check instead of the one of --config
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
+    /// Ask the sources, too: which API works for each scope, and which role is missing
+    #[arg(long)]
+    pub(crate) online: bool,
 }
 
 #[derive(Debug, Args)]

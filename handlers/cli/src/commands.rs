@@ -43,7 +43,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Evaluate(options)) => evaluate::run(global, options).await,
         Some(Command::Status(options)) => status::run(global, options).await,
         Some(Command::Forecast(options)) => forecast::run(global, options).await,
-        Some(Command::Check(options)) => check::run(global, options),
+        Some(Command::Check(options)) => check::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
         Some(Command::Schema) => schema::run(global.output),

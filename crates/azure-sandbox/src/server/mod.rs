@@ -11,15 +11,12 @@
 )]
 
 mod accounts;
-mod alerts;
 mod answer;
 mod auth;
-mod budgets;
 mod control;
 mod credits;
 mod dataset;
 mod dimensions;
-mod documents;
 mod faults;
 mod filter;
 mod forecast;
@@ -35,7 +32,6 @@ mod shapes;
 mod state;
 mod usage_details;
 mod usage_rows;
-mod webhook;
 
 use std::io;
 use std::sync::Arc;
@@ -61,8 +57,6 @@ use crate::world::World;
 
 /// All operations, by family.
 const TABLES: &[&[Operation]] = &[
-    alerts::OPERATIONS,
-    budgets::OPERATIONS,
     dimensions::OPERATIONS,
     forecast::OPERATIONS,
     query::OPERATIONS,
@@ -139,7 +133,7 @@ async fn answer(
     let request = Request::new(method, &uri, headers, body);
     let first = request.segments.first().map(|part| &**part);
     if first == Some("sandbox") {
-        return respond(control::answer(&sandbox, &request).await);
+        return respond(control::answer(&sandbox, &request, &request.segments[1..]));
     }
     if let Some(token) = auth::hand_out(&sandbox, &request) {
         return misbehave(&sandbox, "Token_Get", || token).await;

@@ -1,6 +1,5 @@
 //! The skeleton: sign-in, roles, versions, faults and the controls, over usage details.
 
-mod budgets;
 mod queries;
 
 use axum::Router;

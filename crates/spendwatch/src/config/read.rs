@@ -113,7 +113,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
             ),
             (
                 "source",
-                "no source: add a [source] table with kind = \"files\" or \"usage-details\"",
+                "no source: add a [source] table with kind = \"files\" or \"azure\"",
             ),
             ("budget", "no budget: add a [[budget]] table"),
         ] {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::config::{ChannelKind, OWNERS, SourceKind};
-use crate::sources::expand;
+use crate::jobs::evaluate;
+use crate::sources::{Examined, expand};
 
 /// One thing to know about a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
+    /// It works; good to know.
+    Fine,
     /// It works, but perhaps not as meant.
     Warning,
     /// Somebody will not be told, or nothing can be read.
@@ -64,6 +67,49 @@ pub fn run(app: &App) -> Vec<Finding> {
         check_budget(app, budget, &mut findings);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+/// Asks the sources, with small requests, what they would answer: for each scope which API works,
+/// which agreement it is under, and what is missing. Reads no costs into ledgers and changes nothing.
+pub async fn online(app: &App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // What cannot be planned is reported without a network.
+    for read in app.reads().unwrap_or_default() {
+        let Ok(source) = app.source(read.source) else {
+            continue;
+        };
+        for examined in source.examine(&evaluate::request(app, &read)).await {
+            findings.extend(findings_of(&examined));
+        }
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+fn findings_of(examined: &Examined) -> Vec<Finding> {
+    let about = examined.scope.to_string();
+    let agreement = match &examined.agreement {
+        Some(words) => format!(" ({words})"),
+        None => String::new(),
+    };
+    let mut findings = vec![Finding {
+        level: Level::Fine,
+        about: about.clone(),
+        message: format!("is read by {}{agreement}", examined.way),
+    }];
+    for attempt in &examined.attempts {
+        let (level, words) = match &attempt.problem {
+            None => (Level::Fine, "works"),
+            Some(problem) if attempt.is_needed => (Level::Error, problem.as_str()),
+            Some(problem) => (Level::Fine, problem.as_str()),
+        };
+        findings.push(Finding {
+            level,
+            about: about.clone(),
+            message: format!("{}: {words}", attempt.what),
+        });
+    }
     findings
 }
 

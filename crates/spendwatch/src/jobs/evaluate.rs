@@ -23,7 +23,7 @@ use crate::clock::day_of;
 use crate::outbox;
 use crate::reads::{Read, counted};
 use crate::routing;
-use crate::sources::{Progress, ReadRequest};
+use crate::sources::{Progress, ReadContext, ReadRequest};
 
 /// How a read is evaluated.
 #[derive(Clone, Default)]
@@ -114,26 +114,16 @@ const LEDGER_TRIES: usize = 8;
 /// error means that the read itself or the store failed, and that nothing was taken for zero.
 pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Report> {
     let now = app.now();
-    let budgets: Vec<&Budget> = read
-        .budgets
-        .iter()
-        .filter_map(|id| app.config().budgets.get(id))
-        .collect();
-    let request = ReadRequest {
-        scopes: read.scopes.clone(),
-        cost_basis: read.cost_basis,
-        period_start: earliest_period(&budgets, now),
-        today: day_of(now),
-        projection: needs(app, &budgets),
+    let budgets = budgets_of(app, read);
+    let request = request(app, read);
+    let context = ReadContext {
+        progress: options.progress.clone(),
+        kept: (!options.dry_run).then(|| app.kept_months(&read.key)),
     };
     if !options.dry_run {
         app.remember_attempt(&read.key).await?;
     }
-    let answer = async {
-        app.source(read.source)?
-            .read(&request, options.progress.clone())
-            .await
-    };
+    let answer = async { app.source(read.source)?.read(&request, &context).await };
     let answer = match answer
         .await
         .with_context(|| format!("read costs for {}", read.key))
@@ -250,15 +240,37 @@ fn lag_of(app: &App, read: &Read) -> Lag {
     source.map(|source| source.lag).unwrap_or_default()
 }
 
-/// The columns and tags that the budgets need, and those of the children they count.
-fn needs(app: &App, budgets: &[&Budget]) -> budget_engine::Projection {
+fn budgets_of<'a>(app: &'a App, read: &Read) -> Vec<&'a Budget> {
+    let ids = read.budgets.iter();
+    ids.filter_map(|id| app.config().budgets.get(id)).collect()
+}
+
+/// What a read asks its source for, today.
+pub(crate) fn request(app: &App, read: &Read) -> ReadRequest {
+    let now = app.now();
+    let budgets = budgets_of(app, read);
+    let all = with_children(app, &budgets);
+    let scopes = all.iter().flat_map(|budget| budget.scopes.iter().cloned());
+    ReadRequest {
+        scopes: read.scopes.clone(),
+        counted: scopes.collect(),
+        needs_categories: all.iter().any(|budget| !budget.exclude.is_empty()),
+        cost_basis: read.cost_basis,
+        period_start: earliest_period(&budgets, now),
+        today: day_of(now),
+        projection: budget_engine::Budgets::projection(all),
+    }
+}
+
+/// The budgets, and the children they count.
+fn with_children<'a>(app: &'a App, budgets: &[&'a Budget]) -> Vec<&'a Budget> {
     let mut all: Vec<&Budget> = budgets.to_vec();
     let mut index = 0;
     while index < all.len() {
         all.extend(app.config().budgets.children(&all[index].id));
         index += 1;
     }
-    budget_engine::Budgets::projection(all)
+    all
 }
 
 /// The first day that any evaluated period or plan looks at.

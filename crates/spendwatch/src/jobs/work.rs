@@ -76,6 +76,7 @@ pub async fn enqueue_reads(app: &App) -> anyhow::Result<Vec<String>> {
             .await?;
         queued.push(read.key);
     }
+    app.forget_old_reads().await?;
     Ok(queued)
 }
 
@@ -225,6 +226,7 @@ const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(1);
 fn throttled_until(error: &anyhow::Error) -> Option<Timestamp> {
     error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(azure_cost::Error::Throttled { until, .. }) => Some(*until),
+        Some(azure_cost::Error::NotReady { pending, .. }) => Some(pending.ask_at),
         _ => None,
     })
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use budget_engine::{CostBasis, FactsBuilder, Projection};
 use jiff::Timestamp;
 
-use super::{Answer, CostSource, Progress, ReadRequest};
+use super::{Answer, CostSource, Progress, ReadContext, ReadRequest};
 
 /// Cost files by path or glob pattern. All of them together are one source.
 #[derive(Debug, Clone)]
@@ -41,11 +41,8 @@ pub struct BundledFile {
 
 #[async_trait]
 impl CostSource for Files {
-    async fn read(
-        &self,
-        request: &ReadRequest,
-        progress: Option<Arc<dyn Progress>>,
-    ) -> anyhow::Result<Answer> {
+    async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer> {
+        let progress = context.progress.clone();
         let (patterns, basis) = (self.patterns.clone(), self.basis);
         let projection = request.projection.clone();
         // Decompressing and parsing block for as long as the files are large.
@@ -78,11 +75,7 @@ impl CostSource for Files {
 
 #[async_trait]
 impl CostSource for BundledFile {
-    async fn read(
-        &self,
-        request: &ReadRequest,
-        progress: Option<Arc<dyn Progress>>,
-    ) -> anyhow::Result<Answer> {
+    async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer> {
         let input = Input {
             name: self.name.to_owned(),
             folder: PathBuf::new(),
@@ -94,7 +87,7 @@ impl CostSource for BundledFile {
             vec![input],
             self.basis,
             request.projection.clone(),
-            progress,
+            context.progress.clone(),
         )
     }
 }

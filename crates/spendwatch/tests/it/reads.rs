@@ -11,7 +11,7 @@ use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use spendwatch::jobs::work::{self, Done};
-use spendwatch::sources::{Answer, CostSource, Progress, ReadRequest};
+use spendwatch::sources::{Answer, CostSource, ReadContext, ReadRequest};
 use spendwatch::{
     App, Clock, Config, EVALUATIONS, Environment, Hint, ManualClock, StateLocation, jobs,
 };
@@ -168,11 +168,7 @@ struct Estate {
 
 #[async_trait]
 impl CostSource for Estate {
-    async fn read(
-        &self,
-        request: &ReadRequest,
-        _progress: Option<Arc<dyn Progress>>,
-    ) -> anyhow::Result<Answer> {
+    async fn read(&self, request: &ReadRequest, _: &ReadContext) -> anyhow::Result<Answer> {
         if let Some(until) = *self.throttled.lock().unwrap() {
             let operation = "read usage details".to_owned();
             let error = azure_cost::Error::Throttled { operation, until };

@@ -3,19 +3,21 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use azure_cost::Cloud;
+use azure_cost::{Client, Cloud, Endpoint};
 use azure_sandbox::{Agreement, example};
 use budget_engine::{CostBasis, Scope};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use spendwatch::sources::{CostSource, Files, ReadRequest, UsageDetails};
-use spendwatch::{App, Config, Environment, StateLocation};
+use spendwatch::sources::{Azure, CostSource, Files, ReadRequest};
+use spendwatch::{App, AzureRead, Config, Environment, StateLocation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 fn request() -> ReadRequest {
     ReadRequest {
         scopes: vec![],
+        counted: vec![],
+        needs_categories: false,
         cost_basis: CostBasis::Actual,
         period_start: Date::constant(2026, 11, 1),
         today: Date::constant(2026, 11, 18),
@@ -36,7 +38,7 @@ async fn read(files: &[(&str, &[u8])]) -> anyhow::Result<(Decimal, Vec<String>)>
         paths.push(path);
     }
     let answer = Files::new(paths, CostBasis::Actual)
-        .read(&request(), None)
+        .read(&request(), &Default::default())
         .await?;
     let days = answer.facts.series().iter().flat_map(|series| &series.days);
     Ok((days.map(|day| day.actual).sum(), answer.notes))
@@ -87,7 +89,7 @@ async fn files_that_cannot_be_trusted_are_errors_that_name_them() {
     }
     let missing = Files::new(vec![PathBuf::from("nowhere/*.csv")], CostBasis::Actual);
     let error = missing
-        .read(&request(), None)
+        .read(&request(), &Default::default())
         .await
         .unwrap_err()
         .to_string();
@@ -129,13 +131,13 @@ async fn page_server(page: &'static str) -> String {
 async fn items_of_an_unknown_kind_are_an_error_because_their_cost_would_be_missing() {
     spendwatch::install_crypto();
     let page = r#"{"value": [{"kind": "futuristic", "properties": {"cost": 5}}]}"#;
-    let endpoint = page_server(page).await.parse().unwrap();
-    let environment = Environment::default();
-    let source =
-        UsageDetails::new(Some(&endpoint), Cloud::Public, "none", 30, &environment).unwrap();
+    let endpoint = Endpoint::at(&page_server(page).await, Cloud::Public).unwrap();
+    let client = Client::new(reqwest::Client::new(), endpoint, None);
+    let source = Azure::new(client, AzureRead::UsageDetails, 30);
     let mut request = request();
     request.scopes = vec![Scope::subscription("a").unwrap()];
-    let error = source.read(&request, None).await.unwrap_err().to_string();
+    let error = source.read(&request, &Default::default()).await;
+    let error = format!("{:#}", error.unwrap_err());
     assert!(
         error.contains("item 1 of page 1") && error.contains("`futuristic`"),
         "{error}"
@@ -229,10 +231,12 @@ async fn the_api_and_the_export_of_one_estate_give_the_same_spend() {
             },
             options,
         ));
-        let source = format!(
-            "[source]\nkind = \"usage-details\"\nauth = \"none\"\nendpoint = \"{endpoint}\""
-        );
-        answers.push(evaluated(&source).await);
+        for kind in ["usage-details", "query", "azure"] {
+            let source = format!(
+                "[source]\nkind = \"{kind}\"\nauth = \"none\"\nendpoint = \"{endpoint}\"\nhistory_days = 31"
+            );
+            answers.push(evaluated(&source).await);
+        }
     }
     assert!(
         answers.windows(2).all(|pair| pair[0] == pair[1]),

@@ -9,7 +9,7 @@ use budget_engine::{ChargeCategory, FactsBuilder, Place, Scope, SeriesKey, dates
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rust_decimal::Decimal;
-use spendwatch::sources::{Answer, CostSource, Progress, ReadRequest};
+use spendwatch::sources::{Answer, CostSource, ReadContext, ReadRequest};
 use spendwatch::{App, Clock, Config, Environment, ManualClock, StateLocation, jobs};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -40,11 +40,7 @@ pub(crate) struct Source(pub(crate) Arc<Costs>);
 
 #[async_trait]
 impl CostSource for Source {
-    async fn read(
-        &self,
-        request: &ReadRequest,
-        _progress: Option<Arc<dyn Progress>>,
-    ) -> anyhow::Result<Answer> {
+    async fn read(&self, request: &ReadRequest, _: &ReadContext) -> anyhow::Result<Answer> {
         anyhow::ensure!(!*self.0.fails.lock().unwrap(), "throttled until noon");
         let mut facts = FactsBuilder::new(request.projection.clone());
         for (day, service, cost) in &*self.0.rows.lock().unwrap() {

@@ -53,6 +53,7 @@ impl Answer for Findings {
             let color = match finding.level {
                 Level::Error => Color::Red,
                 Level::Warning => Color::Yellow,
+                Level::Fine => Color::Green,
             };
             // The place comes first, where editors look for it.
             let text = format!(
@@ -91,7 +92,7 @@ impl Answer for Findings {
     }
 }
 
-pub(super) fn run(global: &Global, options: &Check) -> anyhow::Result<Exit> {
+pub(super) async fn run(global: &Global, options: &Check) -> anyhow::Result<Exit> {
     let path = match &options.path {
         Some(path) => path.clone(),
         None => setup::config_path(global)?,
@@ -100,7 +101,11 @@ pub(super) fn run(global: &Global, options: &Check) -> anyhow::Result<Exit> {
         Ok(config) => {
             let environment = Environment::from_process();
             let app = App::new(config, &environment, StateLocation::Memory)?;
-            let findings = check::run(&app).into_iter().map(|finding| Finding {
+            let mut findings = check::run(&app);
+            if options.online {
+                findings.extend(check::online(&app).await);
+            }
+            let findings = findings.into_iter().map(|finding| Finding {
                 level: finding.level,
                 file: None,
                 line: None,

@@ -7,7 +7,7 @@ use budget_engine::{CostBasis, Lag};
 
 use super::read_basis;
 use crate::config::reader::{Table, Value};
-use crate::config::{Source, SourceKind};
+use crate::config::{AzureRead, Connection, Source, SourceKind};
 
 pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
     let scopes = table
@@ -45,31 +45,27 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
                 cost_basis: cost_basis.unwrap_or(CostBasis::Actual),
             })
         }
-        "usage-details" => {
-            let endpoint = table
-                .get("endpoint")
-                .and_then(|value| value.parse::<url::Url>());
-            let cloud = table.get("cloud").and_then(|value| value.parse());
-            let auth = table.get("auth").and_then(|value| read_auth(&value));
-            let history_days = table
-                .get("history_days")
-                .and_then(|value| value.whole(0..=800));
-            Some(SourceKind::UsageDetails {
-                endpoint,
-                cloud: cloud.unwrap_or(Cloud::Public),
-                auth: auth.unwrap_or("auto").to_owned(),
-                history_days: history_days.unwrap_or(120),
+        word @ ("azure" | "query" | "cost-details" | "usage-details") => {
+            let read = match word {
+                "query" => AzureRead::Query,
+                "cost-details" => AzureRead::CostDetails,
+                "usage-details" => AzureRead::UsageDetails,
+                _ => AzureRead::Cheapest,
+            };
+            Some(SourceKind::Azure {
+                connection: read_connection(&table),
+                read,
             })
         }
-        other @ ("exports" | "query" | "usage-aggregates" | "enterprise-reporting") => {
+        other @ ("exports" | "usage-aggregates" | "enterprise-reporting") => {
             kind.note(format!(
-                "the source `{other}` does not exist yet; use \"files\" or \"usage-details\""
+                "the source `{other}` does not exist yet; use \"files\" or \"azure\""
             ));
             return None;
         }
         other => {
             kind.note(format!(
-                "`{other}` is not a source; expected \"files\" or \"usage-details\""
+                "`{other}` is not a source; expected \"files\", \"azure\", \"query\", \"cost-details\" or \"usage-details\""
             ));
             return None;
         }
@@ -80,6 +76,22 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
         scopes: scopes.unwrap_or_default(),
         lag,
     })
+}
+
+/// Where Azure's APIs are and how to sign in.
+fn read_connection(table: &Table<'_>) -> Connection {
+    let endpoint = table.get("endpoint").and_then(|value| value.parse());
+    let cloud = table.get("cloud").and_then(|value| value.parse());
+    let auth = table.get("auth").and_then(|value| read_auth(&value));
+    let history_days = table
+        .get("history_days")
+        .and_then(|value| value.whole(0..=800));
+    Connection {
+        endpoint,
+        cloud: cloud.unwrap_or(Cloud::Public),
+        auth: auth.unwrap_or("auto").to_owned(),
+        history_days: history_days.unwrap_or(120),
+    }
 }
 
 /// The words of [`azure_cost::credentials::Auth::parse`], and `none`.

@@ -1,0 +1,144 @@
+//! Azure's cost APIs as a cost source: each scope is read in the cheapest way that serves its
+//! budgets.
+
+mod cost_details;
+mod examine;
+mod plan;
+mod query;
+mod usage_details;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use azure_cost::{Client, Error};
+use budget_engine::{FactsBuilder, Scope, plus_days};
+use jiff::Timestamp;
+
+use super::months::Reading;
+use super::{Answer, CostSource, Examined, ReadContext, ReadRequest};
+use crate::config::AzureRead;
+use cost_details::CostDetails;
+use query::Query;
+use usage_details::UsageDetails;
+
+pub use plan::{Group, NoQuery, Way, plan};
+
+/// Reads queries, cost details reports or usage details of the scopes of a request.
+pub struct Azure {
+    client: Client,
+    read: AzureRead,
+    history_days: u32,
+}
+
+impl Azure {
+    /// A source that asks with this client, reading `history_days` more than the current periods.
+    pub fn new(client: Client, read: AzureRead, history_days: u32) -> Self {
+        Azure {
+            client,
+            read,
+            history_days,
+        }
+    }
+
+    async fn read_scope(
+        &self,
+        scope: &Scope,
+        way: &Way,
+        request: &ReadRequest,
+        context: &ReadContext,
+        reading: &mut Reading<'_>,
+        facts: &mut FactsBuilder,
+    ) -> anyhow::Result<()> {
+        let (client, basis) = (&self.client, request.cost_basis);
+        let projection = &request.projection;
+        let usage_details = UsageDetails {
+            client,
+            scope,
+            basis,
+            projection,
+            progress: context.progress.as_ref(),
+        };
+        let cost_details = CostDetails {
+            client,
+            scope,
+            basis,
+            projection,
+        };
+        match way {
+            Way::Query(groups) => {
+                let query = Query {
+                    client,
+                    scope,
+                    groups,
+                    basis,
+                    projection,
+                };
+                reading.read(&query, facts).await
+            }
+            Way::UsageDetails => reading.read(&usage_details, facts).await,
+            Way::CostDetails => reading.read(&cost_details, facts).await,
+            Way::CostDetailsOrUsage => {
+                let mut of_scope = FactsBuilder::new(projection.clone());
+                let read = reading.read(&cost_details, &mut of_scope).await;
+                match read {
+                    Ok(()) => Ok(facts.absorb(&of_scope.finish(Timestamp::now()))?),
+                    Err(error) if is_not_offered(&error) => {
+                        let error = format!("{error:#}");
+                        tracing::info!(%scope, error, "no cost details here, reading usage details");
+                        reading.read(&usage_details, facts).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// Whether Azure does not offer the operation for this scope or agreement, as opposed to refusing
+/// this caller or failing.
+pub(crate) fn is_not_offered(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref(),
+            Some(Error::NotFound { .. } | Error::Invalid { .. })
+        )
+    })
+}
+
+#[async_trait]
+impl CostSource for Azure {
+    async fn examine(&self, request: &ReadRequest) -> Vec<Examined> {
+        let mut examined = Vec::new();
+        for scope in &request.scopes {
+            let one = examine::examine(&self.client, self.read, scope, request);
+            examined.push(one.await);
+        }
+        examined
+    }
+
+    async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer> {
+        let as_of = Timestamp::now();
+        let history = i32::try_from(self.history_days).unwrap_or(i32::MAX);
+        // Whole months, so that a settled one is the same tomorrow.
+        let from = plus_days(request.period_start, -history).first_of_month();
+        let mut reading = Reading {
+            kept: context.kept.as_ref(),
+            basis: request.cost_basis,
+            days: from..plus_days(request.today, 1),
+            now: as_of,
+            used: Vec::new(),
+        };
+        let mut facts = FactsBuilder::new(request.projection.clone());
+        for scope in &request.scopes {
+            let way = plan(self.read, scope, request)
+                .with_context(|| format!("a query does not serve {scope}"))?;
+            tracing::debug!(%scope, way = way.to_string(), "reading");
+            self.read_scope(scope, &way, request, context, &mut reading, &mut facts)
+                .await?;
+        }
+        reading.tidy().await;
+        Ok(Answer {
+            facts: facts.finish(as_of),
+            notes: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! The cost details report as a month reader: started, waited for, and folded file by file.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use azure_cost::{
+    Client, CostDetails as State, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, Error,
+    Pending,
+};
+use budget_engine::{CostBasis, CostFacts, FactsBuilder, Projection, Scope, plus_days};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::sources::months::{Begun, MonthReader, Save};
+use crate::sources::stream::fold_stream;
+
+/// How long one try waits for a report. Then the read is postponed, and goes on waiting later: a
+/// function must end in time, and Azure takes minutes for some reports.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+pub(super) struct CostDetails<'a> {
+    pub(super) client: &'a Client,
+    pub(super) scope: &'a Scope,
+    pub(super) basis: CostBasis,
+    pub(super) projection: &'a Projection,
+}
+
+/// Where a read stopped: the report, and the first file of it that is not in the sums.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    report: Pending,
+    next_file: usize,
+}
+
+#[async_trait]
+impl MonthReader for CostDetails<'_> {
+    fn identity(&self) -> String {
+        format!("cost details of {}", self.scope)
+    }
+
+    async fn read(
+        &self,
+        days: Range<Date>,
+        begun: Option<Begun>,
+        save: &Save<'_>,
+    ) -> anyhow::Result<CostFacts> {
+        let as_of = Timestamp::now();
+        let mut facts = FactsBuilder::new(self.projection.clone());
+        let mut next_file = 0;
+        let (state, mut place) = match begun {
+            Some(begun) => {
+                let place: Place = serde_json::from_value(begun.rest)?;
+                facts.absorb(&begun.facts)?;
+                next_file = place.next_file;
+                let state = self
+                    .client
+                    .cost_details_again(self.scope, &place.report)
+                    .await?;
+                (state, Some(place.report))
+            }
+            None => {
+                let query = CostDetailsQuery {
+                    metric: self.basis,
+                    period: CostDetailsPeriod::Days(days.start, plus_days(days.end, -1)),
+                };
+                let state = self.client.start_cost_details(self.scope, &query).await?;
+                (state, None)
+            }
+        };
+        let mut report = self
+            .wait(state, &mut place, &facts, next_file, save)
+            .await?;
+        let mut links_renewed = false;
+        while let Some(file) = report.files.get(next_file) {
+            let mut options = cost_data::Options::new(self.basis);
+            options.read_at = Some(self.scope.clone());
+            let bytes = self.client.download(&file.link);
+            let folded = fold_stream(bytes, options, self.projection.clone()).await;
+            let of_file = match folded {
+                Ok(folded) => folded,
+                Err(error) => {
+                    let is_expired =
+                        matches!(error.downcast_ref(), Some(Error::LinkExpired { .. }));
+                    let Some(pending) = place.clone().filter(|_| is_expired && !links_renewed)
+                    else {
+                        return Err(error.context(format!("file {} of the report", next_file + 1)));
+                    };
+                    links_renewed = true;
+                    let state = self.client.cost_details_again(self.scope, &pending).await?;
+                    report = self
+                        .wait(state, &mut place, &facts, next_file, save)
+                        .await?;
+                    continue;
+                }
+            };
+            facts.absorb(&of_file.only(&days))?;
+            next_file += 1;
+            if let Some(report) = &place {
+                let place = Place {
+                    report: report.clone(),
+                    next_file,
+                };
+                save.keep(&facts, &place).await;
+            }
+        }
+        Ok(facts.finish(as_of))
+    }
+}
+
+impl CostDetails<'_> {
+    /// Waits for the report, and keeps where to ask for it.
+    async fn wait(
+        &self,
+        mut state: State,
+        place: &mut Option<Pending>,
+        facts: &FactsBuilder,
+        next_file: usize,
+        save: &Save<'_>,
+    ) -> anyhow::Result<CostDetailsReport> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let pending = match state {
+                State::Ready(report) => return Ok(report),
+                State::Pending(pending) => pending,
+            };
+            *place = Some(pending.clone());
+            let kept = Place {
+                report: pending.clone(),
+                next_file,
+            };
+            save.keep(facts, &kept).await;
+            let wait = pending.ask_at.duration_since(Timestamp::now());
+            let wait = Duration::try_from(wait).unwrap_or_default();
+            if Instant::now() + wait > end {
+                return Err(Error::NotReady {
+                    operation: self.identity(),
+                    pending: Box::new(pending),
+                })
+                .context("the report is still being prepared");
+            }
+            tokio::time::sleep(wait.max(Duration::from_millis(100))).await;
+            state = self.client.cost_details_again(self.scope, &pending).await?;
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Whether the APIs of a scope answer, and what is missing where they do not, in words that a
+//! person can act on.
+
+use azure_cost::{
+    Client, CostDetailsPeriod, CostDetailsQuery, Error, QueryDefinition, TimePeriod, UsageKind,
+    UsageQuery,
+};
+use budget_engine::{Scope, ScopeKind, plus_days};
+use futures::{StreamExt, pin_mut};
+
+use super::plan::{Way, plan};
+use crate::config::AzureRead;
+use crate::sources::{Attempt, Examined, ReadRequest};
+
+/// Tries the ways to read a scope with small requests.
+pub(super) async fn examine(
+    client: &Client,
+    read: AzureRead,
+    scope: &Scope,
+    request: &ReadRequest,
+) -> Examined {
+    let way = match plan(read, scope, request) {
+        Ok(way) => way,
+        Err(problem) => {
+            return Examined {
+                scope: scope.clone(),
+                way: "a query".to_owned(),
+                agreement: None,
+                attempts: vec![Attempt {
+                    what: "query".to_owned(),
+                    is_needed: true,
+                    problem: Some(problem.to_string()),
+                }],
+            };
+        }
+    };
+    let mut agreement = agreement_of(client, scope).await;
+    let mut attempts = Vec::new();
+    let mut tried = |what: &str, is_needed: bool, problem: Option<String>| {
+        attempts.push(Attempt {
+            what: what.to_owned(),
+            is_needed,
+            problem,
+        });
+    };
+
+    let query = try_query(client, scope, request).await.err();
+    let is_query = matches!(way, Way::Query(_));
+    tried("query", is_query, query.map(|error| advice(&error, scope)));
+
+    let usage = try_usage_details(client, scope, request).await;
+    let usage_works = usage.is_ok();
+    if let Ok(Some(kind)) = usage
+        && agreement.is_none()
+    {
+        agreement = Some(match kind {
+            UsageKind::Legacy => "Enterprise Agreement or pay-as-you-go".to_owned(),
+            UsageKind::Modern => "Microsoft Customer or Partner Agreement".to_owned(),
+        });
+    }
+    let usage = usage.err().map(|error| advice(&error, scope));
+    let details = try_cost_details(client, scope, request).await.err();
+    // Of the two that stand in for each other, the one that works is enough.
+    let either = way == Way::CostDetailsOrUsage;
+    let details_work = details.is_none();
+    tried(
+        "usage details",
+        way == Way::UsageDetails || (either && !details_work),
+        usage,
+    );
+    tried(
+        "cost details report",
+        way == Way::CostDetails || (either && !usage_works && details_work),
+        details.map(|error| advice(&error, scope)),
+    );
+    Examined {
+        scope: scope.clone(),
+        way: way.to_string(),
+        agreement,
+        attempts,
+    }
+}
+
+/// The agreement of a billing scope, by the kind of scope or as the billing account says.
+async fn agreement_of(client: &Client, scope: &Scope) -> Option<String> {
+    match scope.kind() {
+        ScopeKind::Department | ScopeKind::EnrollmentAccount => {
+            Some("Enterprise Agreement".to_owned())
+        }
+        ScopeKind::BillingAccount => {
+            let _ = client;
+            None
+        }
+        ScopeKind::BillingProfile | ScopeKind::InvoiceSection => {
+            Some("Microsoft Customer Agreement".to_owned())
+        }
+        ScopeKind::Customer => Some("Microsoft Partner Agreement".to_owned()),
+        _ => None,
+    }
+}
+
+async fn try_query(client: &Client, scope: &Scope, request: &ReadRequest) -> Result<(), Error> {
+    let day = plus_days(request.today, -2);
+    let period = TimePeriod::days(day, plus_days(day, 1));
+    let rows = client.query(scope, &QueryDefinition::costs(request.cost_basis, period));
+    pin_mut!(rows);
+    rows.next().await.transpose().map(drop)
+}
+
+async fn try_usage_details(
+    client: &Client,
+    scope: &Scope,
+    request: &ReadRequest,
+) -> Result<Option<UsageKind>, Error> {
+    let day = plus_days(request.today, -2);
+    let query = UsageQuery::new(day, plus_days(day, 1), request.cost_basis);
+    let pages = client.usage_details(scope, &query);
+    pin_mut!(pages);
+    let page = pages.next().await.transpose()?;
+    let first = page.and_then(|page| page.rows.into_iter().next());
+    Ok(first.map(|row| row.kind))
+}
+
+/// Starts a report of one day and does not wait for it.
+async fn try_cost_details(
+    client: &Client,
+    scope: &Scope,
+    request: &ReadRequest,
+) -> Result<(), Error> {
+    let day = plus_days(request.today, -2);
+    let query = CostDetailsQuery {
+        metric: request.cost_basis,
+        period: CostDetailsPeriod::Days(day, day),
+    };
+    client.start_cost_details(scope, &query).await.map(drop)
+}
+
+/// What to do about an error.
+pub(crate) fn advice(error: &Error, scope: &Scope) -> String {
+    match error {
+        Error::NoToken { source, .. } => {
+            let words = source.to_string();
+            let line = words.lines().next().unwrap_or_default();
+            format!("there is no token to sign in with ({line}); check `auth` and the identity")
+        }
+        Error::Unauthorized { message, .. } => format!(
+            "the sign-in is refused ({message}); check the tenant, the cloud and that the identity still exists"
+        ),
+        Error::Forbidden { code, .. } if is_switch(code) => format!(
+            "{code}: the enrollment hides charges from this caller; an enterprise administrator can \
+             switch on \"view charges\" for departments and accounts, or grant a billing role"
+        ),
+        Error::Forbidden { code, .. } => format!(
+            "{code}: the identity has no right to read costs here; grant it {} on {scope}",
+            role(scope)
+        ),
+        Error::NotFound { code, .. } if code == "SubscriptionNotFound" => format!(
+            "{code}: the id is wrong, belongs to another tenant, or is so new that Azure has no data \
+             yet (up to 48 hours)"
+        ),
+        Error::NotFound { code, .. } => format!(
+            "{code}: the {} does not exist or is of a kind that this API does not serve",
+            scope.kind().words()
+        ),
+        Error::Throttled { until, .. } => {
+            format!("throttled until {until}; nothing is known, try again then")
+        }
+        Error::Invalid { code, message, .. } => {
+            format!("not offered for this agreement or scope ({code}: {message})")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Codes that Azure gives when a switch of the enrollment hides charges.
+fn is_switch(code: &str) -> bool {
+    let codes = [
+        "BillingAccessDenied",
+        "AccountCostDisabled",
+        "DepartmentCostDisabled",
+        "IndirectCostDisabled",
+    ];
+    codes.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
+
+/// The smallest role that may read costs.
+fn role(scope: &Scope) -> &'static str {
+    match scope.kind() {
+        ScopeKind::Subscription | ScopeKind::ResourceGroup | ScopeKind::ManagementGroup => {
+            "the role Cost Management Reader"
+        }
+        ScopeKind::BillingAccount if scope.id().contains(':') => {
+            "the billing role Billing account reader"
+        }
+        ScopeKind::BillingAccount => "the role Enterprise administrator (read only)",
+        ScopeKind::Department => "the role Department administrator (read only)",
+        ScopeKind::EnrollmentAccount => "the role Account owner",
+        ScopeKind::BillingProfile => "the billing role Billing profile reader",
+        ScopeKind::InvoiceSection => "the billing role Invoice section reader",
+        ScopeKind::Customer => "the role Admin agent of the partner",
+    }
+}
