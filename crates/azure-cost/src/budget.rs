@@ -170,7 +170,14 @@ impl Budget {
         if is_cost && amount.is_none() {
             return Err(properties.missing("amount"));
         }
-        let filter = properties.optional_object("filter")?;
+        let mut filter = match properties.optional_object("filter")? {
+            Some(fields) => BudgetFilter::read(&fields)?,
+            None => BudgetFilter::default(),
+        };
+        // Old API versions had filters of another name and shape.
+        if properties.raw("filters").is_some() {
+            filter.unknown.push("filters".to_owned());
+        }
         let notifications = properties.object_map("notifications")?;
         let notifications = notifications.into_iter().map(|(key, fields)| {
             let notification = BudgetNotification::read(&fields)?;
@@ -184,7 +191,7 @@ impl Budget {
             amount,
             time_grain: properties.text("timeGrain")?,
             time_period: BudgetPeriod::read(&properties.object("timePeriod")?)?,
-            filter: filter.map_or(Ok(BudgetFilter::default()), |f| BudgetFilter::read(&f))?,
+            filter,
             notifications: notifications.collect::<Result<_, _>>()?,
             current_spend: spend(&properties, "currentSpend")?,
             forecast_spend: spend(&properties, "forecastSpend")?,
@@ -510,7 +517,7 @@ impl Client {
     }
 
     pub(crate) async fn delete_budget_at(&self, operation: String, url: Url) -> Result<(), Error> {
-        self.send(&Request::delete(operation, url)).await.map(drop)
+        self.tell(&Request::delete(operation, url)).await
     }
 }
 

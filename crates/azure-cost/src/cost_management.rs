@@ -11,6 +11,7 @@ pub(crate) mod forecast;
 pub(crate) mod prepared;
 pub(crate) mod query;
 pub(crate) mod scheduled_actions;
+pub(crate) mod views;
 
 /// The query parameter of the newest stable version of all its operations.
 pub(crate) const API_VERSION: &str = "api-version=2025-03-01";

@@ -329,3 +329,23 @@ impl<'de> Deserialize<'de> for Object<'de> {
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_in_an_object_keep_their_names_and_places() {
+        let json = br#"{"Outer": {"a b": {"n": 1}, "text": "x", "none": null, "c": {"n": "y"}}}"#;
+        let body = Fields::of_body(json).unwrap();
+        let found = body.object_map("outer").unwrap();
+        let names: Vec<&str> = found.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["a b", "c"]);
+        assert_eq!(found[0].1.decimal("n"), Ok(Decimal::ONE));
+        let problem = "`outer.c.n` is not a decimal number";
+        assert_eq!(found[1].1.decimal("n"), Err(problem.to_owned()));
+        assert!(body.object_map("missing").unwrap().is_empty());
+        let list = Fields::of_body(b"{\"outer\": []}").unwrap();
+        assert!(list.object_map("outer").is_err());
+    }
+}

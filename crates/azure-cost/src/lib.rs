@@ -6,8 +6,7 @@
 //! inside.
 //!
 //! Every remote operation is a method of [`Client`] in a module of its own; retry, paging and
-//! error bodies are written once below them. Today there is one operation,
-//! [`Client::usage_details`].
+//! error bodies are written once below them.
 //!
 //! ```no_run
 //! use azure_cost::{Client, Cloud, Endpoint, UsageFold, UsageQuery};
@@ -63,8 +62,24 @@ pub use budget::{
 };
 pub use client::{Client, Limits};
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use consumption::ChargePeriod;
+pub use consumption::aggregated_cost::AggregatedCost;
 pub use consumption::balances::{Balance, NamedAmount};
-pub use consumption::marketplaces::MarketplaceCharge;
+pub use consumption::charges::ChargeSummary;
+pub use consumption::credits::{
+    ConvertedAmount, CreditSummary, EventFilter, EventSummary, LotFilter, LotSummary, Reseller,
+};
+pub use consumption::marketplaces::{MarketplaceCharge, MarketplaceQuery};
+pub use consumption::price_sheets::{PriceSheetMeter, PriceSheetPrice, SavingsPlanPrice};
+pub use consumption::reservation_recommendations::{
+    CalculatedSavings, RecommendationDetails, RecommendationDetailsQuery, RecommendationFilter,
+    RecommendationUsage, ReservationRecommendation,
+};
+pub use consumption::reservation_transactions::ReservationTransaction;
+pub use consumption::reservations::{
+    ReservationDetail, ReservationGrain, ReservationScope, ReservationSummary,
+};
+pub use consumption::tags::TagValues;
 pub use consumption::usage_details::{SkippedItem, UsageKind, UsagePage, UsageQuery, UsageRow};
 pub use cost_management::alerts::{AlertDetails, CostAlert};
 pub use cost_management::cost_details::{
@@ -87,6 +102,7 @@ pub use cost_management::scheduled_actions::{
     ActionNotification, ActionSchedule, FileDestination, NameAvailability, ScheduledAction,
     ScheduledActionProperties,
 };
+pub use cost_management::views::{CostView, CostViewKpi, CostViewProperties};
 pub use download::SignedLink;
 pub use error::Error;
 pub use fold::{FoldError, UsageFold};

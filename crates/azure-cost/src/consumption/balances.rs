@@ -38,6 +38,8 @@ pub struct Balance {
     pub total_usage: Decimal,
     /// Charges of Azure Marketplace.
     pub azure_marketplace_service_charges: Decimal,
+    /// Overage that is given back.
+    pub overage_refund: Decimal,
     /// `Month`, `Quarter` or `Year`.
     pub billing_frequency: String,
     /// Whether the enrollment hides prices from its users.
@@ -94,6 +96,7 @@ fn read(body: &Fields) -> Result<Balance, String> {
         total_overage: amount("totalOverage")?,
         total_usage: amount("totalUsage")?,
         azure_marketplace_service_charges: amount("azureMarketplaceServiceCharges")?,
+        overage_refund: amount("overageRefund")?,
         billing_frequency: properties.text("billingFrequency")?,
         price_hidden: properties.optional_flag("priceHidden")?,
         new_purchases_details: named_amounts(&properties, "newPurchasesDetails")?,

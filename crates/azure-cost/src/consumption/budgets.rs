@@ -48,7 +48,8 @@ impl Client {
     ///
     /// With [`Budget::etag`] a budget that was changed meanwhile is left alone, and the error is
     /// [`Error::Conflict`]. If the answer gets lost, such a put is not sent again and the error is
-    /// [`Error::Unavailable`]: read the budget to see what became of it. Start and grain of a budget cannot be changed: Azure refuses it.
+    /// [`Error::Unavailable`]: read the budget to see what became of it. Start and grain of a
+    /// budget cannot be changed: Azure refuses it.
     pub async fn put_budget(&self, scope: &Scope, budget: &Budget) -> Result<Budget, Error> {
         let operation = format!("put budget {} of {scope}", budget.name);
         let url = self.budget_url(&operation, scope, &budget.name)?;

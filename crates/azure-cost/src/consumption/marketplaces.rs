@@ -1,14 +1,15 @@
 //! Marketplace charges: third-party offers of Enterprise and pay-as-you-go accounts.
 
-use budget_engine::{Currency, Scope};
-use futures::Stream;
+use budget_engine::{Currency, Scope, ScopeKind};
+use futures::{Stream, TryStreamExt, future};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use super::{API_VERSION, short_path};
-use crate::client::Client;
+use super::{API_VERSION, ChargePeriod, in_billing_period, quoted, short_path};
+use crate::client::{Client, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
@@ -72,6 +73,27 @@ pub struct MarketplaceCharge {
     pub is_recurring_charge: Option<bool>,
 }
 
+/// Which marketplace charges to read. What is `None` is not asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarketplaceQuery {
+    /// When the use was.
+    pub period: ChargePeriod,
+    /// Name of a resource group.
+    pub resource_group: Option<String>,
+    /// Name of a resource.
+    pub instance_name: Option<String>,
+    /// Id of a resource.
+    pub instance_id: Option<String>,
+}
+
+const KINDS: [ScopeKind; 5] = [
+    ScopeKind::Subscription,
+    ScopeKind::ManagementGroup,
+    ScopeKind::BillingAccount,
+    ScopeKind::Department,
+    ScopeKind::EnrollmentAccount,
+];
+
 impl Client {
     /// The marketplace charges of a scope whose use began on the days from `from` until before
     /// `to`. Served for subscriptions, management groups, billing accounts, departments and
@@ -83,17 +105,64 @@ impl Client {
         from: Date,
         to: Date,
     ) -> impl Stream<Item = Result<MarketplaceCharge, Error>> + Send + use<> {
+        let query = MarketplaceQuery {
+            period: ChargePeriod::Days(from, to),
+            ..MarketplaceQuery::default()
+        };
+        self.marketplaces_where(scope, &query)
+    }
+
+    /// The same, of a billing period or of some resources only.
+    pub fn marketplaces_where(
+        &self,
+        scope: &Scope,
+        query: &MarketplaceQuery,
+    ) -> impl Stream<Item = Result<MarketplaceCharge, Error>> + Send + use<> {
         let operation = format!("read marketplace charges of {scope}");
-        lazily(short_path(&operation, scope).map(|path| {
-            let query = format!(
-                "{API_VERSION}&$top=1000&$filter=properties/usageStart ge '{from}' and \
-                 properties/usageEnd le '{to}'"
-            );
+        let path = path_of_kind(&operation, scope, &KINDS)
+            .and_then(|_| short_path(&operation, scope))
+            .and_then(|path| match &query.period {
+                ChargePeriod::BillingPeriod(name) => in_billing_period(&operation, &path, name),
+                _ => Ok(path),
+            });
+        lazily(path.map(|path| {
             let tail = "/providers/Microsoft.Consumption/marketplaces";
-            let request = Request::get(operation, self.url(&path, tail, &query));
-            items(self.transport.clone(), request, read)
+            let request = Request::get(operation, self.url(&path, tail, &parameters(query)));
+            // Whether Azure counts the last day in is written down nowhere.
+            let days = match query.period {
+                ChargePeriod::Days(from, to) => from..to,
+                _ => Date::MIN..Date::MAX,
+            };
+            let charges = items(self.transport.clone(), request, read);
+            charges.try_filter(move |charge| {
+                let day = charge.usage_start.to_zoned(TimeZone::UTC).date();
+                future::ready(days.contains(&day))
+            })
         }))
     }
+}
+
+fn parameters(query: &MarketplaceQuery) -> String {
+    let mut conditions = Vec::new();
+    if let ChargePeriod::Days(from, to) = query.period {
+        conditions.push(format!("properties/usageStart ge '{from}'"));
+        conditions.push(format!("properties/usageEnd le '{to}'"));
+    }
+    let resource = [
+        ("resourceGroup", &query.resource_group),
+        ("instanceName", &query.instance_name),
+        ("instanceId", &query.instance_id),
+    ];
+    conditions.extend(resource.into_iter().filter_map(|(name, value)| {
+        let value = quoted(value.as_ref()?);
+        Some(format!("properties/{name} eq {value}"))
+    }));
+    let mut parameters = format!("{API_VERSION}&$top=1000");
+    if !conditions.is_empty() {
+        parameters.push_str("&$filter=");
+        parameters.push_str(&conditions.join(" and "));
+    }
+    parameters
 }
 
 fn read(item: &RawValue) -> Result<MarketplaceCharge, String> {

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::short_path;
+use super::{in_billing_period, quoted, short_path};
 use crate::client::Client;
 use crate::error::Error;
 use crate::fields::not_json;
@@ -26,12 +26,31 @@ pub struct UsageQuery {
     pub to: Date,
     /// Costs as billed, or spread over the days they serve. One read gives one of them.
     pub metric: CostBasis,
+    /// A billing period by its name, such as `202611`, instead of days.
+    pub billing_period: Option<String>,
+    /// Rows of one resource group only, by its name. Azure cannot choose rows under a Customer
+    /// Agreement.
+    pub resource_group: Option<String>,
 }
 
 impl UsageQuery {
     /// The rows of the days from `from` until before `to`.
     pub fn new(from: Date, to: Date, metric: CostBasis) -> UsageQuery {
-        UsageQuery { from, to, metric }
+        UsageQuery {
+            from,
+            to,
+            metric,
+            billing_period: None,
+            resource_group: None,
+        }
+    }
+
+    /// The rows of a billing period, such as `202611`.
+    pub fn of_billing_period(name: impl Into<String>, metric: CostBasis) -> UsageQuery {
+        UsageQuery {
+            billing_period: Some(name.into()),
+            ..UsageQuery::new(Date::MIN, Date::MAX, metric)
+        }
     }
 }
 
@@ -180,7 +199,7 @@ impl Client {
         resume: Option<&Resume>,
     ) -> impl Stream<Item = Result<UsagePage, Error>> + Send + use<> {
         let operation = format!("read usage details of {scope}");
-        let path = match usage_path(&operation, scope) {
+        let path = match usage_path(&operation, scope, query) {
             Ok(path) => path,
             Err(error) => return Either::Left(stream::once(async { Err(error) })),
         };
@@ -204,12 +223,33 @@ const TAIL: &str = "/providers/Microsoft.Consumption/usageDetails";
 
 /// The path of the scope, which for departments and enrollment accounts leaves out the billing
 /// account in front.
-fn usage_path(operation: &str, scope: &Scope) -> Result<String, Error> {
+fn usage_path(operation: &str, scope: &Scope, query: &UsageQuery) -> Result<String, Error> {
     if scope.kind() == ScopeKind::ResourceGroup {
         let problem = "Azure has no usage details of a resource group; read its subscription";
         return Err(Error::not_sent(operation, problem));
     }
-    short_path(operation, scope)
+    if query.resource_group.is_some() && !reads(scope).0 {
+        let problem = "Azure cannot choose rows under a Customer Agreement";
+        return Err(Error::not_sent(operation, problem));
+    }
+    let path = short_path(operation, scope)?;
+    match &query.billing_period {
+        Some(name) => in_billing_period(operation, &path, name),
+        None => Ok(path),
+    }
+}
+
+/// Whether a scope may read `$filter`, and whether it may read `startDate` and `endDate`.
+fn reads(scope: &Scope) -> (bool, bool) {
+    match scope.kind() {
+        ScopeKind::ManagementGroup | ScopeKind::Department | ScopeKind::EnrollmentAccount => {
+            (true, false)
+        }
+        ScopeKind::BillingProfile | ScopeKind::InvoiceSection | ScopeKind::Customer => {
+            (false, true)
+        }
+        _ => (true, true),
+    }
 }
 
 /// The query parameters.
@@ -222,28 +262,31 @@ fn usage_path(operation: &str, scope: &Scope) -> Result<String, Error> {
 /// are left out when they arrive. That also helps when neither is understood and the answer is
 /// the current billing period.
 fn usage_parameters(scope: &Scope, query: &UsageQuery) -> String {
-    let UsageQuery { from, to, metric } = query;
+    let UsageQuery {
+        from, to, metric, ..
+    } = query;
     let metric = match metric {
         CostBasis::Actual => "actualcost",
         CostBasis::Amortized => "amortizedcost",
     };
-    let (by_filter, by_range) = match scope.kind() {
-        ScopeKind::ManagementGroup | ScopeKind::Department | ScopeKind::EnrollmentAccount => {
-            (true, false)
-        }
-        ScopeKind::BillingProfile | ScopeKind::InvoiceSection | ScopeKind::Customer => {
-            (false, true)
-        }
-        _ => (true, true),
-    };
+    let (by_filter, by_range) = reads(scope);
+    let by_day = query.billing_period.is_none();
     let mut parameters =
         format!("api-version=2024-08-01&metric={metric}&$expand=meterDetails&$top=1000");
-    if by_filter {
-        parameters.push_str(&format!(
-            "&$filter=properties/usageStart ge '{from}' and properties/usageEnd le '{to}'"
+    let mut conditions = Vec::new();
+    if by_filter && by_day {
+        conditions.push(format!(
+            "properties/usageStart ge '{from}' and properties/usageEnd le '{to}'"
         ));
     }
-    if by_range {
+    if let Some(name) = &query.resource_group {
+        conditions.push(format!("properties/resourceGroup eq {}", quoted(name)));
+    }
+    if !conditions.is_empty() {
+        parameters.push_str("&$filter=");
+        parameters.push_str(&conditions.join(" and "));
+    }
+    if by_range && by_day {
         parameters.push_str(&format!("&startDate={from}&endDate={to}"));
     }
     parameters
@@ -632,7 +675,10 @@ mod tests {
             ),
         ] {
             let scope = scope(path);
-            assert!(usage_path("read", &scope).unwrap() == start, "{path}");
+            assert!(
+                usage_path("read", &scope, &november).unwrap() == start,
+                "{path}"
+            );
             let parameters = usage_parameters(&scope, &november);
             assert_eq!(
                 parameters.contains("usageEnd le '2026-12-01'"),
@@ -642,7 +688,14 @@ mod tests {
             assert_eq!(parameters.contains("&endDate=2026-12-01"), range, "{path}");
             assert!(parameters.contains("&metric=amortizedcost&"));
         }
-        assert!(usage_path("read", &scope("/subscriptions/s/resourceGroups/g")).is_err());
-        assert!(usage_path("read", &scope("/subscriptions/..")).is_err());
+        assert!(
+            usage_path(
+                "read",
+                &scope("/subscriptions/s/resourceGroups/g"),
+                &november
+            )
+            .is_err()
+        );
+        assert!(usage_path("read", &scope("/subscriptions/.."), &november).is_err());
     }
 }

@@ -168,7 +168,7 @@ impl Client {
         }
     }
 
-    async fn start_file(&self, request: &Request) -> Result<PreparedFile, Error> {
+    pub(crate) async fn start_file(&self, request: &Request) -> Result<PreparedFile, Error> {
         let started = self.start(request).await?;
         self.file_state(&request.operation, started, None)
     }

@@ -315,6 +315,12 @@ async fn what_cannot_be_asked_is_not_sent() {
     let error = client.put_budget(&scope(), &budget).await.unwrap_err();
     assert!(error.to_string().contains("would be lost: or"), "{error}");
     assert!(serde_json::to_string(&budget).is_err());
+
+    let mut old = wire("plan");
+    let properties = old["properties"].as_object_mut().unwrap();
+    properties.remove("filter");
+    properties.insert("filters".to_owned(), json!({"resourceGroups": ["web"]}));
+    assert_eq!(read(&old).unwrap().filter.unknown, ["filters"]);
 }
 
 #[test]

@@ -2,10 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod alerts;
 mod budgets;
+mod charges;
+mod cost_management_budgets;
 mod cost_query;
+mod credits;
+mod exports;
 mod prepared_files;
+mod price_sheets;
 mod requests;
+mod reservations;
 mod sandbox;
+mod scheduled_actions;
 mod support;
 mod usage;
+mod views;

@@ -1,5 +1,6 @@
 //! A client for tests, its credential, and hand-written rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use futures::TryStreamExt;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 /// Gives `token-1`, `token-2`, … in turn.
 #[derive(Debug, Default)]
@@ -105,4 +108,72 @@ pub(crate) fn modern(day: &str, cost: Value) -> Value {
 
 pub(crate) fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
+}
+
+pub(crate) fn parse(path: &str) -> Scope {
+    Scope::parse(path).unwrap()
+}
+
+pub(crate) fn ok(body: Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
+/// Answers one GET of a path with exactly these query parameters, besides `api-version`.
+pub(crate) async fn get(
+    server: &MockServer,
+    version: &str,
+    at: &str,
+    query: &[(&str, &str)],
+    answer: ResponseTemplate,
+) {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut expected: BTreeMap<String, String> = query.iter().copied().map(owned).collect();
+    expected.insert("api-version".to_owned(), version.to_owned());
+    Mock::given(method("GET"))
+        .and(path(at))
+        .and(move |request: &Request| {
+            let found: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
+            found == expected
+        })
+        .respond_with(answer)
+        .expect(1)
+        .mount(server)
+        .await;
+}
+
+/// Answers a list in two pages, one item each, to exactly these query parameters.
+pub(crate) async fn get_two(
+    server: &MockServer,
+    version: &str,
+    at: &str,
+    query: &[(&str, &str)],
+    items: [Value; 2],
+) {
+    let [first, second] = items;
+    let link = format!(
+        "{}{at}?api-version=2018-01-31&$skiptoken=AQAAAA%3D%3D&",
+        server.uri()
+    );
+    let first = ok(json!({"value": [first], "nextLink": link}));
+    get(server, version, at, query, first).await;
+    let second = ok(json!({"value": [second], "nextLink": ""}));
+    get(
+        server,
+        "2018-01-31",
+        at,
+        &[("$skiptoken", "AQAAAA==")],
+        second,
+    )
+    .await;
+}
+
+/// Fails the test if anything is asked.
+pub(crate) async fn silent_server() -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(200))
+        .expect(0)
+        .mount(&server)
+        .await;
+    server
 }
