@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use url::Url;
@@ -460,9 +460,7 @@ impl Serialize for Budget {
 impl<'de> Deserialize<'de> for Budget {
     /// Reads Azure's shape, from JSON only.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let fields = Fields::of(&raw).map_err(D::Error::custom)?;
-        Budget::read(&fields).map_err(D::Error::custom)
+        crate::fields::deserialize(deserializer, Budget::read)
     }
 }
 

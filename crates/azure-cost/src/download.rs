@@ -7,11 +7,13 @@ use futures::{Stream, StreamExt};
 use http::header::{ETAG, IF_MATCH, RANGE};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use crate::cloud::is_loopback;
 use crate::error::Error;
-use crate::transport::{Failure, Transport, lost};
+use crate::retry::asked_wait;
+use crate::transport::{Failure, Transport, late, lost};
 
 /// A link that carries its own permission to read one file, for a while. Whoever has it can read
 /// the file, so it is not shown.
@@ -100,23 +102,25 @@ pub(crate) fn download(
             let expected = response.content_length();
             let begin = at;
             let mut chunks = response.bytes_stream();
-            while let Some(chunk) = chunks.next().await {
-                match chunk {
-                    Ok(chunk) => {
+            loop {
+                let failure = match timeout(transport.retry.timeout, chunks.next()).await {
+                    Ok(None) => break,
+                    Ok(Some(Ok(chunk))) => {
                         at += chunk.len() as u64;
                         tries = 0;
                         yield chunk;
+                        continue;
                     }
-                    Err(error) => {
-                        if version.is_none() && at > 0 {
-                            // Nothing would tell whether the rest belongs to the same file.
-                            let problem = "the connection broke off";
-                            Err(Error::unexpected(&operation, problem))?;
-                        }
-                        again(&transport, &operation, &mut tries, lost(&error)).await?;
-                        continue 'connections;
-                    }
+                    Ok(Some(Err(error))) => lost(&error),
+                    Err(_) => late(),
+                };
+                if version.is_none() && at > 0 {
+                    // Nothing would tell whether the rest belongs to the same file.
+                    let problem = "the connection broke off";
+                    Err(Error::unexpected(&operation, problem))?;
                 }
+                again(&transport, &operation, &mut tries, failure).await?;
+                continue 'connections;
             }
             if expected.is_some_and(|expected| at - begin < expected) {
                 let failure = Failure::Again {
@@ -147,12 +151,15 @@ async fn open(
             request = request.header(IF_MATCH, version);
         }
     }
-    let response = request.send().await.map_err(|error| lost(&error))?;
-    let again = |problem: String| Failure::Again {
-        throttled: false,
-        asked: None,
+    let response = timeout(transport.retry.timeout, request.send()).await;
+    let response = response
+        .map_err(|_| late())?
+        .map_err(|error| lost(&error))?;
+    let again = |status: u16| Failure::Again {
+        throttled: status == 429,
+        asked: asked_wait(response.headers(), Timestamp::now()),
         begun: true,
-        problem,
+        problem: format!("status {status}"),
     };
     match response.status().as_u16() {
         200 | 206 => Ok(response),
@@ -169,7 +176,7 @@ async fn open(
             operation,
             "the file was replaced while it was read",
         ))),
-        status @ (408 | 429 | 500..=599) => Err(again(format!("status {status}"))),
+        status @ (408 | 429 | 500..=599) => Err(again(status)),
         status => Err(Failure::Final(Error::unexpected(
             operation,
             format!("status {status} for a file"),
@@ -184,18 +191,32 @@ async fn again(
     tries: &mut u32,
     failure: Failure,
 ) -> Result<(), Error> {
-    let (asked, problem) = match failure {
+    let (throttled, asked, problem) = match failure {
         Failure::Final(error) | Failure::SignIn(error) => return Err(error),
-        Failure::Again { asked, problem, .. } => (asked, problem),
+        Failure::Again {
+            throttled,
+            asked,
+            problem,
+            ..
+        } => (throttled, asked, problem),
     };
     *tries += 1;
-    if *tries >= transport.retry.tries {
-        return Err(Error::Unavailable {
-            operation: operation.to_owned(),
-            tries: *tries,
-            problem,
+    let wait = transport.retry.wait(*tries, asked);
+    if *tries >= transport.retry.tries || wait > transport.retry.total {
+        let operation = operation.to_owned();
+        return Err(if throttled {
+            Error::Throttled {
+                operation,
+                until: Timestamp::now() + asked.unwrap_or(wait),
+            }
+        } else {
+            Error::Unavailable {
+                operation,
+                tries: *tries,
+                problem,
+            }
         });
     }
-    tokio::time::sleep(transport.retry.wait(*tries, asked)).await;
+    tokio::time::sleep(wait).await;
     Ok(())
 }

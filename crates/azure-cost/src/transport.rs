@@ -314,7 +314,7 @@ pub(crate) async fn read_start(response: reqwest::Response) -> Vec<u8> {
     body
 }
 
-fn late() -> Failure {
+pub(crate) fn late() -> Failure {
     Failure::Again {
         throttled: false,
         asked: None,

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use azure_cost::{
     Client, CostDetails, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, Error, Pending,
-    PreparedFile, PriceSheetFile, ReportFile,
+    PreparedFile, PriceSheetFile, ReportFile, Retry,
 };
 use budget_engine::{CostBasis, Scope};
 use futures::TryStreamExt;
 use jiff::civil::date;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use wiremock::matchers::{any, body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -322,6 +322,16 @@ async fn a_link_that_has_run_out_says_so() {
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 
+/// A connection and the head of its request, in lower case.
+async fn accept(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.unwrap());
+    }
+    (stream, String::from_utf8(request).unwrap().to_lowercase())
+}
+
 /// Answers connections one after the other, each with the given bytes, and gives the requests.
 async fn raw_server(answers: Vec<String>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -329,12 +339,8 @@ async fn raw_server(answers: Vec<String>) -> (String, tokio::task::JoinHandle<Ve
     let serve = async move {
         let mut requests = Vec::new();
         for answer in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                request.push(stream.read_u8().await.unwrap());
-            }
-            requests.push(String::from_utf8(request).unwrap().to_lowercase());
+            let (mut stream, request) = accept(&listener).await;
+            requests.push(request);
             stream.write_all(answer.as_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();
         }
@@ -373,6 +379,46 @@ async fn a_broken_download_goes_on_where_it_broke() {
         );
         assert!(!rest.contains("authorization"), "{rest}");
     }
+}
+
+#[tokio::test]
+async fn a_download_that_stalls_is_taken_up_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stalled, _) = accept(&listener).await;
+        let begin = b"HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 6\r\n\r\nabc";
+        stalled.write_all(begin).await.unwrap();
+        // It stays open while the rest is asked for on another one.
+        let (mut second, request) = accept(&listener).await;
+        assert!(request.contains("range: bytes=3-"), "{request}");
+        let rest = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 3\r\n\r\ndef";
+        second.write_all(rest).await.unwrap();
+        second.shutdown().await.unwrap();
+        let mut left = Vec::new();
+        let _ = stalled.read_to_end(&mut left).await;
+    });
+    let file = file_at(&base).await;
+    let impatient = client(&base).with_retry(Retry {
+        first_wait: Duration::ZERO,
+        timeout: Duration::from_secs(1),
+        ..Retry::default()
+    });
+    assert_eq!(read(&impatient, &file).await.unwrap(), b"abcdef");
+}
+
+#[tokio::test]
+async fn storage_that_wants_a_long_pause_gets_it_from_the_caller() {
+    let server = MockServer::start().await;
+    let busy = ResponseTemplate::new(429).insert_header("Retry-After", "600");
+    Mock::given(path("/blobs/a"))
+        .respond_with(busy)
+        .expect(1)
+        .mount(&server)
+        .await;
+    let file = file_at(&server.uri()).await;
+    let error = read(&client(&server.uri()), &file).await.unwrap_err();
+    assert!(matches!(error, Error::Throttled { .. }), "{error:?}");
 }
 
 #[tokio::test]
