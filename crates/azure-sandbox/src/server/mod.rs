@@ -13,19 +13,26 @@
 mod accounts;
 mod answer;
 mod auth;
+mod billing_periods;
+mod commerce;
 mod control;
 mod credits;
 mod dataset;
 mod dimensions;
+mod downloads;
 mod faults;
 mod filter;
 mod forecast;
+mod invoices;
 mod marketplaces;
 mod operation;
 mod paging;
+mod price_sheets;
 mod query;
 mod quota;
 mod request;
+mod reservations;
+mod retail;
 mod rows;
 mod scope;
 mod shapes;
@@ -61,6 +68,13 @@ const TABLES: &[&[Operation]] = &[
     forecast::OPERATIONS,
     query::OPERATIONS,
     accounts::OPERATIONS,
+    billing_periods::OPERATIONS,
+    commerce::OPERATIONS,
+    downloads::OPERATIONS,
+    invoices::OPERATIONS,
+    price_sheets::OPERATIONS,
+    reservations::OPERATIONS,
+    retail::OPERATIONS,
     credits::OPERATIONS,
     marketplaces::OPERATIONS,
     usage_details::OPERATIONS,

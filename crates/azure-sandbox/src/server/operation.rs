@@ -59,6 +59,8 @@ pub(super) struct Operation {
     pub(super) signed_in: bool,
     /// Whether the error body stands alone.
     pub(super) bare_errors: bool,
+    /// The parameter by which its links go on.
+    pub(super) page_token: &'static str,
 }
 
 impl fmt::Debug for Operation {
@@ -84,6 +86,7 @@ pub(super) const fn get(
         handle,
         signed_in: true,
         bare_errors: false,
+        page_token: "$skiptoken",
     }
 }
 
@@ -143,6 +146,12 @@ impl Operation {
     /// For whoever asks, without a token.
     pub(super) const fn open(mut self) -> Operation {
         self.signed_in = false;
+        self
+    }
+
+    /// With links that go on by another parameter.
+    pub(super) const fn paged_by(mut self, page_token: &'static str) -> Operation {
+        self.page_token = page_token;
         self
     }
 

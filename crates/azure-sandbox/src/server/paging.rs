@@ -44,7 +44,7 @@ impl Call<'_> {
 
     /// Where `$skiptoken` says to go on.
     pub(super) fn cursor(&self) -> Result<Option<String>, Refusal> {
-        let Some(token) = self.request.parameter("$skiptoken") else {
+        let Some(token) = self.request.parameter(self.operation.page_token) else {
             return Ok(None);
         };
         let bytes = STANDARD.decode(token).ok();
@@ -57,15 +57,16 @@ impl Call<'_> {
     /// The same request with another `$skiptoken`, absolute, with the token encoded and all else
     /// as raw as it came, the way Azure writes links.
     pub(super) fn link(&self, cursor: &str) -> String {
+        let key = self.operation.page_token;
         let is_token = |part: &&str| {
             let name = part.split('=').next().unwrap_or_default();
-            !name.eq_ignore_ascii_case("$skiptoken") && !name.eq_ignore_ascii_case("%24skiptoken")
+            !name.replace("%24", "$").eq_ignore_ascii_case(key)
         };
         let kept = self.request.raw_query.split('&').filter(is_token);
         let kept = kept.collect::<Vec<_>>().join("&");
         let token = STANDARD.encode(cursor).replace('=', "%3D");
         let (base, path) = (self.request.base(), &self.request.path);
-        format!("{base}{path}?{kept}&$skiptoken={token}")
+        format!("{base}{path}?{kept}&{key}={token}")
     }
 
     /// The page that was asked for, of a whole list.

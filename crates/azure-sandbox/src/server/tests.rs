@@ -36,6 +36,11 @@ impl Local {
         }
     }
 
+    /// From now on without a token.
+    pub(super) fn sign_out(&mut self) {
+        self.token = None;
+    }
+
     /// Status, headers and text of an answer.
     pub(super) async fn send(
         &self,

@@ -38,10 +38,9 @@ pub struct RetailPrice {
 }
 
 impl World {
-    /// Everything that is used or bought in a month, on any subscription, each meter once.
+    /// Everything that is used or bought in some days, on any subscription, each meter once.
     /// What is sold by others is not on Microsoft's price sheet.
-    fn meters(&self, month: Date) -> Vec<(&Charge, Meter)> {
-        let (first, last) = (month.first_of_month(), month.last_of_month());
+    fn meters(&self, first: Date, last: Date) -> Vec<(&Charge, Meter)> {
         let groups = self.subscriptions.iter().flat_map(|each| &each.groups);
         let charges = groups.flat_map(|group| &group.charges);
         let reserved = self.reservations.iter().map(|each| &each.usage);
@@ -63,7 +62,8 @@ impl World {
     /// The contract's prices in a month. A row's quantity times the price of its meter, divided
     /// by the block, is its cost before reservations.
     pub fn price_sheet(&self, month: Date, currency: &str) -> Vec<SheetPrice> {
-        let meters = self.meters(month).into_iter();
+        let meters = self.meters(month.first_of_month(), month.last_of_month());
+        let meters = meters.into_iter();
         let lines = meters.map(|(charge, meter)| {
             let block = Decimal::from(meter.block);
             let list = convert(meter::list_price(charge), "USD", currency);
@@ -81,7 +81,7 @@ impl World {
     /// reservations of one and three years, for the whole term.
     pub fn retail_prices(&self, currency: &str) -> Vec<RetailPrice> {
         let mut lines = Vec::new();
-        for (charge, meter) in self.meters(self.today) {
+        for (charge, meter) in self.meters(Date::MIN, Date::MAX) {
             let list = convert(meter::list_price(charge), "USD", currency);
             let line = |price: Decimal, term| RetailPrice {
                 meter: meter.clone(),
