@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::BuildHasher;
 
 use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::Url;
@@ -45,7 +47,7 @@ pub(crate) fn pages<P: Send + 'static>(
     transport: Transport,
     first: Request,
     resume: Option<Resume>,
-    read: impl Fn(&Answer, usize) -> Result<Page<P>, String> + Send + 'static,
+    mut read: impl FnMut(&Answer, usize) -> Result<Page<P>, String> + Send + 'static,
 ) -> impl Stream<Item = Result<(P, Option<Resume>), Error>> + Send + 'static {
     let is_rest = resume.is_some();
     let start = match resume {
@@ -95,8 +97,9 @@ pub(crate) fn items<T: Send + 'static>(
     first: Request,
     read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
 ) -> impl Stream<Item = Result<T, Error>> + Send + 'static {
+    let mut repeats = Repeats::default();
     let pages = pages(transport, first, None, move |answer, number| {
-        read_list(&answer.body, number, &read)
+        read_list(&answer.body, number, &mut repeats, &read)
     });
     flatten(pages)
 }
@@ -124,15 +127,68 @@ pub(crate) fn lazily<T>(
 fn read_list<T>(
     body: &[u8],
     number: usize,
+    repeats: &mut Repeats,
     read: impl Fn(&RawValue) -> Result<T, String>,
 ) -> Result<Page<Vec<T>>, String> {
     let page = Fields::of_body(body).map_err(|problem| format!("page {number} {problem}"))?;
     let in_page = |problem| format!("{problem} in page {number}");
     let items = page.list("value").map_err(in_page)?;
+    let items = repeats.without_repeated(items, has_id);
     Ok(Page {
         content: read_items(&items, number, read)?,
         next: page.optional_text("nextLink").map_err(in_page)?,
     })
+}
+
+/// What earlier pages held, to find what comes twice.
+///
+/// While Azure gathers an answer its data move, and a page may begin with what the one before it
+/// ended with, or come again under another link. Records are compared byte by byte (by hash), with
+/// the page before and as whole pages, so memory follows one page and not the answer. Two records
+/// that only cost the same are two records.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats {
+    pages: FxHashSet<u64>,
+    last: FxHashSet<u64>,
+}
+
+impl Repeats {
+    /// The items of a page without those that earlier pages held. `is_record` says whether an item
+    /// can be told from another one that happens to look the same; others always stay.
+    pub(crate) fn without_repeated<'a>(
+        &mut self,
+        items: Vec<&'a RawValue>,
+        is_record: impl Fn(&RawValue) -> bool,
+    ) -> Vec<&'a RawValue> {
+        let hashes: Vec<u64> = items
+            .iter()
+            .map(|item| FxBuildHasher.hash_one(item.get()))
+            .collect();
+        let page = hashes
+            .iter()
+            .fold(0_u64, |sum, hash| sum.wrapping_add(*hash));
+        let are_records = items.iter().all(|item| is_record(item));
+        if are_records && !items.is_empty() && !self.pages.insert(page) {
+            tracing::debug!(items = items.len(), "a page came twice");
+            return Vec::new();
+        }
+        let found = items.iter().zip(&hashes);
+        let fresh: Vec<&RawValue> = found
+            .filter(|(item, hash)| !self.last.contains(hash) || !is_record(item))
+            .map(|(item, _)| *item)
+            .collect();
+        if fresh.len() < items.len() {
+            let count = items.len() - fresh.len();
+            tracing::debug!(count, "items of the page before came twice");
+        }
+        self.last = hashes.into_iter().collect();
+        fresh
+    }
+}
+
+/// Whether an item has an id of its own.
+pub(crate) fn has_id(item: &RawValue) -> bool {
+    item.get().contains("\"id\"")
 }
 
 /// Reads the items of a page; a problem names the item, from 1, and the page.

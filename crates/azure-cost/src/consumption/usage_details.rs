@@ -12,7 +12,7 @@ use super::{in_billing_period, quoted, short_path};
 use crate::client::Client;
 use crate::error::Error;
 use crate::fields::not_json;
-use crate::paging::{Page, Resume, pages};
+use crate::paging::{Page, Repeats, Resume, has_id, pages};
 use crate::request::Request;
 use crate::wire::{self, Text};
 
@@ -57,7 +57,8 @@ impl UsageQuery {
 /// One page of usage rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsagePage {
-    /// The rows of the asked days, in the order of the answer.
+    /// The rows of the asked days, in the order of the answer. Rows that an earlier page held are
+    /// left out.
     pub rows: Vec<UsageRow>,
     /// Items that are of neither known kind, so that their cost is not in `rows`.
     pub skipped: Vec<SkippedItem>,
@@ -207,9 +208,13 @@ impl Client {
         let request = Request::get(operation, url);
         let asked = query.from..query.to;
         let resume = resume.cloned();
-        let pages = pages(self.transport.clone(), request, resume, |answer, number| {
-            read_page(&answer.body, number)
-        });
+        let mut repeats = Repeats::default();
+        let pages = pages(
+            self.transport.clone(),
+            request,
+            resume,
+            move |answer, number| read_page(&answer.body, number, &mut repeats),
+        );
         Either::Right(pages.map(move |page| {
             let (mut page, next) = page?;
             page.rows.retain(|row| asked.contains(&row.date));
@@ -381,12 +386,13 @@ struct Modern<'a> {
 }
 
 /// Reads one page's body; also used on published examples.
-fn read_page(body: &[u8], page: usize) -> Result<Page<UsagePage>, String> {
+fn read_page(body: &[u8], page: usize, repeats: &mut Repeats) -> Result<Page<UsagePage>, String> {
     let wire: WirePage = serde_json::from_slice(body)
         .map_err(|error| format!("page {page} {}", not_json(&error)))?;
     let items = wire
         .value
         .ok_or_else(|| format!("`value` is missing in page {page}"))?;
+    let items = repeats.without_repeated(items, has_id);
     let mut read = UsagePage::default();
     read.rows.reserve(items.len());
     for (index, raw) in items.into_iter().enumerate() {
@@ -563,7 +569,7 @@ mod tests {
 
     fn read(items: Value) -> Result<UsagePage, String> {
         let body = json!({"value": items}).to_string();
-        read_page(body.as_bytes(), 4).map(|page| page.content)
+        read_page(body.as_bytes(), 4, &mut Repeats::default()).map(|page| page.content)
     }
 
     #[test]
@@ -604,7 +610,7 @@ mod tests {
                 .contains("`kind`")
         );
         assert!(read(json!([7])).unwrap_err().contains("has another shape"));
-        let error = read_page(b"{}", 1).unwrap_err();
+        let error = read_page(b"{}", 1, &mut Repeats::default()).unwrap_err();
         assert_eq!(error, "`value` is missing in page 1");
     }
 
@@ -640,7 +646,9 @@ mod tests {
             (r#"{"value":[],"nextLink":""}"#, ""),
             (r#"{"value":[],"nextLink":"https://x/y"}"#, "https://x/y"),
         ] {
-            let found = read_page(body.as_bytes(), 1).unwrap().next;
+            let found = read_page(body.as_bytes(), 1, &mut Repeats::default())
+                .unwrap()
+                .next;
             assert_eq!(found.as_deref(), Some(link));
         }
     }

@@ -8,7 +8,7 @@ use super::definition::ForecastDefinition;
 use super::query::{QueryRow, read_page};
 use crate::client::{Client, scope_path};
 use crate::error::{Error, ErrorBody};
-use crate::paging::{Page, pages};
+use crate::paging::{Page, Repeats, pages};
 use crate::quotas::Meters;
 use crate::request::Request;
 
@@ -57,6 +57,7 @@ impl Client {
             .with_meters(meters)
             .accepting(FAILED_DEPENDENCY);
         let dataset = definition.query.dataset.clone();
+        let mut repeats = Repeats::default();
         let parts = pages(
             self.transport.clone(),
             request,
@@ -68,7 +69,7 @@ impl Client {
                         next: None,
                     });
                 }
-                let Page { content, next } = read_page(&answer.body, page, &dataset)?;
+                let Page { content, next } = read_page(&answer.body, page, &dataset, &mut repeats)?;
                 let content = Part::Rows(content);
                 Ok(Page { content, next })
             },

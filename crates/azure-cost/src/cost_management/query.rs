@@ -13,7 +13,7 @@ use super::definition::{QueryDataset, QueryDefinition};
 use crate::client::{Client, scope_path};
 use crate::error::Error;
 use crate::fields::Fields;
-use crate::paging::{Page, flatten, lazily, pages};
+use crate::paging::{Page, Repeats, flatten, lazily, pages};
 use crate::quotas::Meters;
 use crate::request::Request;
 use crate::wire;
@@ -143,12 +143,12 @@ impl Client {
             let url = self.url(&path, tail, &query);
             let meters = Meters::query(scope.folded(), definition.months());
             let request = Request::ask(operation, url, definition).with_meters(meters);
-            let read = move |body: &[u8], page| read_page(body, page, &dataset);
+            let mut repeats = Repeats::default();
             let pages = pages(
                 self.transport.clone(),
                 request,
                 None,
-                move |answer, page| read(&answer.body, page),
+                move |answer, page| read_page(&answer.body, page, &dataset, &mut repeats),
             );
             flatten(pages)
         }))
@@ -223,16 +223,22 @@ pub(crate) fn read_page(
     body: &[u8],
     number: usize,
     dataset: &QueryDataset,
+    repeats: &mut Repeats,
 ) -> Result<Page<Vec<QueryRow>>, String> {
     let in_page = |problem| format!("{problem} in page {number}");
     let body = Fields::of_body(body).map_err(|problem| format!("page {number} {problem}"))?;
     let properties = body.object("properties").map_err(in_page)?;
-    read_rows(&properties, dataset).map_err(in_page)
+    read_rows(&properties, dataset, repeats).map_err(in_page)
 }
 
-fn read_rows(properties: &Fields, dataset: &QueryDataset) -> Result<Page<Vec<QueryRow>>, String> {
+fn read_rows(
+    properties: &Fields,
+    dataset: &QueryDataset,
+    repeats: &mut Repeats,
+) -> Result<Page<Vec<QueryRow>>, String> {
     let next = properties.optional_text("nextLink")?;
-    let rows = properties.optional_list("rows")?;
+    // Every row is a group of its own, so two that are the same are one.
+    let rows = repeats.without_repeated(properties.optional_list("rows")?, |_| true);
     if rows.is_empty() {
         // An empty answer need not say which columns it does not fill.
         let content = Vec::new();
