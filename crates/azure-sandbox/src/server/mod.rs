@@ -11,14 +11,17 @@
 )]
 
 mod accounts;
+mod alerts;
 mod answer;
 mod auth;
 mod billing_periods;
+mod budgets;
 mod commerce;
 mod control;
 mod credits;
 mod dataset;
 mod dimensions;
+mod documents;
 mod downloads;
 mod faults;
 mod filter;
@@ -39,6 +42,7 @@ mod shapes;
 mod state;
 mod usage_details;
 mod usage_rows;
+mod webhook;
 
 use std::io;
 use std::sync::Arc;
@@ -64,6 +68,8 @@ use crate::world::World;
 
 /// All operations, by family.
 const TABLES: &[&[Operation]] = &[
+    alerts::OPERATIONS,
+    budgets::OPERATIONS,
     dimensions::OPERATIONS,
     forecast::OPERATIONS,
     query::OPERATIONS,
@@ -147,7 +153,7 @@ async fn answer(
     let request = Request::new(method, &uri, headers, body);
     let first = request.segments.first().map(|part| &**part);
     if first == Some("sandbox") {
-        return respond(control::answer(&sandbox, &request, &request.segments[1..]));
+        return respond(control::answer(&sandbox, &request).await);
     }
     if let Some(token) = auth::hand_out(&sandbox, &request) {
         return misbehave(&sandbox, "Token_Get", || token).await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::civil::Date;
 
 use super::Options;
+use super::documents::Documents;
 use super::faults::Switchboard;
 use super::quota::Quotas;
 use crate::books::Books;
@@ -17,6 +18,7 @@ pub(super) struct Sandbox {
     pub(super) options: Options,
     pub(super) faults: Switchboard,
     pub(super) quotas: Quotas,
+    pub(super) documents: Documents,
     requests: Mutex<BTreeMap<String, u64>>,
     /// All that will ever be known.
     world: World,
@@ -33,6 +35,7 @@ impl Sandbox {
         Sandbox {
             faults: Switchboard::new(options.faults.clone()),
             quotas: Quotas::new(options.quota),
+            documents: Documents::default(),
             requests: Mutex::default(),
             books: Mutex::default(),
             asked: Mutex::default(),

@@ -1,5 +1,6 @@
 //! The skeleton: sign-in, roles, versions, faults and the controls, over usage details.
 
+mod budgets;
 mod queries;
 
 use axum::Router;
