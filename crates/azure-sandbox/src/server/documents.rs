@@ -4,17 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use axum::http::StatusCode;
+use serde_json::Value;
 
 use super::alerts::Alerts;
 use super::answer::Refusal;
 use super::budgets::Budget;
+use super::exports::Runs;
+use super::reports::Reports;
 use super::state::lock;
+use super::storage::Storage;
 
 /// All documents, by kind.
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     pub(super) budgets: Shelf<Budget>,
     pub(super) alerts: Alerts,
+    pub(super) exports: Shelf<Value>,
+    pub(super) runs: Runs,
+    pub(super) reports: Reports,
+    pub(super) storage: Storage,
 }
 
 /// Documents of one kind, by scope and name.
@@ -103,5 +111,23 @@ pub(super) fn status_of(is_new: bool) -> StatusCode {
         StatusCode::CREATED
     } else {
         StatusCode::OK
+    }
+}
+
+/// Refuses an update without the `eTag` of the document that it replaces, and a stale one.
+pub(super) fn check_required_etag(
+    body: &Value,
+    before: Option<&Stored<Value>>,
+) -> Result<(), Refusal> {
+    let given = body.get("eTag").and_then(Value::as_str);
+    match before {
+        Some(before) if given != Some(&*before.etag()) => {
+            let message = format!(
+                "The eTag of '{}' is missing or stale; get the latest one and try again.",
+                before.name
+            );
+            Err(Refusal::new(StatusCode::CONFLICT, "Conflict", message))
+        }
+        _ => Ok(()),
     }
 }

@@ -80,6 +80,8 @@ impl Fault {
 
     fn concerns(&self, operation: &str) -> bool {
         match &self.operation {
+            // It can hit nothing else.
+            None if self.what == Mishap::ExpiredLink => true,
             None => !operation.starts_with("Token_") && !operation.starts_with("Blob_"),
             Some(aim) => match aim.strip_suffix('*') {
                 Some(start) => {

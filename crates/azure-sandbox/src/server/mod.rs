@@ -23,6 +23,7 @@ mod dataset;
 mod dimensions;
 mod documents;
 mod downloads;
+mod exports;
 mod faults;
 mod filter;
 mod forecast;
@@ -33,6 +34,7 @@ mod paging;
 mod price_sheets;
 mod query;
 mod quota;
+mod reports;
 mod request;
 mod reservations;
 mod retail;
@@ -40,6 +42,7 @@ mod rows;
 mod scope;
 mod shapes;
 mod state;
+mod storage;
 mod usage_details;
 mod usage_rows;
 mod webhook;
@@ -71,8 +74,10 @@ const TABLES: &[&[Operation]] = &[
     alerts::OPERATIONS,
     budgets::OPERATIONS,
     dimensions::OPERATIONS,
+    exports::OPERATIONS,
     forecast::OPERATIONS,
     query::OPERATIONS,
+    reports::OPERATIONS,
     accounts::OPERATIONS,
     billing_periods::OPERATIONS,
     commerce::OPERATIONS,
@@ -97,6 +102,10 @@ pub struct Options {
     pub identity_secret: String,
     /// The secret of every service principal.
     pub client_secret: String,
+    /// Rows in one file of a report or export, at least 1.
+    pub blob_rows: usize,
+    /// How long a report asks to wait between polls, in seconds.
+    pub poll_seconds: u32,
     /// Where the caller lacks a role.
     pub denials: Vec<Denial>,
     /// Quotas of Cost Management; none are kept by default.
@@ -115,6 +124,8 @@ impl Options {
             needs_token: true,
             identity_secret: "sandbox-identity".to_owned(),
             client_secret: "sandbox-secret".to_owned(),
+            blob_rows: 10_000,
+            poll_seconds: 1,
             denials: Vec::new(),
             quota: None,
             today,
@@ -157,6 +168,10 @@ async fn answer(
     }
     if let Some(token) = auth::hand_out(&sandbox, &request) {
         return misbehave(&sandbox, "Token_Get", || token).await;
+    }
+    if let Some((name, container, blob)) = storage::find(&request) {
+        let answer = || storage::answer(&sandbox, &request, container, &blob);
+        return misbehave(&sandbox, name, answer).await;
     }
     let found = match operation::find(TABLES, &request) {
         Ok(found) => found,

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod queries;
+mod reports;
 
 use axum::Router;
 use axum::body::Body;
