@@ -276,4 +276,50 @@ mod tests {
         check(asked, "http://127.0.0.1:7072/b", None);
         check(asked, "http://example.com/b", None);
     }
+
+    /// What is left of pages, each a list of records by number; 0 is a record without an id.
+    fn left(pages: &[&[u32]]) -> Vec<Vec<String>> {
+        let mut repeats = Repeats::default();
+        let fresh = pages.iter().map(|page| {
+            let items = page.iter().map(|number| match number {
+                0 => r#"{"cost":1}"#.to_owned(),
+                _ => format!(r#"{{"id":"{number}","cost":1}}"#),
+            });
+            let items: Vec<Box<RawValue>> = items
+                .map(|text| RawValue::from_string(text).unwrap())
+                .collect();
+            let items: Vec<&RawValue> = items.iter().map(|item| &**item).collect();
+            let fresh = repeats.without_repeated(items, has_id);
+            let shown = |item: &&RawValue| {
+                let text = item.get().replace(['{', '}', '"'], "");
+                text.trim_end_matches(",cost:1").replace("id:", "")
+            };
+            fresh.iter().map(shown).collect()
+        });
+        fresh.collect()
+    }
+
+    #[test]
+    fn records_that_pages_share_are_given_once() {
+        let none: [&str; 0] = [];
+        assert_eq!(
+            left(&[&[1, 2], &[2, 3], &[3]]),
+            [vec!["1", "2"], vec!["3"], none.to_vec()]
+        );
+        // A page that comes again, later and in another order.
+        assert_eq!(
+            left(&[&[1, 2], &[3], &[2, 1]]),
+            [vec!["1", "2"], vec!["3"], none.to_vec()]
+        );
+        // Rows of one page are what they are, and so are rows that no id tells apart.
+        assert_eq!(left(&[&[1, 1]]), [["1", "1"]]);
+        assert_eq!(
+            left(&[&[0, 0], &[0, 0]]),
+            [["cost:1", "cost:1"], ["cost:1", "cost:1"]]
+        );
+        assert_eq!(
+            left(&[&[], &[], &[1]]),
+            [none.to_vec(), none.to_vec(), vec!["1"]]
+        );
+    }
 }

@@ -66,7 +66,9 @@ async fn private_and_shared_actions_are_listed() {
             .expect(1)
             .mount(&server)
             .await;
-        let second = json!({"value": [shown()], "nextLink": null});
+        let mut other = shown();
+        other["name"] = json!("tuesdays");
+        let second = json!({"value": [other], "nextLink": null});
         Mock::given(query_param("$skiptoken", "S"))
             .respond_with(ResponseTemplate::new(200).set_body_json(second))
             .expect(1)
