@@ -200,16 +200,21 @@ pub(crate) fn part(operation: &str, what: &str, name: &str) -> Result<String, Er
         let problem = format!("{what} `{name}` cannot stand in a path");
         return Err(Error::not_sent(operation, problem));
     }
-    let mut part = String::with_capacity(name.len());
-    for byte in name.bytes() {
+    Ok(encoded(name))
+}
+
+/// Text percent-encoded, for a part of a path or the value of a query parameter.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
         // Unreserved characters of RFC 3986, and the colon, which Azure wants as it is.
         if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
-            part.push(byte.into());
+            encoded.push(byte.into());
         } else {
-            part.push_str(&format!("%{byte:02X}"));
+            encoded.push_str(&format!("%{byte:02X}"));
         }
     }
-    Ok(part)
+    encoded
 }
 
 fn is_dots(part: &str) -> bool {

@@ -38,9 +38,11 @@
 // Taken out when the last operation is in.
 #![allow(dead_code)]
 
+mod billing;
 mod budget;
 mod client;
 mod cloud;
+mod commerce;
 mod consumption;
 mod cost_management;
 pub mod credentials;
@@ -48,20 +50,36 @@ mod download;
 mod error;
 mod fields;
 mod fold;
+mod kept;
 mod long_running;
 mod paging;
 mod quotas;
 mod request;
+mod retail_prices;
 mod retry;
 mod transport;
 mod wire;
 
+pub use billing::accounts::{
+    AgreementType, BillingAccount, BillingProfile, Enrollment, SpendingLimit,
+};
+pub use billing::downloads::{DocumentName, InvoiceDownload, InvoiceFile};
+pub use billing::invoices::{
+    FailedPayment, Invoice, InvoiceDocument, InvoicePayment, Rebill, Refund,
+};
+pub use billing::older::{BillingPeriod, OwnedEnrollmentAccount, SubscriptionInvoice};
+pub use billing::transactions::{AvailableBalance, PaymentOnAccount, Transaction, TransactionType};
 pub use budget::{
     Budget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetNotification, BudgetPeriod,
     BudgetSpend,
 };
 pub use client::{Client, Limits};
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use commerce::pricing::{MeterRates, PriceError};
+pub use commerce::rate_card::{Meter, OfferTerm, RateCard, RateCardQuery};
+pub use commerce::usage_aggregates::{
+    Granularity, UsageAggregate, UsageAggregatesPage, UsageAggregatesQuery, UsageInstance,
+};
 pub use consumption::ChargePeriod;
 pub use consumption::aggregated_cost::AggregatedCost;
 pub use consumption::balances::{Balance, NamedAmount};
@@ -106,7 +124,11 @@ pub use cost_management::views::{CostView, CostViewKpi, CostViewProperties};
 pub use download::SignedLink;
 pub use error::Error;
 pub use fold::{FoldError, UsageFold};
+pub use kept::{AnswerStore, KeptAnswer, MemoryAnswers};
 pub use long_running::Pending;
 pub use paging::Resume;
 pub use quotas::Quotas;
+pub use retail_prices::{
+    RetailField, RetailFilter, RetailPrice, RetailPrices, RetailQuery, RetailSavingsPlanPrice,
+};
 pub use retry::{Pacing, Retry};

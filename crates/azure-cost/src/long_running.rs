@@ -25,6 +25,17 @@ pub struct Pending {
     wait_seconds: u64,
 }
 
+impl Pending {
+    /// Work to be asked about at a URL after a wait.
+    pub(crate) fn after(url: Url, wait: Duration) -> Pending {
+        Pending {
+            url,
+            ask_at: Timestamp::now() + wait,
+            wait_seconds: wait.as_secs(),
+        }
+    }
+}
+
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ask_at = self.ask_at.to_string();
@@ -57,10 +68,10 @@ pub(crate) enum Started {
 }
 
 /// The wait between questions where Azure names none.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(10);
 
 /// Not to be asked all the time, whatever Azure says.
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+pub(crate) const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 impl Client {
     /// Sends a request and says whether it is answered or still being worked on.
@@ -141,11 +152,7 @@ impl Client {
                 return Err(Error::unexpected(operation, problem));
             }
         };
-        Ok(Started::Pending(Pending {
-            url,
-            ask_at: Timestamp::now() + wait,
-            wait_seconds: wait.as_secs(),
-        }))
+        Ok(Started::Pending(Pending::after(url, wait)))
     }
 }
 

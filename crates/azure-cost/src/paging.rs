@@ -3,18 +3,23 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::time::Duration;
 
 use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
+use jiff::Timestamp;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::cloud::is_loopback;
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::long_running::{FIRST_WAIT, Pending, SHORTEST_WAIT};
 use crate::request::{Answer, Request};
+use crate::retry::asked_wait;
 use crate::transport::Transport;
 
 /// A page's content and its link to the next one.
@@ -59,7 +64,7 @@ pub(crate) fn pages<P: Send + 'static>(
         let mut request = first.at(start.map_err(unexpected)?);
         let mut seen = HashSet::from([request.url.as_str().to_owned()]);
         for number in 1.. {
-            let answer = transport.send(&request).await?;
+            let answer = prepared(&transport, &request).await?;
             if answer.is_empty() {
                 if number > 1 || is_rest {
                     // A link promised more: what came before is a part and not the whole.
@@ -97,12 +102,45 @@ pub(crate) fn items<T: Send + 'static>(
     first: Request,
     read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
 ) -> impl Stream<Item = Result<T, Error>> + Send + 'static {
-    let mut repeats = Repeats::default();
-    let pages = pages(transport, first, None, move |answer, number| {
-        read_list(&answer.body, number, &mut repeats, &read)
-    });
-    flatten(pages)
+    flatten(item_pages(transport, first, None, read))
 }
+
+/// The same page by page, perhaps not from the beginning.
+pub(crate) fn item_pages<T: Send + 'static>(
+    transport: Transport,
+    first: Request,
+    resume: Option<Resume>,
+    read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
+) -> impl Stream<Item = Result<(Vec<T>, Option<Resume>), Error>> + Send + 'static {
+    let mut repeats = Repeats::default();
+    pages(transport, first, resume, move |answer, number| {
+        read_list(&answer.body, number, &mut repeats, &read)
+    })
+}
+
+/// The answer to a page's request. Where status 202 says that the page is still being prepared, the
+/// same question is asked again.
+async fn prepared(transport: &Transport, request: &Request) -> Result<Answer, Error> {
+    let end = Instant::now() + LONGEST_WAIT_FOR_PAGE;
+    loop {
+        let answer = transport.send(request).await?;
+        if answer.status != 202 || !request.may_be_in_preparation {
+            return Ok(answer);
+        }
+        let wait = asked_wait(&answer.headers, Timestamp::now()).unwrap_or(FIRST_WAIT);
+        let wait = wait.max(SHORTEST_WAIT);
+        if Instant::now() + wait > end {
+            return Err(Error::NotReady {
+                operation: request.operation.clone(),
+                pending: Box::new(Pending::after(request.url.clone(), wait)),
+            });
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// How long a page may be in preparation.
+const LONGEST_WAIT_FOR_PAGE: Duration = Duration::from_secs(600);
 
 /// The items of all pages in a row.
 pub(crate) fn flatten<T: Send + 'static>(

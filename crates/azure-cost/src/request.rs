@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) answer_bytes: Option<usize>,
     /// A status of refusal that is an answer to this request.
     pub(crate) accepts: Option<u16>,
+    /// Whether status 202 to a page means that it is being prepared, to be asked for again.
+    pub(crate) may_be_in_preparation: bool,
 }
 
 /// When a request may be sent again after a failure.
@@ -45,6 +47,7 @@ impl Request {
             meters: Meters::default(),
             answer_bytes: None,
             accepts: None,
+            may_be_in_preparation: false,
         }
     }
 

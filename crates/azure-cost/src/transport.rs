@@ -7,12 +7,13 @@ use std::time::Duration;
 use azure_core::credentials::{Secret, TokenCredential};
 use futures::StreamExt;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH, RETRY_AFTER};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Limits;
 use crate::error::{Error, ErrorBody};
+use crate::kept::{AnswerStore, kept_or_new};
 use crate::quotas::{Caller, Quotas};
 use crate::request::{Answer, Repeat, Request};
 use crate::retry::{Gate, Pacing, Retry, asked_wait};
@@ -30,6 +31,8 @@ pub(crate) struct Transport {
     pub(crate) gate: Arc<Gate>,
     pub(crate) quotas: Quotas,
     pub(crate) caller: Caller,
+    /// Answers that the service may call unchanged, where it does that.
+    pub(crate) kept: Option<Arc<dyn AnswerStore>>,
 }
 
 /// How requests say who asks.
@@ -59,12 +62,31 @@ impl Transport {
                 tenant: String::new(),
                 client_type: "spendwatch".to_owned(),
             },
+            kept: None,
         }
     }
 
-    /// Sends a request until it is answered. Any 2xx is an answer, and so are 304 and redirects,
-    /// which are not followed.
+    /// Sends a request until it is answered. Any 2xx is an answer, and so are redirects, which are
+    /// not followed. An answer that has not changed since it was kept is the kept one.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        match &self.kept {
+            Some(kept) if request.method == http::Method::GET => {
+                let key = request.url.as_str();
+                let known = kept.get(key);
+                let answer = match &known {
+                    Some(known) => {
+                        let asked = request.clone().with_header(IF_NONE_MATCH, &known.etag);
+                        self.send_always(&asked).await?
+                    }
+                    None => self.send_always(request).await?,
+                };
+                Ok(kept_or_new(&**kept, key, known, answer))
+            }
+            _ => self.send_always(request).await,
+        }
+    }
+
+    async fn send_always(&self, request: &Request) -> Result<Answer, Error> {
         let operation = &*request.operation;
         let end = Instant::now() + self.retry.total;
         let mut tries = 0;

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod alerts;
+mod billing;
 mod budgets;
 mod charges;
+mod commerce;
 mod cost_management_budgets;
 mod cost_query;
 mod credits;
@@ -13,6 +15,7 @@ mod prepared_files;
 mod price_sheets;
 mod requests;
 mod reservations;
+mod retail;
 mod sandbox;
 mod scheduled_actions;
 mod support;
