@@ -47,6 +47,7 @@ mod consumption;
 mod cost_management;
 pub mod credentials;
 mod download;
+mod enterprise_reporting;
 mod error;
 mod fields;
 mod fold;
@@ -122,6 +123,12 @@ pub use cost_management::scheduled_actions::{
 };
 pub use cost_management::views::{CostView, CostViewKpi, CostViewProperties};
 pub use download::SignedLink;
+pub use enterprise_reporting::{
+    EnterpriseBalance, EnterpriseBillingPeriod, EnterpriseKey, EnterpriseMarketplaceCharge,
+    EnterprisePeriod, EnterprisePrice, EnterpriseReporting, EnterpriseReservationCharge,
+    EnterpriseReservationRecommendation, EnterpriseReservationSummary, EnterpriseReservationUsage,
+    EnterpriseUsagePage, EnterpriseUsageRow, LookBack, RecommendationScope,
+};
 pub use error::Error;
 pub use fold::{FoldError, UsageFold};
 pub use kept::{AnswerStore, KeptAnswer, MemoryAnswers};
