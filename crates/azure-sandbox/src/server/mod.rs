@@ -23,6 +23,7 @@ mod dataset;
 mod dimensions;
 mod documents;
 mod downloads;
+mod enterprise_reporting;
 mod exports;
 mod faults;
 mod filter;
@@ -36,6 +37,7 @@ mod query;
 mod quota;
 mod reports;
 mod request;
+mod reservation_advice;
 mod reservations;
 mod retail;
 mod rows;
@@ -82,8 +84,10 @@ const TABLES: &[&[Operation]] = &[
     billing_periods::OPERATIONS,
     commerce::OPERATIONS,
     downloads::OPERATIONS,
+    enterprise_reporting::OPERATIONS,
     invoices::OPERATIONS,
     price_sheets::OPERATIONS,
+    reservation_advice::OPERATIONS,
     reservations::OPERATIONS,
     retail::OPERATIONS,
     credits::OPERATIONS,
@@ -100,6 +104,8 @@ pub struct Options {
     pub needs_token: bool,
     /// The secret that a managed identity sends as `X-IDENTITY-HEADER`.
     pub identity_secret: String,
+    /// The key that Enterprise Reporting wants.
+    pub enterprise_key: String,
     /// The secret of every service principal.
     pub client_secret: String,
     /// Rows in one file of a report or export, at least 1.
@@ -123,6 +129,7 @@ impl Options {
             page_rows: 1000,
             needs_token: true,
             identity_secret: "sandbox-identity".to_owned(),
+            enterprise_key: "sandbox-key".to_owned(),
             client_secret: "sandbox-secret".to_owned(),
             blob_rows: 10_000,
             poll_seconds: 1,
