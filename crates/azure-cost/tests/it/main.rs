@@ -12,6 +12,7 @@ mod cost_query;
 mod credits;
 mod enterprise;
 mod exports;
+mod faults;
 mod prepared_files;
 mod price_sheets;
 mod requests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::OffsetDateTime;
 use azure_cost::{Error, UsageFold, UsageQuery};
-use azure_sandbox::{Agreement, Fault, Mishap, Options, Wait, World, example};
+use azure_sandbox::{Agreement, Options, World, example};
 use budget_engine::{CostBasis, Dimension, FactsBuilder, Projection, Scope, TagName};
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::support::client_with;
 
 /// Tokens of the sandbox's own sign-in.
 #[derive(Debug)]
-struct SandboxTokens;
+pub(crate) struct SandboxTokens;
 
 #[async_trait::async_trait]
 impl TokenCredential for SandboxTokens {
@@ -35,7 +35,7 @@ impl TokenCredential for SandboxTokens {
 }
 
 /// The sandbox's address, until the test's runtime ends.
-async fn serve(world: World, options: Options) -> String {
+pub(crate) async fn serve(world: World, options: Options) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(azure_sandbox::serve(listener, world, options));
@@ -110,47 +110,6 @@ async fn both_agreements_give_back_every_cent_of_the_world() {
         let account = Scope::parse(account).unwrap();
         let (sums, _) = read(&base, &account).await.unwrap();
         assert_eq!(sums, expected(&world, None));
-    }
-}
-
-#[tokio::test]
-async fn passing_faults_change_nothing() {
-    let world = example::world();
-    let header = "x-ms-ratelimit-microsoft.consumption-retry-after";
-    let faults = [
-        Fault::throttled(header, Wait::Seconds(0)),
-        Fault::new(Mishap::Unavailable { retry_after: None }),
-        Fault::new(Mishap::Html { status: 503 }),
-        Fault::new(Mishap::CutOff),
-    ];
-    let subscription = Scope::subscription(example::SHARED_SUBSCRIPTION).unwrap();
-    for fault in faults {
-        let options = Options {
-            faults: fault.clone().times(2).into(),
-            page_rows: 100,
-            ..Options::new(example::AS_OF)
-        };
-        let base = serve(world.clone(), options).await;
-        let (sums, _) = read(&base, &subscription).await.unwrap();
-        let expected = expected(&world, Some(example::SHARED_SUBSCRIPTION));
-        assert_eq!(sums, expected, "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn lasting_faults_are_errors_and_never_a_smaller_bill() {
-    let subscription = Scope::subscription(example::SHARED_SUBSCRIPTION).unwrap();
-    let cut = Fault::new(Mishap::CutOff);
-    let looping = Fault::new(Mishap::SelfLink);
-    for (fault, problem) in [(cut, "the connection broke off"), (looping, "links back")] {
-        let options = Options {
-            faults: fault.into(),
-            page_rows: 100,
-            ..Options::new(example::AS_OF)
-        };
-        let base = serve(example::world(), options).await;
-        let error = read(&base, &subscription).await.unwrap_err().to_string();
-        assert!(error.contains(problem), "{error}");
     }
 }
 
