@@ -270,9 +270,10 @@ async fn answers_that_cannot_be_trusted_are_errors() {
             2,
         ),
     ] {
-        let (base, client) = sandbox([fault]).await;
+        let (base, client) = sandbox([fault.clone()]).await;
         check(usage_details(&client).await, is_unexpected, words);
         assert_eq!(requests(&base, "UsageDetails_List").await, asked, "{words}");
+        let (_, client) = sandbox([fault]).await;
         check(query(&client).await, is_unexpected, words);
     }
 }

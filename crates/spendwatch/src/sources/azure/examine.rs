@@ -88,8 +88,8 @@ async fn agreement_of(client: &Client, scope: &Scope) -> Option<String> {
             Some("Enterprise Agreement".to_owned())
         }
         ScopeKind::BillingAccount => {
-            let _ = client;
-            None
+            let account = client.billing_account(scope).await.ok()?;
+            Some(account.agreement_type.as_str().to_owned()).filter(|words| !words.is_empty())
         }
         ScopeKind::BillingProfile | ScopeKind::InvoiceSection => {
             Some("Microsoft Customer Agreement".to_owned())
