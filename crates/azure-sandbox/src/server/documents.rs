@@ -21,6 +21,10 @@ pub(super) struct Documents {
     pub(super) alerts: Alerts,
     pub(super) exports: Shelf<Value>,
     pub(super) runs: Runs,
+    pub(super) views: Shelf<Value>,
+    pub(super) scheduled_actions: Shelf<Value>,
+    pub(super) settings: Shelf<Value>,
+    pub(super) allocation_rules: Shelf<Value>,
     pub(super) reports: Reports,
     pub(super) storage: Storage,
 }

@@ -5,15 +5,11 @@
 //! ([`faults`]); the token and the role; the version; and then the operation's handler, which
 //! sees a [`operation::Call`] and knows nothing of all that.
 
-#![allow(
-    dead_code,
-    reason = "families of operations that use the rest are added one by one"
-)]
-
 mod accounts;
 mod alerts;
 mod answer;
 mod auth;
+mod benefits;
 mod billing_periods;
 mod budgets;
 mod commerce;
@@ -41,12 +37,15 @@ mod reservation_advice;
 mod reservations;
 mod retail;
 mod rows;
+mod scheduled_actions;
 mod scope;
+mod settings;
 mod shapes;
 mod state;
 mod storage;
 mod usage_details;
 mod usage_rows;
+mod views;
 mod webhook;
 
 use std::io;
@@ -74,12 +73,16 @@ use crate::world::World;
 /// All operations, by family.
 const TABLES: &[&[Operation]] = &[
     alerts::OPERATIONS,
+    benefits::OPERATIONS,
     budgets::OPERATIONS,
     dimensions::OPERATIONS,
     exports::OPERATIONS,
     forecast::OPERATIONS,
     query::OPERATIONS,
     reports::OPERATIONS,
+    scheduled_actions::OPERATIONS,
+    settings::OPERATIONS,
+    views::OPERATIONS,
     accounts::OPERATIONS,
     billing_periods::OPERATIONS,
     commerce::OPERATIONS,

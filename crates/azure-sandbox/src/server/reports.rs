@@ -141,7 +141,6 @@ pub(super) fn accept(call: &Call, id: &str, results: &str, result: Value, status
     if results == "operationResults" {
         let link = link("operationStatus");
         answer = answer.with_header("azure-consumption-asyncoperation", &link);
-        answer = answer.with_header("azure-asyncoperation", &link);
     }
     answer
 }
@@ -181,7 +180,7 @@ fn poll(call: &Call) -> Handled {
 }
 
 fn status(call: &Call) -> Handled {
-    let running = || json!({"status": {"status": "InProgress"}});
+    let running = || json!({"status": "InProgress"});
     let report = take_poll(call)?;
     Ok(Answer::json(
         &report.map_or_else(running, |report| report.status),
@@ -346,19 +345,19 @@ fn detailed_report(call: &Call) -> Handled {
     let rows = call.world.rows_on(basis, first, last);
     let rows: Vec<CostRow> = rows.filter(|row| rows::is_in(row, scope)).collect();
     if fails(call) {
-        status["status"] = json!({"status": "Failed"});
+        status["status"] = json!("Failed");
         status["error"] = failure();
         result["status"] = json!("Failed");
         result["error"] = failure();
     } else if rows.is_empty() {
-        status["status"] = json!({"status": "NoDataFound"});
+        status["status"] = json!("NoDataFound");
     } else {
         let Link { url, valid_until } =
             storage::publish(call, &format!("{id}.csv"), "text/csv", csv(call, &rows));
         let properties = json!({"downloadUrl": url, "validTill": valid_until.to_string()});
         result["properties"] = properties.clone();
         status["properties"] = properties;
-        status["status"] = json!({"status": "Completed"});
+        status["status"] = json!("Completed");
         // A success that carries an error, as Azure's may.
         status["error"] = json!({"code": "0", "message": null});
     }

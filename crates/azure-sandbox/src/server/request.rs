@@ -26,13 +26,14 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request {
-        let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
-        let parts = uri.path().split('/').filter(|part| !part.is_empty());
+        // Some of Microsoft's clients encode the slashes within a scope, so decoding comes first.
+        let decoded = percent_decode_str(uri.path()).decode_utf8_lossy();
+        let parts = decoded.split('/').filter(|part| !part.is_empty());
         let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
         Request {
             method,
             path: uri.path().to_owned(),
-            segments: parts.map(decode).collect(),
+            segments: parts.map(str::to_owned).collect(),
             raw_query: uri.query().unwrap_or_default().to_owned(),
             headers,
             body,

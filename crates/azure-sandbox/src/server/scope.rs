@@ -1,6 +1,6 @@
 //! The scopes that stand in front of an operation's path.
 
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 
 use super::answer::Refusal;
 
@@ -189,13 +189,10 @@ fn kind_of(lower: &[&str]) -> Option<(Kind, [Option<usize>; 3])> {
     }
 }
 
-/// First and last day of the month of a day.
-pub(super) fn month_of(day: Date) -> (Date, Date) {
-    (date(day.year(), day.month(), 1), day.last_of_month())
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     fn parse(path: &str) -> Option<Scope> {

@@ -1,6 +1,7 @@
 //! The skeleton: sign-in, roles, versions, faults and the controls, over usage details.
 
 mod budgets;
+mod documents;
 mod queries;
 mod reports;
 
@@ -388,4 +389,42 @@ async fn faults_are_switched_and_requests_counted_at_run_time() {
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(body["error"]["message"].as_str().unwrap().contains("rain"));
+}
+
+#[tokio::test]
+async fn amortized_rows_spread_what_actual_ones_pay_at_once() {
+    let world = World {
+        reservations: vec![crate::world::Reservation::new(
+            "payments",
+            PLATFORM_SUBSCRIPTION,
+            "Standard_D4s_v5",
+            1,
+            3650.into(),
+            date(2026, 11, 2),
+        )],
+        ..example::world()
+    };
+    let local = Local::over(world, options());
+    let of_reservation = |items: Vec<Value>| -> Vec<f64> {
+        let own = items.into_iter();
+        let own = own.filter(|item| !item["properties"]["reservationId"].is_null());
+        own.map(|item| item["properties"]["cost"].as_f64().unwrap())
+            .collect()
+    };
+    let ask = |metric: &str| {
+        usage(
+            PLATFORM_SUBSCRIPTION,
+            &format!("metric={metric}&{NOVEMBER}"),
+        )
+    };
+    let actual = of_reservation(local.list(&ask("actualcost")).await);
+    assert!((actual.iter().sum::<f64>() - 3650.0).abs() < 1e-6);
+    // 16 days, from the 2nd to the 17th, of ten a day.
+    let amortized = of_reservation(local.list(&ask("AmortizedCost")).await);
+    assert!(
+        (amortized.iter().sum::<f64>() - 160.0).abs() < 0.1,
+        "{amortized:?}"
+    );
+    let wrong = local.get(&ask("estimated")).await;
+    assert_eq!(wrong.0, StatusCode::BAD_REQUEST);
 }

@@ -50,7 +50,7 @@ fn list(call: &Call) -> Handled {
     let expand = expand.to_ascii_lowercase();
     let with_meter = expand.contains("meterdetails");
     let rows_from = |first: Date| {
-        world.rows_between(first, asked.last).filter(|row| {
+        world.rows_on(asked.basis, first, asked.last).filter(|row| {
             rows::is_in(row, scope) && asked.terms.iter().all(|term| passes(row, term))
         })
     };

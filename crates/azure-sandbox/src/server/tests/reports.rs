@@ -160,9 +160,9 @@ async fn the_older_report_has_a_status_beside_its_result() {
         .to_str()
         .unwrap();
     let (_, running) = local.get(link).await;
-    assert_eq!(running["status"]["status"], "InProgress");
+    assert_eq!(running["status"], "InProgress");
     let (_, done) = local.get(link).await;
-    assert_eq!(done["status"]["status"], "Completed");
+    assert_eq!(done["status"], "Completed");
     assert_eq!(done["error"]["code"], "0");
     let (_, result) = local.get(headers["location"].to_str().unwrap()).await;
     let link = result["properties"]["downloadUrl"].as_str().unwrap();
