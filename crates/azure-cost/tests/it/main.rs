@@ -13,6 +13,8 @@ mod credits;
 mod enterprise;
 mod exports;
 mod faults;
+mod fuzz;
+mod operations;
 mod prepared_files;
 mod price_sheets;
 mod requests;
