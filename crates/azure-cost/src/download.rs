@@ -57,7 +57,9 @@ impl SignedLink {
 
     /// The path of the file without what signs the link, for messages.
     pub fn path(&self) -> &str {
-        self.url.path()
+        // In a damaged link the signature may stand in the path.
+        let path = self.url.path();
+        path.split(['=', '&', ';']).next().unwrap_or(path)
     }
 
     /// The whole link, which whoever has it can use.

@@ -35,9 +35,6 @@
     test,
     allow(clippy::unwrap_used, reason = "a panic is how a test reports")
 )]
-// Taken out when the last operation is in.
-#![allow(dead_code)]
-
 mod billing;
 mod budget;
 mod client;

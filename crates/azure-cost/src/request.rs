@@ -132,8 +132,6 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// How often it was asked, the last time included.
-    pub(crate) tries: u32,
 }
 
 impl Answer {

@@ -95,10 +95,7 @@ impl Transport {
         loop {
             self.wait_for_quota(request, end).await?;
             let failure = match timeout_at(end, self.send_once(request)).await {
-                Ok(Ok(answer)) => {
-                    tries += 1;
-                    return Ok(Answer { tries, ..answer });
-                }
+                Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failure)) => failure,
                 Err(_) => late(),
             };
@@ -111,7 +108,6 @@ impl Transport {
                         status: 204,
                         headers: HeaderMap::new(),
                         body: Vec::new(),
-                        tries: tries + 1,
                     });
                 }
                 Failure::Final(error) => return Err(error),
@@ -232,7 +228,6 @@ impl Transport {
                         status,
                         headers,
                         body,
-                        tries: 0,
                     }),
                     Body::TooLong => Err(Failure::Final(Error::unexpected(
                         operation,
@@ -255,7 +250,6 @@ impl Transport {
                 status,
                 headers,
                 body: read_start(response).await,
-                tries: 0,
             }),
             _ => {
                 let body = read_start(response).await;

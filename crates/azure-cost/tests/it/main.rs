@@ -10,6 +10,7 @@ mod commerce;
 mod cost_management_budgets;
 mod cost_query;
 mod credits;
+mod disorder;
 mod enterprise;
 mod exports;
 mod faults;

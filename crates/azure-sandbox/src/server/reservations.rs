@@ -135,7 +135,12 @@ fn summaries(call: &Call) -> Handled {
             return Err(Refusal::bad_request(message));
         }
     };
-    let days = days(call, "usageDate")?;
+    let mut days = days(call, "usageDate")?;
+    let asks = ["$filter", "startDate", "endDate"];
+    if monthly && asks.iter().all(|name| call.request.parameter(name).is_none()) {
+        // Months that nobody chose from are all there.
+        days.first = call.world.first_day;
+    }
     let mut items = Vec::new();
     for (reservation, buyer) in owned(call)? {
         let days = used(reservation, buyer, days);
