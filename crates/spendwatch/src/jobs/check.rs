@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::config::{ChannelKind, OWNERS, SourceKind};
 use crate::jobs::evaluate;
+use crate::sources::azure::plan;
 use crate::sources::{Examined, expand};
 
 /// One thing to know about a configuration.
@@ -50,6 +51,20 @@ pub fn run(app: &App) -> Vec<Finding> {
         }
         if let SourceKind::Files { paths, .. } = &source.kind {
             findings.extend(files(&about, paths));
+        }
+    }
+    for read in app.reads().unwrap_or_default() {
+        let source = &app.config().sources[read.source];
+        if let SourceKind::Azure { read: way, .. } = source.kind {
+            let request = evaluate::request(app, &read);
+            let plans = read.scopes.iter().map(|scope| plan(way, scope, &request));
+            for problem in plans.filter_map(Result::err) {
+                let about = format!("source.{}", read.source + 1);
+                findings.push(error(
+                    &about,
+                    format!("{problem}; use kind = \"azure\", which reads rows where it must"),
+                ));
+            }
         }
     }
     for (name, channel) in &app.config().channels {

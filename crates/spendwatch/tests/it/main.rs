@@ -1,6 +1,7 @@
 //! The application's jobs over in-memory twins, with a clock that is moved by hand.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azure;
 mod configuration;
 mod delivering;
 mod evaluating;
