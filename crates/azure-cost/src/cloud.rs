@@ -39,6 +39,15 @@ impl Cloud {
         }
     }
 
+    /// Base address of Microsoft Entra, where applications sign in.
+    pub(crate) fn authority(self) -> &'static str {
+        match self {
+            Cloud::Public => "https://login.microsoftonline.com",
+            Cloud::UsGovernment => "https://login.microsoftonline.us",
+            Cloud::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
     /// What a token for Azure Resource Manager is asked for.
     pub fn token_scope(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use azure_core::cloud::CloudConfiguration;
+use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{Secret, TokenCredential};
 use azure_core::http::ClientOptions;
 use azure_identity::{
@@ -25,10 +25,17 @@ use azure_identity::{
     WorkloadIdentityCredentialOptions,
 };
 
+pub use certificate::CertificateError;
+
 use crate::cloud::Cloud;
+
+mod certificate;
 
 /// Environment variables by name. Empty values count as absent.
 pub type Environment = BTreeMap<String, String>;
+
+const CLIENT_SECRET: &str = "client-secret";
+const CLIENT_CERTIFICATE: &str = "client-certificate";
 
 /// A way to sign in.
 #[derive(Debug, Clone)]
@@ -49,6 +56,17 @@ pub enum Auth {
         /// The application's secret.
         secret: Secret,
     },
+    /// An application with a certificate.
+    ClientCertificate {
+        /// Directory (tenant) id.
+        tenant_id: String,
+        /// Application (client) id.
+        client_id: String,
+        /// A PEM file with the certificate and its RSA private key, not encrypted, in any order
+        /// and with or without the chain. It is read for every token, so that a renewed
+        /// certificate is picked up.
+        certificate: PathBuf,
+    },
     /// Whoever is signed in to the Azure CLI.
     AzureCli,
     /// Whoever is signed in to the Azure CLI or, failing that, to the Azure Developer CLI.
@@ -59,26 +77,29 @@ pub enum Auth {
 
 impl Auth {
     /// Reads the word of a configuration file: `managed-identity`, `workload-identity`,
-    /// `client-secret`, `azure-cli`, `developer-tools` or `auto`. The ids and secrets that a
-    /// word needs come from the environment, under the names that Azure's own tools use:
-    /// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
+    /// `client-secret`, `client-certificate`, `azure-cli`, `developer-tools` or `auto`. The ids
+    /// and secrets that a word needs come from the environment, under the names that Azure's own
+    /// tools use: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`,
+    /// `AZURE_CLIENT_CERTIFICATE_PATH`.
     pub fn parse(word: &str, environment: &Environment) -> Result<Auth, AuthError> {
-        let needed = |name: &'static str| {
-            let value = present(environment, name);
-            value.map(str::to_owned).ok_or(AuthError::Missing {
-                variable: name,
-                word: "client-secret",
-            })
+        let needed = |word: &'static str, variable: &'static str| {
+            let value = present(environment, variable).map(str::to_owned);
+            value.ok_or(AuthError::Missing { variable, word })
         };
         match word.trim() {
             "managed-identity" => Ok(Auth::ManagedIdentity {
                 client_id: present(environment, "AZURE_CLIENT_ID").map(str::to_owned),
             }),
             "workload-identity" => Ok(Auth::WorkloadIdentity),
-            "client-secret" => Ok(Auth::ClientSecret {
-                tenant_id: needed("AZURE_TENANT_ID")?,
-                client_id: needed("AZURE_CLIENT_ID")?,
-                secret: Secret::new(needed("AZURE_CLIENT_SECRET")?),
+            CLIENT_SECRET => Ok(Auth::ClientSecret {
+                tenant_id: needed(CLIENT_SECRET, "AZURE_TENANT_ID")?,
+                client_id: needed(CLIENT_SECRET, "AZURE_CLIENT_ID")?,
+                secret: Secret::new(needed(CLIENT_SECRET, "AZURE_CLIENT_SECRET")?),
+            }),
+            CLIENT_CERTIFICATE => Ok(Auth::ClientCertificate {
+                tenant_id: needed(CLIENT_CERTIFICATE, "AZURE_TENANT_ID")?,
+                client_id: needed(CLIENT_CERTIFICATE, "AZURE_CLIENT_ID")?,
+                certificate: needed(CLIENT_CERTIFICATE, "AZURE_CLIENT_CERTIFICATE_PATH")?.into(),
             }),
             "azure-cli" | "cli" => Ok(Auth::AzureCli),
             "developer-tools" => Ok(Auth::DeveloperTools),
@@ -109,12 +130,16 @@ impl Auth {
 
     /// The credential for a cloud. It keeps its tokens and renews them before they end, so one
     /// is enough for a process. A TLS provider must be installed before.
+    ///
+    /// Applications sign in at the cloud's own address; for the public cloud
+    /// `AZURE_AUTHORITY_HOST` may name another one (https).
     pub fn credential(
         self,
         cloud: Cloud,
         environment: &Environment,
     ) -> Result<Arc<dyn TokenCredential>, AuthError> {
-        let client_options = client_options(cloud);
+        let authority = authority(cloud, environment).to_owned();
+        let client_options = client_options(authority.clone());
         let credential: Arc<dyn TokenCredential> = match self.settle(environment) {
             Auth::ManagedIdentity { client_id } => {
                 ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
@@ -141,6 +166,17 @@ impl Auth {
                 secret,
                 Some(ClientSecretCredentialOptions { client_options }),
             )?,
+            Auth::ClientCertificate {
+                tenant_id,
+                client_id,
+                certificate,
+            } => certificate::credential(
+                &authority,
+                tenant_id,
+                client_id,
+                certificate,
+                client_options,
+            )?,
             Auth::AzureCli => AzureCliCredential::new(None)?,
             Auth::DeveloperTools | Auth::Auto => DeveloperToolsCredential::new(None)?,
         };
@@ -153,15 +189,20 @@ fn present<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
     value.filter(|value| !value.is_empty())
 }
 
-fn client_options(cloud: Cloud) -> ClientOptions {
-    // The public cloud is left to the library, which then honors AZURE_AUTHORITY_HOST.
-    let cloud = match cloud {
-        Cloud::Public => None,
-        Cloud::UsGovernment => Some(CloudConfiguration::AzureGovernment),
-        Cloud::China => Some(CloudConfiguration::AzureChina),
-    };
+/// The address to sign in at. Azure's own tools let the variable replace the public cloud's only.
+fn authority(cloud: Cloud, environment: &Environment) -> &str {
+    let other = present(environment, "AZURE_AUTHORITY_HOST");
+    other
+        .filter(|_| cloud == Cloud::Public)
+        .unwrap_or(cloud.authority())
+}
+
+fn client_options(authority: String) -> ClientOptions {
+    // Always named: left to itself, the library would look at the process's variables.
+    let mut cloud = CustomConfiguration::default();
+    cloud.authority_host = authority;
     ClientOptions {
-        cloud: cloud.map(Arc::new),
+        cloud: Some(Arc::new(cloud.into())),
         ..ClientOptions::default()
     }
 }
@@ -173,7 +214,7 @@ pub enum AuthError {
     /// The text names no way to sign in.
     #[error(
         "`{0}` is not a way to sign in; expected managed-identity, workload-identity, \
-         client-secret, azure-cli, developer-tools or auto"
+         client-secret, client-certificate, azure-cli, developer-tools or auto"
     )]
     UnknownWord(String),
     /// A variable that the chosen way needs is not set.
@@ -184,6 +225,9 @@ pub enum AuthError {
         /// The chosen way.
         word: &'static str,
     },
+    /// The certificate file cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The credential refuses its settings.
     #[error("the credential cannot be made")]
     Refused(#[from] azure_core::Error),
@@ -252,6 +296,50 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let credential = auth.credential(Cloud::UsGovernment, &set).unwrap();
         assert!(!format!("{credential:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_client_certificate_needs_its_three_parts_and_its_file() {
+        let mut set = environment(&[("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c")]);
+        let error = Auth::parse("client-certificate", &set).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "to sign in by client-certificate, set AZURE_CLIENT_CERTIFICATE_PATH"
+        );
+        let path = "/nowhere/certificate.pem";
+        set.insert("AZURE_CLIENT_CERTIFICATE_PATH".to_owned(), path.to_owned());
+        let auth = Auth::parse("client-certificate", &set).unwrap();
+        let error = auth.credential(Cloud::Public, &set).unwrap_err();
+        assert!(matches!(error, AuthError::Certificate(_)), "{error:?}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
+
+    #[test]
+    fn only_the_public_cloud_signs_in_elsewhere() {
+        let moved = environment(&[("AZURE_AUTHORITY_HOST", "https://login.contoso.example")]);
+        let none = Environment::new();
+        for (cloud, environment, expected) in [
+            (Cloud::Public, &none, "https://login.microsoftonline.com"),
+            (Cloud::Public, &moved, "https://login.contoso.example"),
+            (
+                Cloud::UsGovernment,
+                &moved,
+                "https://login.microsoftonline.us",
+            ),
+            (Cloud::China, &moved, "https://login.chinacloudapi.cn"),
+        ] {
+            assert_eq!(authority(cloud, environment), expected, "{cloud}");
+            let auth = Auth::ClientSecret {
+                tenant_id: "t".to_owned(),
+                client_id: "c".to_owned(),
+                secret: Secret::new("s"),
+            };
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let credential = auth.credential(cloud, environment).unwrap();
+            let shown = format!("{credential:?}");
+            let host = expected.strip_prefix("https://").unwrap();
+            assert!(shown.contains(host), "{shown}");
+        }
     }
 
     #[test]

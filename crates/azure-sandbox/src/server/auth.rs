@@ -143,7 +143,7 @@ fn read_claims(token: &str) -> Option<Claims> {
     if !is_signed(text, signature) {
         return None;
     }
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+    read_part(claims)
 }
 
 /// Azure's 401, which names the place to sign in.
@@ -217,7 +217,7 @@ fn managed_identity(sandbox: &Sandbox, request: &Request) -> Handled {
     })))
 }
 
-/// The token endpoint of Microsoft Entra, for client credentials with a secret.
+/// The token endpoint of Microsoft Entra, for client credentials with a secret or an assertion.
 fn client_credentials(sandbox: &Sandbox, request: &Request, tenant: &str) -> Handled {
     let refusal = |status, error: &str, description: &str| {
         let body = json!({"error": error, "error_description": description});
@@ -241,8 +241,15 @@ fn client_credentials(sandbox: &Sandbox, request: &Request, tenant: &str) -> Han
             "AADSTS70003: only client_credentials.",
         );
     }
-    if value("client_secret") != sandbox.options.client_secret {
-        let message = "AADSTS7000215: Invalid client secret provided.";
+    let proven = if value("client_assertion_type").is_empty() {
+        (value("client_secret") == sandbox.options.client_secret)
+            .then_some(())
+            .ok_or("AADSTS7000215: Invalid client secret provided.")
+    } else {
+        let now = Timestamp::now().as_second();
+        check_assertion(&value, now)
+    };
+    if let Err(message) = proven {
         return refusal(unknown, "invalid_client", message);
     }
     let Some(audience) = value("scope").strip_suffix("/.default") else {
@@ -255,6 +262,59 @@ fn client_credentials(sandbox: &Sandbox, request: &Request, tenant: &str) -> Han
         "ext_expires_in": LIFETIME,
         "access_token": token(audience),
     })))
+}
+
+#[derive(Deserialize)]
+struct AssertionHeader {
+    alg: String,
+    #[serde(rename = "x5t#S256")]
+    thumbprint: String,
+}
+
+#[derive(Deserialize)]
+struct AssertionClaims {
+    aud: String,
+    iss: String,
+    sub: String,
+    nbf: i64,
+    exp: i64,
+}
+
+/// What is wrong with the form's assertion, signed with a certificate. Everything is looked at
+/// but the signature: any certificate is taken for one that the application has registered.
+fn check_assertion<'a>(value: &impl Fn(&str) -> &'a str, now: i64) -> Result<(), &'static str> {
+    if value("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
+        return Err("AADSTS50027: The client_assertion_type must be jwt-bearer.");
+    }
+    let parts: Vec<&str> = value("client_assertion").split('.').collect();
+    let [header, claims, signature] = parts[..] else {
+        return Err("AADSTS50027: JWT token is invalid or malformed.");
+    };
+    let header = read_part::<AssertionHeader>(header);
+    let claims = read_part::<AssertionClaims>(claims);
+    let (Some(header), Some(claims)) = (header, claims) else {
+        return Err("AADSTS50027: JWT token is invalid or malformed.");
+    };
+    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_or(0, |bytes| bytes.len());
+    if header.alg != "PS256" || bytes(&header.thumbprint) != 32 || bytes(signature) < 256 {
+        return Err("AADSTS700027: The certificate or the signature of the assertion is invalid.");
+    }
+    if claims.iss != value("client_id") || claims.sub != claims.iss {
+        return Err("AADSTS700021: Issuer and subject of the assertion must be the application.");
+    }
+    // The host differs by cloud, and here it is not even one of them.
+    let endpoint = format!("/{TENANT}/oauth2/v2.0/token");
+    if !claims.aud.starts_with("https://") || !claims.aud.ends_with(&endpoint) {
+        return Err("AADSTS700023: The assertion is for another audience.");
+    }
+    if claims.nbf > now || claims.exp <= now {
+        return Err("AADSTS700024: The assertion is not within its valid time range.");
+    }
+    Ok(())
+}
+
+fn read_part<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 fn form(body: &Bytes) -> Vec<(String, String)> {
@@ -328,5 +388,58 @@ mod tests {
             code(Some(&foreign), 1).unwrap(),
             "InvalidAuthenticationTokenTenant"
         );
+    }
+
+    #[test]
+    fn an_assertion_must_be_whole_and_meant_for_this_place_and_time() {
+        let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": "A".repeat(43)});
+        let claims = json!({
+            "aud": format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"),
+            "iss": "client", "sub": "client", "nbf": 1000, "exp": 1600,
+        });
+        let signature = "A".repeat(342);
+        let check = |header: &serde_json::Value, claims: &serde_json::Value, now| {
+            let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            let assertion = format!("{}.{}.{signature}", part(header), part(claims));
+            let value = |name: &str| match name {
+                "client_assertion_type" => "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion" => assertion.as_str(),
+                "client_id" => "client",
+                _ => "",
+            };
+            check_assertion(&value, now)
+        };
+        assert_eq!(check(&header, &claims, 1000), Ok(()));
+        assert_eq!(check(&header, &claims, 1599), Ok(()));
+        let code =
+            |checked: Result<(), &'static str>| checked.unwrap_err().split_once(':').unwrap().0;
+        assert_eq!(code(check(&header, &claims, 999)), "AADSTS700024");
+        assert_eq!(code(check(&header, &claims, 1600)), "AADSTS700024");
+        let with = |whole: &serde_json::Value, name: &str, value: &str| {
+            let mut changed = whole.clone();
+            changed[name] = value.into();
+            changed
+        };
+        for (name, value, expected) in [
+            (
+                "aud",
+                "https://login.microsoftonline.com/other/oauth2/v2.0/token",
+                "AADSTS700023",
+            ),
+            ("iss", "another", "AADSTS700021"),
+            ("sub", "another", "AADSTS700021"),
+            ("nbf", "text", "AADSTS50027"),
+        ] {
+            let claims = with(&claims, name, value);
+            assert_eq!(code(check(&header, &claims, 1000)), expected, "{name}");
+        }
+        for (name, value) in [("alg", "none"), ("x5t#S256", "AAAA")] {
+            let header = with(&header, name, value);
+            assert_eq!(
+                code(check(&header, &claims, 1000)),
+                "AADSTS700027",
+                "{name}"
+            );
+        }
     }
 }

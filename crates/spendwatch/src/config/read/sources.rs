@@ -95,11 +95,12 @@ fn read_connection(table: &Table<'_>) -> Connection {
 }
 
 /// The words of [`azure_cost::credentials::Auth::parse`], and `none`.
-const AUTH_WORDS: [&str; 7] = [
+const AUTH_WORDS: [&str; 8] = [
     "auto",
     "managed-identity",
     "workload-identity",
     "client-secret",
+    "client-certificate",
     "azure-cli",
     "developer-tools",
     "none",
