@@ -137,7 +137,11 @@ fn summaries(call: &Call) -> Handled {
     };
     let mut days = days(call, "usageDate")?;
     let asks = ["$filter", "startDate", "endDate"];
-    if monthly && asks.iter().all(|name| call.request.parameter(name).is_none()) {
+    if monthly
+        && asks
+            .iter()
+            .all(|name| call.request.parameter(name).is_none())
+    {
         // Months that nobody chose from are all there.
         days.first = call.world.first_day;
     }
