@@ -379,6 +379,15 @@ impl CostFacts {
         self
     }
 
+    /// The same without these days.
+    pub fn without(mut self, days: &Range<Date>) -> CostFacts {
+        for series in &mut self.series {
+            series.days.retain(|day| !days.contains(&day.date));
+        }
+        self.series.retain(|series| !series.days.is_empty());
+        self
+    }
+
     /// A series as filters see it.
     pub(crate) fn describe<'a>(&'a self, series: &'a Series) -> impl Attributes + 'a {
         Described {

@@ -67,6 +67,25 @@ pub enum SourceKind {
         /// Which of them.
         read: AzureRead,
     },
+    /// Exports of Cost Management in Blob storage.
+    Exports(Exports),
+}
+
+/// Exports of Cost Management in Blob storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exports {
+    /// URL of the container, without a query.
+    pub container: url::Url,
+    /// The folder to look in, an export's own or one above it; `""` for the whole container.
+    pub prefix: String,
+    /// Which Azure.
+    pub cloud: Cloud,
+    /// How to sign in, as in [`Connection::auth`].
+    pub auth: String,
+    /// Which dataset the Azure files hold that have no manifest.
+    pub cost_basis: CostBasis,
+    /// How many days before the current period to read, for forecasts and drivers.
+    pub history_days: u32,
 }
 
 /// Where Azure's APIs are and how to sign in.

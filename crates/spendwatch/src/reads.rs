@@ -112,7 +112,7 @@ fn overlap(scopes: &[Scope]) -> Option<(&Scope, &Scope)> {
 
 /// Groups the budgets of a configuration by the read that serves them.
 ///
-/// Files are read once for all their budgets. From an API, budgets share a read when they count the
+/// Files are read once for all their budgets, exports once for each cost basis. From an API, budgets share a read when they count the
 /// same subscription or billing scope, directly or through a parent; scopes inside another one of
 /// the read are not asked for again, if the rows of the wider one name them.
 pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
@@ -131,7 +131,7 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
             continue;
         };
         let scopes: BTreeSet<Scope> = match config.sources[index].kind {
-            SourceKind::Files { .. } => BTreeSet::new(),
+            SourceKind::Files { .. } | SourceKind::Exports(_) => BTreeSet::new(),
             SourceKind::Azure { .. } => {
                 let families: BTreeSet<Family> = scopes.iter().map(family).collect();
                 if families.len() > 1 {
@@ -154,15 +154,14 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
             }
         };
         // Everything this budget touches becomes one read.
+        let meet = |one: &Scope| {
+            let mut own = scopes.iter();
+            own.any(|own| covers(own, one) || covers(one, own))
+        };
         let touches = |read: &Read| {
             read.source == index
-                && (scopes.is_empty()
-                    || (read.cost_basis == budget.cost_basis
-                        && read.scopes.iter().any(|one| {
-                            scopes
-                                .iter()
-                                .any(|own| covers(own, one) || covers(one, own))
-                        })))
+                && (holds_all(config, index) || read.cost_basis == budget.cost_basis)
+                && (scopes.is_empty() || read.scopes.iter().any(meet))
         };
         let mut merged = Read {
             key: String::new(),
@@ -200,7 +199,7 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
             !all.iter()
                 .any(|other| other != scope && covers(other, scope))
         });
-        read.key = key(read);
+        read.key = key(config, read);
     }
     reads.sort_by_key(|read| {
         read.budgets
@@ -220,9 +219,17 @@ pub(crate) fn counted(config: &Config, budget: &Budget) -> Vec<Scope> {
     scopes.into_iter().collect()
 }
 
-fn key(read: &Read) -> String {
-    if read.scopes.is_empty() {
+/// Whether one read of a source gives whatever it holds, of both bases.
+fn holds_all(config: &Config, source: usize) -> bool {
+    matches!(config.sources[source].kind, SourceKind::Files { .. })
+}
+
+fn key(config: &Config, read: &Read) -> String {
+    if holds_all(config, read.source) {
         return format!("source-{}", read.source);
+    }
+    if read.scopes.is_empty() {
+        return format!("source-{}-{}", read.source, read.cost_basis);
     }
     let mut hash = Sha256::new();
     for scope in &read.scopes {

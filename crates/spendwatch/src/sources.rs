@@ -1,6 +1,7 @@
 //! Cost sources: the port, and what implements it.
 
 pub mod azure;
+mod exports;
 mod files;
 mod months;
 mod stream;
@@ -13,11 +14,13 @@ use azure_cost::credentials::Auth;
 use azure_cost::{Client, Endpoint, Quotas};
 use budget_engine::{CostBasis, CostFacts, Projection, Scope};
 use jiff::civil::Date;
+use state_store::Container;
 
 use crate::config::{Connection, Source, SourceKind};
 use crate::environment::Environment;
 
 pub use azure::Azure;
+pub use exports::Exports;
 pub(crate) use files::expand;
 pub use files::{BundledFile, Files};
 pub use months::KeptMonths;
@@ -31,18 +34,17 @@ pub trait CostSource: Send + Sync {
     /// An error is an error: throttled, refused or broken data are never an empty answer.
     async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer>;
 
-    /// Tries with small requests what `read` would do, scope by scope. Sources without an API have
-    /// nothing to say.
+    /// Tries with small requests what `read` would do, scope by scope. Files have nothing to say.
     async fn examine(&self, _request: &ReadRequest) -> Vec<Examined> {
         Vec::new()
     }
 }
 
-/// What was found out about the APIs of one scope.
+/// What was found out about the APIs of one scope, or about one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
-    /// The scope.
-    pub scope: Scope,
+    /// The path of the scope, or the URL of the container.
+    pub about: String,
     /// How it is read for its budgets, in words.
     pub way: String,
     /// The kind of agreement, in words, if Azure tells it.
@@ -120,6 +122,19 @@ pub(crate) fn open(
             let client = connect(connection, environment, quotas)?;
             Ok(Arc::new(Azure::new(client, *read, connection.history_days)))
         }
+        SourceKind::Exports(exports) => {
+            let credential = way_to_sign_in(&exports.auth, environment)?
+                .map(|auth| auth.credential(exports.cloud, environment.variables()))
+                .transpose()
+                .context("sign in to storage")?;
+            let container = Container::new(exports.container.clone(), credential)?;
+            Ok(Arc::new(Exports::new(
+                container,
+                &exports.prefix,
+                exports.cost_basis,
+                exports.history_days,
+            )))
+        }
     }
 }
 
@@ -139,19 +154,21 @@ pub(crate) fn connect(
         Some(url) => Endpoint::at(url.as_str(), *cloud)?,
         None => Endpoint::of(*cloud),
     };
-    let credential = match &**auth {
-        "none" => None,
-        word => {
-            let auth = Auth::parse(word, environment.variables())?;
-            Some(
-                auth.credential(*cloud, environment.variables())
-                    .context("sign in")?,
-            )
-        }
-    };
+    let credential = way_to_sign_in(auth, environment)?
+        .map(|auth| auth.credential(*cloud, environment.variables()))
+        .transpose()
+        .context("sign in")?;
     let client = Client::new(http()?, endpoint, credential);
     // Sources that sign in the same way share a tenant and so its quotas.
     Ok(client.with_quotas(quotas.clone(), auth))
+}
+
+/// The way to sign in that a word of the configuration stands for; none for `none`.
+fn way_to_sign_in(word: &str, environment: &Environment) -> anyhow::Result<Option<Auth>> {
+    match word {
+        "none" => Ok(None),
+        word => Ok(Some(Auth::parse(word, environment.variables())?)),
+    }
 }
 
 /// An HTTP client that follows no redirects, so that no answer comes from elsewhere.

@@ -132,16 +132,6 @@ impl Azure {
         if container_url.path().trim_matches('/').is_empty() {
             return Err(refused("use the container URL", "it names no container"));
         }
-        let retry = match retries {
-            0 => RetryOptions::none(),
-            max_retries => RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries,
-                max_total_elapsed: retry_for
-                    .try_into()
-                    .unwrap_or(azure_core::time::Duration::MAX),
-                ..Default::default()
-            }),
-        };
         // Building an HTTP client reads the system's root certificates, so both services share one.
         let transport = transport.unwrap_or_else(|| {
             let options = HttpClientOptions {
@@ -150,7 +140,7 @@ impl Azure {
             Transport::new(new_http_client(Some(options)))
         });
         let client_options = ClientOptions {
-            retry,
+            retry: retry(retries, retry_for),
             transport: Some(transport),
             ..Default::default()
         };
@@ -441,6 +431,20 @@ impl Queues for Azure {
 /// What the SDK answers, before it becomes our error.
 type Answer<T> = azure_core::Result<T>;
 
+/// How failed requests are repeated.
+pub(crate) fn retry(retries: u32, retry_for: Duration) -> RetryOptions {
+    match retries {
+        0 => RetryOptions::none(),
+        max_retries => RetryOptions::exponential(ExponentialRetryOptions {
+            max_retries,
+            max_total_elapsed: retry_for
+                .try_into()
+                .unwrap_or(azure_core::time::Duration::MAX),
+            ..Default::default()
+        }),
+    }
+}
+
 fn etag(version: &Version) -> Etag {
     Etag::from(version.as_str())
 }
@@ -454,7 +458,7 @@ fn status(error: &azure_core::Error) -> Option<StatusCode> {
 }
 
 /// Whether the service gave this error code.
-fn is(error: &azure_core::Error, code: &str) -> bool {
+pub(crate) fn is(error: &azure_core::Error, code: &str) -> bool {
     matches!(error.kind(), ErrorKind::HttpResponse { error_code: Some(found), .. } if found == code)
 }
 
@@ -463,7 +467,7 @@ fn is_moved(error: &azure_core::Error) -> bool {
     is(error, "ConditionNotMet") || is(error, "BlobNotFound") || is(error, "ContainerNotFound")
 }
 
-fn refused(operation: impl Into<String>, reason: &str) -> Error {
+pub(crate) fn refused(operation: impl Into<String>, reason: &str) -> Error {
     Error::Refused {
         operation: operation.into(),
         source: reason.into(),
@@ -471,7 +475,7 @@ fn refused(operation: impl Into<String>, reason: &str) -> Error {
 }
 
 /// Sorts an error of the SDK by what the caller does about it.
-fn storage_error(operation: impl Into<String>, error: &azure_core::Error) -> Error {
+pub(crate) fn storage_error(operation: impl Into<String>, error: &azure_core::Error) -> Error {
     let operation = operation.into();
     let source = describe(error).into();
     let ErrorKind::HttpResponse {
@@ -562,7 +566,7 @@ fn redact(text: &str) -> String {
 }
 
 /// A URL to add segments to: `https://host/container/` and `https://host/container` are the same.
-fn without_last_slash(mut url: Url) -> Result<Url> {
+pub(crate) fn without_last_slash(mut url: Url) -> Result<Url> {
     match url.path_segments_mut() {
         Ok(mut segments) => segments.pop_if_empty(),
         Err(()) => return Err(refused("use a storage URL", "it is not an http URL")),
@@ -570,7 +574,7 @@ fn without_last_slash(mut url: Url) -> Result<Url> {
     Ok(url)
 }
 
-fn without_query(url: &Url) -> String {
+pub(crate) fn without_query(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.to_string()

@@ -5,6 +5,7 @@
 //! (a directory on a laptop) and [`Memory`] (the twin for tests). One contract suite, the module
 //! `contract` behind the feature `test-util`, holds all three to the promises written here. It is
 //! not a database: there are no transactions over several documents and no queries but a prefix.
+//! [`Container`] reads what others wrote to Blob Storage.
 //!
 //! ```
 //! use state_store::{Documents, Error, Memory};
@@ -32,6 +33,7 @@ use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 use async_trait::async_trait;
 
 pub mod azure;
+mod container;
 #[cfg(feature = "test-util")]
 pub mod contract;
 mod error;
@@ -41,6 +43,7 @@ pub mod local;
 mod memory;
 
 pub use azure::Azure;
+pub use container::{Blob, Container};
 pub use error::{Cause, Error, Result};
 pub use key::{MAX_KEY_BYTES, MAX_SEGMENT_BYTES, check_key, check_queue};
 pub use local::Local;

@@ -103,7 +103,7 @@ pub async fn online(app: &App) -> Vec<Finding> {
 }
 
 fn findings_of(examined: &Examined) -> Vec<Finding> {
-    let about = examined.scope.to_string();
+    let about = examined.about.clone();
     let agreement = match &examined.agreement {
         Some(words) => format!(" ({words})"),
         None => String::new(),

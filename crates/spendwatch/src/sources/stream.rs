@@ -22,6 +22,27 @@ pub(crate) async fn fold_stream<E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
+    let (facts, report) = fold_and_report(bytes, options, projection).await?;
+    if report.skipped_count > 0 {
+        let count = report.skipped_count;
+        tracing::warn!(
+            count,
+            rows = report.rows,
+            "rows of a cost file were left out"
+        );
+    }
+    Ok(facts)
+}
+
+/// The same, with what became of the rows.
+pub(crate) async fn fold_and_report<E>(
+    bytes: impl Stream<Item = Result<Bytes, E>>,
+    options: cost_data::Options,
+    projection: Projection,
+) -> anyhow::Result<(CostFacts, cost_data::Report)>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     let (send, receive) = mpsc::channel(PIECES);
     // Parsing blocks for as long as the file is large.
     let fold = tokio::task::spawn_blocking(move || {
@@ -48,16 +69,7 @@ where
     if let Some(error) = broken {
         return Err(error.into());
     }
-    let (facts, report) = folded?;
-    if report.skipped_count > 0 {
-        let count = report.skipped_count;
-        tracing::warn!(
-            count,
-            rows = report.rows,
-            "rows of a cost file were left out"
-        );
-    }
-    Ok(facts)
+    Ok(folded?)
 }
 
 /// The pieces as one reader, for a thread that may block.

@@ -7,7 +7,7 @@ use budget_engine::{CostBasis, Lag};
 
 use super::read_basis;
 use crate::config::reader::{Table, Value};
-use crate::config::{AzureRead, Connection, Source, SourceKind};
+use crate::config::{AzureRead, Connection, Exports, Source, SourceKind};
 
 pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
     let scopes = table
@@ -57,7 +57,8 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
                 read,
             })
         }
-        other @ ("exports" | "usage-aggregates" | "enterprise-reporting") => {
+        "exports" => read_exports(&table).map(SourceKind::Exports),
+        other @ ("usage-aggregates" | "enterprise-reporting") => {
             kind.note(format!(
                 "the source `{other}` does not exist yet; use \"files\" or \"azure\""
             ));
@@ -65,7 +66,7 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
         }
         other => {
             kind.note(format!(
-                "`{other}` is not a source; expected \"files\", \"azure\", \"query\", \"cost-details\" or \"usage-details\""
+                "`{other}` is not a source; expected \"files\", \"azure\", \"query\", \"cost-details\", \"usage-details\" or \"exports\""
             ));
             return None;
         }
@@ -81,17 +82,74 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
 /// Where Azure's APIs are and how to sign in.
 fn read_connection(table: &Table<'_>) -> Connection {
     let endpoint = table.get("endpoint").and_then(|value| value.parse());
-    let cloud = table.get("cloud").and_then(|value| value.parse());
-    let auth = table.get("auth").and_then(|value| read_auth(&value));
-    let history_days = table
-        .get("history_days")
-        .and_then(|value| value.whole(0..=800));
+    let (cloud, auth) = read_identity(table);
     Connection {
         endpoint,
-        cloud: cloud.unwrap_or(Cloud::Public),
-        auth: auth.unwrap_or("auto").to_owned(),
-        history_days: history_days.unwrap_or(120),
+        cloud,
+        auth,
+        history_days: read_history(table),
     }
+}
+
+/// Which Azure, and how to sign in there.
+fn read_identity(table: &Table<'_>) -> (Cloud, String) {
+    let cloud = table.get("cloud").and_then(|value| value.parse());
+    let auth = table.get("auth").and_then(|value| read_auth(&value));
+    (
+        cloud.unwrap_or(Cloud::Public),
+        auth.unwrap_or("auto").to_owned(),
+    )
+}
+
+fn read_history(table: &Table<'_>) -> u32 {
+    let days = table.get("history_days");
+    days.and_then(|value| value.whole(0..=800)).unwrap_or(120)
+}
+
+fn read_exports(table: &Table<'_>) -> Option<Exports> {
+    let example = "container = \"https://ACCOUNT.blob.core.windows.net/CONTAINER\"";
+    let container = table.require("container", example);
+    let container = container.and_then(|value| read_container(&value));
+    let prefix = table.get("prefix").and_then(|value| value.text());
+    let cost_basis = table.get("cost_basis").and_then(|value| read_basis(&value));
+    let (cloud, auth) = read_identity(table);
+    let history_days = read_history(table);
+    Some(Exports {
+        container: container?,
+        prefix: prefix.unwrap_or_default().to_owned(),
+        cloud,
+        auth,
+        cost_basis: cost_basis.unwrap_or(CostBasis::Actual),
+        history_days,
+    })
+}
+
+/// The URL of a container. A signature in it would be a secret, so it has no query.
+fn read_container(value: &Value<'_>) -> Option<url::Url> {
+    let text = value.text()?;
+    let expected = "expected https://ACCOUNT.blob.core.windows.net/CONTAINER";
+    // The text may hold a secret, so it is not repeated.
+    let Ok(url) = text.parse::<url::Url>() else {
+        value.note(format!("this is not a URL; {expected}"));
+        return None;
+    };
+    let is_local = url.host_str().is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    });
+    let problem = if url.query().is_some() || url.password().is_some() || !url.username().is_empty()
+    {
+        "a URL with a signature or password is a secret; name the container only, and give the \
+         identity of `auth` the role Storage Blob Data Reader on it"
+    } else if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
+        "the URL must begin with https://"
+    } else if url.path().trim_matches('/').is_empty() {
+        "the URL names no container"
+    } else {
+        return Some(url);
+    };
+    value.note(format!("{problem}; {expected}"));
+    None
 }
 
 /// The words of [`azure_cost::credentials::Auth::parse`], and `none`.

@@ -23,7 +23,7 @@ pub(super) async fn examine(
         Ok(way) => way,
         Err(problem) => {
             return Examined {
-                scope: scope.clone(),
+                about: scope.to_string(),
                 way: "a query".to_owned(),
                 agreement: None,
                 attempts: vec![Attempt {
@@ -74,7 +74,7 @@ pub(super) async fn examine(
         details.map(|error| advice(&error, scope)),
     );
     Examined {
-        scope: scope.clone(),
+        about: scope.to_string(),
         way: way.to_string(),
         agreement,
         attempts,
