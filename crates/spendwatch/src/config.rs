@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use azure_cost::Cloud;
+use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 
 pub(crate) use read::OWNERS;
@@ -69,6 +69,28 @@ pub enum SourceKind {
     },
     /// Exports of Cost Management in Blob storage.
     Exports(Exports),
+    /// The usage of pay-as-you-go subscriptions, priced by the rate card of their offer.
+    UsageAggregates {
+        /// Where and as whom.
+        connection: Connection,
+        /// Which prices.
+        rate_card: RateCardQuery,
+    },
+    /// The retired Enterprise Reporting API.
+    EnterpriseReporting(EnterpriseReporting),
+}
+
+/// The retired Enterprise Reporting API, where something still serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnterpriseReporting {
+    /// Where it is served.
+    pub endpoint: url::Url,
+    /// Number of the enrollment.
+    pub enrollment: String,
+    /// The enrollment's API key.
+    pub key: Secret,
+    /// How many days before the current period to read, for forecasts and drivers.
+    pub history_days: u32,
 }
 
 /// Exports of Cost Management in Blob storage.

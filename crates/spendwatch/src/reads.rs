@@ -14,7 +14,7 @@ pub struct Read {
     pub key: String,
     /// Index of the source in [`Config::sources`].
     pub source: usize,
-    /// The scopes to ask for; empty for files, which hold what they hold.
+    /// The scopes to ask for; empty for files, exports and enrollments, which hold what they hold.
     pub scopes: Vec<Scope>,
     /// Which cost to ask for.
     pub cost_basis: CostBasis,
@@ -36,6 +36,17 @@ pub enum PlanError {
          scopes), which may hold the same costs twice; give each family its own budget"
     )]
     MixedFamilies(String),
+    /// The source of a budget serves subscriptions and what is in them.
+    #[error(
+        "budget `{budget}` counts {scope}, and its source `usage-aggregates` serves subscriptions \
+         and resource groups only; add a source for it before that one"
+    )]
+    NotASubscription {
+        /// The budget.
+        budget: String,
+        /// One of its scopes.
+        scope: Scope,
+    },
     /// The scopes of a budget may overlap, and no cost row would tell.
     #[error(
         "budget `{budget}` counts {first} and {second}, which may hold the same costs twice: cost \
@@ -112,7 +123,7 @@ fn overlap(scopes: &[Scope]) -> Option<(&Scope, &Scope)> {
 
 /// Groups the budgets of a configuration by the read that serves them.
 ///
-/// Files are read once for all their budgets, exports once for each cost basis. From an API, budgets share a read when they count the
+/// Files and enrollments are read once for all their budgets, exports once for each cost basis. From an API, budgets share a read when they count the
 /// same subscription or billing scope, directly or through a parent; scopes inside another one of
 /// the read are not asked for again, if the rows of the wider one name them.
 pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
@@ -131,8 +142,22 @@ pub(crate) fn plan(config: &Config) -> Result<Vec<Read>, Vec<PlanError>> {
             continue;
         };
         let scopes: BTreeSet<Scope> = match config.sources[index].kind {
-            SourceKind::Files { .. } | SourceKind::Exports(_) => BTreeSet::new(),
-            SourceKind::Azure { .. } => {
+            SourceKind::Files { .. }
+            | SourceKind::Exports(_)
+            | SourceKind::EnterpriseReporting(_) => BTreeSet::new(),
+            SourceKind::Azure { .. } | SourceKind::UsageAggregates { .. } => {
+                let has_usage = |scope: &&Scope| family(scope) == Family::Resource;
+                let is_usage = matches!(
+                    config.sources[index].kind,
+                    SourceKind::UsageAggregates { .. }
+                );
+                if is_usage && let Some(scope) = scopes.iter().find(|scope| !has_usage(scope)) {
+                    problems.push(PlanError::NotASubscription {
+                        budget: budget.id.clone(),
+                        scope: scope.clone(),
+                    });
+                    continue;
+                }
                 let families: BTreeSet<Family> = scopes.iter().map(family).collect();
                 if families.len() > 1 {
                     problems.push(PlanError::MixedFamilies(budget.id.clone()));
@@ -221,7 +246,10 @@ pub(crate) fn counted(config: &Config, budget: &Budget) -> Vec<Scope> {
 
 /// Whether one read of a source gives whatever it holds, of both bases.
 fn holds_all(config: &Config, source: usize) -> bool {
-    matches!(config.sources[source].kind, SourceKind::Files { .. })
+    matches!(
+        config.sources[source].kind,
+        SourceKind::Files { .. } | SourceKind::EnterpriseReporting(_)
+    )
 }
 
 fn key(config: &Config, read: &Read) -> String {

@@ -1,30 +1,38 @@
 //! Cost sources: the port, and what implements it.
 
 pub mod azure;
+mod enterprise_reporting;
 mod exports;
 mod files;
 mod months;
 mod stream;
+mod usage_aggregates;
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::credentials::Auth;
-use azure_cost::{Client, Endpoint, Quotas};
+use azure_cost::{Client, Endpoint, EnterpriseKey, MemoryAnswers, Quotas};
 use budget_engine::{CostBasis, CostFacts, Projection, Scope};
 use jiff::civil::Date;
+use secrecy::ExposeSecret;
 use state_store::Container;
 
 use crate::config::{Connection, Source, SourceKind};
 use crate::environment::Environment;
 
 pub use azure::Azure;
+pub use enterprise_reporting::EnterpriseReporting;
 pub use exports::Exports;
 pub(crate) use files::expand;
 pub use files::{BundledFile, Files};
 pub use months::KeptMonths;
 pub(crate) use months::forget_reads_except;
+pub use usage_aggregates::UsageAggregates;
+
+/// Answers of Enterprise Reporting that are kept to ask only for what has changed, in bytes.
+const KEPT_ANSWER_BYTES: usize = 64 << 20;
 
 /// Gives daily costs.
 #[async_trait]
@@ -134,6 +142,32 @@ pub(crate) fn open(
                 exports.cost_basis,
                 exports.history_days,
             )))
+        }
+        SourceKind::UsageAggregates {
+            connection,
+            rate_card,
+        } => {
+            let client = connect(connection, environment, quotas)?;
+            let history_days = connection.history_days;
+            Ok(Arc::new(UsageAggregates::new(
+                client,
+                rate_card.clone(),
+                history_days,
+            )))
+        }
+        SourceKind::EnterpriseReporting(reports) => {
+            let key = environment.secret(&reports.key)?;
+            let key = EnterpriseKey::new(key.expose_secret());
+            let (endpoint, enrollment) = (reports.endpoint.as_str(), &reports.enrollment);
+            let client = azure_cost::EnterpriseReporting::at(http()?, endpoint, enrollment, key)?;
+            let answers = MemoryAnswers::new(KEPT_ANSWER_BYTES);
+            let client = client.with_kept_answers(Arc::new(answers));
+            let history_days = reports.history_days;
+            Ok(Arc::new(EnterpriseReporting::new(
+                client,
+                enrollment,
+                history_days,
+            )?))
         }
     }
 }

@@ -238,7 +238,32 @@ fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
         (
             "kind = \"files\"",
             "kind = \"exports\"",
-            "does not exist yet",
+            "`container` is missing, for example container = \"https://",
+        ),
+        (
+            "kind = \"files\"",
+            "kind = \"exports\"\ncontainer = \"https://a.blob.core.windows.net/c?sig=x\"",
+            "a URL with a signature or password is a secret",
+        ),
+        (
+            "kind = \"files\"",
+            "kind = \"exports\"\ncontainer = \"http://a.blob.core.windows.net/c\"",
+            "the URL must begin with https://",
+        ),
+        (
+            "kind = \"files\"",
+            "kind = \"exports\"\ncontainer = \"https://a.blob.core.windows.net/\"",
+            "the URL names no container",
+        ),
+        (
+            "kind = \"files\"",
+            "kind = \"usage-aggregates\"\ncurrency = \"USD\"",
+            "`offer` is missing",
+        ),
+        (
+            "kind = \"files\"",
+            "kind = \"enterprise-reporting\"\nkey = \"abc\"",
+            "a secret is a reference, never a value",
         ),
     ] {
         let text = GOOD.replacen(from, to, 1);
@@ -454,6 +479,21 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             format!("[source]\nkind = \"usage-details\"\n{typo}"),
             "source",
             "/$defs/source/oneOf/1/properties",
+        ),
+        (
+            format!("[source]\nkind = \"exports\"\n{typo}"),
+            "source",
+            "/$defs/source/oneOf/2/properties",
+        ),
+        (
+            format!("[source]\nkind = \"usage-aggregates\"\n{typo}"),
+            "source",
+            "/$defs/source/oneOf/3/properties",
+        ),
+        (
+            format!("[source]\nkind = \"enterprise-reporting\"\n{typo}"),
+            "source",
+            "/$defs/source/oneOf/4/properties",
         ),
         (
             format!(

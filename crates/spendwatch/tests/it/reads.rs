@@ -82,6 +82,47 @@ fn files_are_read_once_for_all_budgets() {
 }
 
 #[test]
+fn exports_are_read_once_for_each_basis() {
+    let source = "kind = \"exports\"\nauth = \"none\"\n\
+                  container = \"https://account.blob.core.windows.net/exports\"";
+    let amortized = "c\"\ncost_basis = \"amortized";
+    let app = app(
+        source,
+        &[
+            ("a", &["/subscriptions/s"], ""),
+            ("b", &[ACCOUNT], ""),
+            (amortized, &["/subscriptions/s"], ""),
+        ],
+    );
+    let reads = app.reads().unwrap();
+    let shown = reads
+        .iter()
+        .map(|read| (read.key.as_str(), read.scopes.len(), read.budgets.len()));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [("source-0-actual", 0, 2), ("source-0-amortized", 0, 1)]
+    );
+}
+
+#[test]
+fn usage_aggregates_serve_subscriptions_only() {
+    let source = "kind = \"usage-aggregates\"\nauth = \"none\"\n\
+                  offer = \"MS-AZR-0003P\"\ncurrency = \"EUR\"";
+    let group: &[&str] = &["/subscriptions/s/resourceGroups/g"];
+    let reads = reads(&app(source, &[("a", group, "")]));
+    assert_eq!(
+        reads,
+        [(vec!["/subscriptions/s".to_owned()], vec!["a".to_owned()])]
+    );
+    let error = app(source, &[("a", &[ACCOUNT], "")]).reads().unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("budget `a` counts") && error.contains("subscriptions and resource groups"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_resource_group_reads_its_subscription_once_with_the_subscriptions_own_budget() {
     let app = api(&[
         (

@@ -90,7 +90,7 @@ pub(super) fn read_channel(table: Table<'_>, folder: &Path) -> Option<Channel> {
     })
 }
 
-fn read_secret(value: &Value<'_>, folder: &Path) -> Option<Secret> {
+pub(super) fn read_secret(value: &Value<'_>, folder: &Path) -> Option<Secret> {
     if value.is_text() {
         value.note("a secret is a reference, never a value: write { secret = \"NAME\" } for an environment variable or { secret_file = \"path\" }");
         return None;

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use azure_cost::Cloud;
-use budget_engine::{CostBasis, Lag};
+use azure_cost::{Cloud, RateCardQuery};
+use budget_engine::{CostBasis, Currency, Lag};
 
+use super::channels::read_secret;
 use super::read_basis;
 use crate::config::reader::{Table, Value};
-use crate::config::{AzureRead, Connection, Exports, Source, SourceKind};
+use crate::config::{AzureRead, Connection, EnterpriseReporting, Exports, Source, SourceKind};
 
 pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
     let scopes = table
@@ -58,15 +59,20 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
             })
         }
         "exports" => read_exports(&table).map(SourceKind::Exports),
-        other @ ("usage-aggregates" | "enterprise-reporting") => {
-            kind.note(format!(
-                "the source `{other}` does not exist yet; use \"files\" or \"azure\""
-            ));
-            return None;
+        "usage-aggregates" => {
+            let rate_card = read_rate_card(&table);
+            let connection = read_connection(&table);
+            rate_card.map(|rate_card| SourceKind::UsageAggregates {
+                connection,
+                rate_card,
+            })
+        }
+        "enterprise-reporting" => {
+            read_enterprise_reporting(&table, folder).map(SourceKind::EnterpriseReporting)
         }
         other => {
             kind.note(format!(
-                "`{other}` is not a source; expected \"files\", \"azure\", \"query\", \"cost-details\", \"usage-details\" or \"exports\""
+                "`{other}` is not a source; expected \"files\", \"azure\", \"query\", \"cost-details\", \"usage-details\", \"exports\", \"usage-aggregates\" or \"enterprise-reporting\""
             ));
             return None;
         }
@@ -120,6 +126,37 @@ fn read_exports(table: &Table<'_>) -> Option<Exports> {
         cloud,
         auth,
         cost_basis: cost_basis.unwrap_or(CostBasis::Actual),
+        history_days,
+    })
+}
+
+fn read_rate_card(table: &Table<'_>) -> Option<RateCardQuery> {
+    let offer = table.require("offer", "offer = \"MS-AZR-0003P\"");
+    let offer = offer.and_then(|value| value.text());
+    let currency = table.require("currency", "currency = \"USD\"");
+    let currency: Option<Currency> = currency.and_then(|value| value.parse());
+    let locale = table.get("locale").and_then(|value| value.text());
+    let region = table.get("region").and_then(|value| value.text());
+    Some(RateCardQuery {
+        offer: offer?.to_owned(),
+        currency: currency?,
+        locale: locale.unwrap_or("en-US").to_owned(),
+        region: region.unwrap_or("US").to_owned(),
+    })
+}
+
+fn read_enterprise_reporting(table: &Table<'_>, folder: &Path) -> Option<EnterpriseReporting> {
+    let endpoint = table.require("endpoint", "endpoint = \"https://reports.contoso.example\"");
+    let endpoint = endpoint.and_then(|value| value.parse());
+    let enrollment = table.require("enrollment", "enrollment = \"100\"");
+    let enrollment = enrollment.and_then(|value| value.text());
+    let key = table.require("key", "key = { secret = \"ENROLLMENT_KEY\" }");
+    let key = key.and_then(|value| read_secret(&value, folder));
+    let history_days = read_history(table);
+    Some(EnterpriseReporting {
+        endpoint: endpoint?,
+        enrollment: enrollment?.to_owned(),
+        key: key?,
         history_days,
     })
 }
