@@ -12,6 +12,7 @@ mod cost_query;
 mod credits;
 mod disorder;
 mod enterprise;
+mod examples;
 mod exports;
 mod faults;
 mod fuzz;
