@@ -174,7 +174,7 @@ async fn consumption(
     operation: Operation,
 ) -> Result<Heard, String> {
     let scope = || example.scope();
-    let period = example.text("billingPeriodName");
+    let period = example.period();
     let (from, to) = example.days_or_all();
     match operation.thing {
         Thing::AggregatedCost => {
@@ -240,7 +240,14 @@ async fn consumption(
         }
         // Rows of other days than were asked for are left out, so no days are named.
         Thing::Marketplace => {
-            list(client.marketplaces_where(&scope()?, &MarketplaceQuery::default())).await
+            let query = MarketplaceQuery {
+                period: match example.period_in_path() {
+                    Some(period) => ChargePeriod::BillingPeriod(period),
+                    None => ChargePeriod::Current,
+                },
+                ..MarketplaceQuery::default()
+            };
+            list(client.marketplaces_where(&scope()?, &query)).await
         }
         Thing::PriceSheet => list(client.price_sheet(&scope()?, period.as_deref())).await,
         Thing::ReservationDetail => {
@@ -256,7 +263,7 @@ async fn consumption(
         }
         Thing::ReservationRecommendationDetail => {
             let query = RecommendationDetailsQuery {
-                scope: example.required(&["scope"])?,
+                scope: example.recommendation_scope()?,
                 region: example.required(&["region"])?,
                 term: example.required(&["term"])?,
                 look_back_period: example.required(&["lookBackPeriod"])?,
@@ -269,11 +276,16 @@ async fn consumption(
         }
         Thing::ReservationSummary => {
             let grain = example.required(&["grain"])?;
-            let grain = match grain.eq_ignore_ascii_case("monthly") {
-                true => ReservationGrain::Monthly,
-                false => ReservationGrain::Daily,
+            let (grain, from, to) = match grain.eq_ignore_ascii_case("monthly") {
+                true => (
+                    ReservationGrain::Monthly,
+                    date(2000, 1, 1),
+                    date(2100, 1, 1),
+                ),
+                false => (ReservationGrain::Daily, from, to),
             };
-            list(client.reservation_summaries(&reservations(example)?, grain, from, to)).await
+            let scope = reservations(example)?;
+            list(client.reservation_summaries(&scope, grain, from, to)).await
         }
         Thing::ReservationTransaction => {
             let scope = scope()?;
@@ -291,7 +303,10 @@ async fn consumption(
                 true => CostBasis::Amortized,
                 false => CostBasis::Actual,
             };
-            let query = UsageQuery::new(date(1900, 1, 1), date(2200, 1, 1), metric);
+            let query = match example.period_in_path() {
+                Some(period) => UsageQuery::of_billing_period(period, metric),
+                None => UsageQuery::new(date(1900, 1, 1), date(2200, 1, 1), metric),
+            };
             let pages = all(client.usage_details(&scope()?, &query)).await?;
             if let Some(skipped) = pages.iter().flat_map(|page| &page.skipped).next() {
                 return Err(format!("a row was skipped: {skipped:?}"));

@@ -19,6 +19,9 @@ pub(crate) struct Example {
     pub(crate) answers: Vec<ExampleAnswer>,
 }
 
+/// What stands between a scope and a billing period.
+const BILLING_PERIODS: &str = "/providers/Microsoft.Billing/billingPeriods/";
+
 /// One of the answers of an example.
 #[derive(Debug, Clone)]
 pub(crate) struct ExampleAnswer {
@@ -102,8 +105,28 @@ impl Example {
     }
 
     /// The path in front of the operation, with a slash before and none behind: the scope, or
-    /// what the ids among the parameters say.
+    /// what the ids among the parameters say. Without a billing period that may stand behind it.
     pub(crate) fn scope_path(&self) -> Result<String, String> {
+        let path = self.whole_path()?;
+        Ok(match split(&path, BILLING_PERIODS) {
+            Some((scope, _)) => scope.to_owned(),
+            None => path,
+        })
+    }
+
+    /// The billing period in the path of the scope.
+    pub(crate) fn period_in_path(&self) -> Option<String> {
+        let path = self.whole_path().ok()?;
+        split(&path, BILLING_PERIODS).map(|(_, period)| period.to_owned())
+    }
+
+    /// The billing period, in the path or among the parameters.
+    pub(crate) fn period(&self) -> Option<String> {
+        let in_path = self.period_in_path();
+        in_path.or_else(|| self.text("billingPeriodName"))
+    }
+
+    fn whole_path(&self) -> Result<String, String> {
         let looks_like_path = |text: &String| text.contains('/');
         let scope = ["resourceScope", "scope"];
         let given = scope.iter().filter_map(|name| self.text(name));
@@ -146,25 +169,22 @@ impl Example {
         Ok(path)
     }
 
-    /// The scope, and the billing period where the path of the scope goes on to one.
-    pub(crate) fn scope_and_period(&self) -> Result<(Scope, Option<String>), String> {
-        let path = self.scope_path()?;
+    pub(crate) fn scope(&self) -> Result<Scope, String> {
         // Consumption's tags name billing accounts under the provider of the costs as well.
         let path = replaced(
-            &path,
+            &self.scope_path()?,
             "/providers/Microsoft.CostManagement/billingAccounts/",
             "/providers/Microsoft.Billing/billingAccounts/",
         );
-        let (scope, period) = match split(&path, "/providers/Microsoft.Billing/billingPeriods/") {
-            Some((scope, period)) => (scope.to_owned(), Some(period.to_owned())),
-            None => (path, None),
-        };
-        let scope = Scope::parse(&scope).map_err(|error| error.to_string())?;
-        Ok((scope, period))
+        Scope::parse(&path).map_err(|error| error.to_string())
     }
 
-    pub(crate) fn scope(&self) -> Result<Scope, String> {
-        Ok(self.scope_and_period()?.0)
+    /// Whether a recommendation is for one subscription or for all: older versions have another
+    /// name for it, and the scope under this one.
+    pub(crate) fn recommendation_scope(&self) -> Result<String, String> {
+        let plain = |name: &&str| self.text(name).is_some_and(|text| !text.contains('/'));
+        let names = ["reservationScope", "scope"];
+        self.required(&names.iter().copied().filter(plain).collect::<Vec<_>>())
     }
 
     /// The scope where the example names one at all.

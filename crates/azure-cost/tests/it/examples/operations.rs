@@ -256,6 +256,7 @@ fn cost_management(example: &Example) -> Result<Thing, Known> {
     use Thing::*;
     for (word, reason) in [
         ("benefit", "use and advice of savings plans"),
+        ("savingsplan", "use and advice of savings plans"),
         ("costallocation", "rules of cost allocation"),
         ("setting", "settings of the portal"),
         ("connector", "connectors to other clouds"),
@@ -269,6 +270,9 @@ fn cost_management(example: &Example) -> Result<Thing, Known> {
     let name = &*example.name;
     if !kind(example).is_some_and(|kind| kind.ends_with("/budgets")) && name.contains("forecast") {
         return Ok(Forecast);
+    }
+    if name.contains("runhistory") || name.contains("executionhistory") {
+        return Ok(ExportRun);
     }
     by_type_or_name(
         example,
@@ -285,8 +289,6 @@ fn cost_management(example: &Example) -> Result<Thing, Known> {
             ("checknameavailability", NameAvailability),
             ("scheduledaction", ScheduledAction),
             ("view", View),
-            ("runhistory", ExportRun),
-            ("executionhistory", ExportRun),
             ("export", Export),
             ("detailedcostreportoperationresult", DetailedReportResult),
             ("detailedcostreportoperationstatus", DetailedReportStatus),

@@ -73,7 +73,7 @@ fn consumption(
     operation: Operation,
     query: &mut Query,
 ) -> Result<Vec<String>, String> {
-    let period = example.text("billingPeriodName");
+    let period = example.period();
     let in_period = |period: &Option<String>| match period {
         Some(name) => format!("/providers/Microsoft.Billing/billingPeriods/{name}"),
         None => String::new(),
@@ -174,7 +174,13 @@ fn consumption(
             conditions(query, &["status", "source"]);
             scope("lots")
         }
-        Thing::Marketplace => scope("marketplaces"),
+        Thing::Marketplace => {
+            let period = in_period(&example.period_in_path());
+            let path = example.scope_path()?;
+            Ok(format!(
+                "{path}{period}/providers/Microsoft.Consumption/marketplaces"
+            ))
+        }
         Thing::PriceSheet => {
             let path = example.scope_path()?;
             let period = in_period(&period);
@@ -195,18 +201,20 @@ fn consumption(
             scope("reservationRecommendations")
         }
         Thing::ReservationRecommendationDetail => {
-            for name in ["scope", "region", "term", "lookBackPeriod", "product"] {
+            query.push(("scope", example.recommendation_scope()?));
+            for name in ["region", "term", "lookBackPeriod", "product"] {
                 query.push((name, example.required(&[name])?));
             }
             scope("reservationRecommendationDetails")
         }
         Thing::ReservationSummary => {
-            query.push(("grain", example.required(&["grain"])?));
+            let grain = example.required(&["grain"])?;
             let path = reservations("reservationSummaries", query)?;
-            if !example.required(&["grain"])?.eq_ignore_ascii_case("daily") {
-                // Of months Azure gives all that it has; only billing profiles may name days.
-                query.retain(|(name, _)| *name != "$filter");
+            // Months are asked for over a long time, because those of others are left out.
+            if grain.eq_ignore_ascii_case("monthly") {
+                query.retain(|(name, _)| *name == "api-version");
             }
+            query.push(("grain", grain));
             Ok(path)
         }
         Thing::ReservationTransaction => {
@@ -225,7 +233,11 @@ fn consumption(
             {
                 query.push(("metric", metric));
             }
-            scope("usageDetails")
+            let period = in_period(&example.period_in_path());
+            let path = example.scope_path()?;
+            Ok(format!(
+                "{path}{period}/providers/Microsoft.Consumption/usageDetails"
+            ))
         }
         _ => Err("there is no path for it".to_owned()),
     };
