@@ -21,6 +21,7 @@ pub(crate) struct Operation {
     pub(crate) verb: Verb,
 }
 
+/// What is done with a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     List,
@@ -31,6 +32,7 @@ pub(crate) enum Verb {
     Do,
 }
 
+/// The things of which Azure's cost APIs speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thing {
     AggregatedCost,
