@@ -108,7 +108,7 @@ impl CostSource for UsageAggregates {
             let usage = usage.await.err();
             let prices = self.client.rate_card(scope, &self.rate_card).await.err();
             let words = |error: &anyhow::Error| match error.downcast_ref::<Error>() {
-                Some(error) => advice(error, scope),
+                Some(error) => words_for(error, scope),
                 None => format!("{error:#}"),
             };
             let attempt = |what: String, problem| Attempt {
@@ -125,12 +125,22 @@ impl CostSource for UsageAggregates {
                     attempt("usage aggregates".to_owned(), usage.as_ref().map(words)),
                     attempt(
                         format!("rate card of {offer}"),
-                        prices.map(|error| advice(&error, scope)),
+                        prices.map(|error| words_for(&error, scope)),
                     ),
                 ],
             });
         }
         examined
+    }
+}
+
+/// What to do about an error. Cost roles do not reach these APIs.
+fn words_for(error: &Error, scope: &Scope) -> String {
+    match error {
+        Error::Forbidden { code, .. } => format!(
+            "{code}: the identity may not read usage or prices here; grant it the role Reader on {scope}"
+        ),
+        other => advice(other, scope),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use azure_cost::{
     Client, Cloud, Endpoint, EnterpriseKey, EnterpriseReporting as Reports, RateCardQuery,
 };
-use azure_sandbox::{Options, Scenario, World};
+use azure_sandbox::{Denial, Options, Scenario, World};
 use budget_engine::{CostBasis, CostFacts, Scope};
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
@@ -31,13 +31,19 @@ fn request(scopes: Vec<Scope>, today: Date) -> ReadRequest {
 
 /// A named world, served without a need to sign in; gives its address.
 async fn served(name: &str) -> (World, String) {
+    served_without(name, vec![]).await
+}
+
+/// The same where the caller lacks a role.
+async fn served_without(name: &str, denials: Vec<Denial>) -> (World, String) {
     spendwatch::install_crypto();
     let world = Scenario::named(name).unwrap().world;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let mut options = Options::new(world.today);
     options.needs_token = false;
-    options.page_rows = 50;
+    options.page_rows = 400;
+    options.denials = denials;
     tokio::spawn(azure_sandbox::serve(listener, world.clone(), options));
     (world, address)
 }
@@ -218,6 +224,17 @@ async fn what_is_missing_is_said_in_words_to_act_on() {
         .all(|attempt| attempt.problem.is_none());
     assert!(works, "{examined:?}");
     assert_eq!(examined[0].attempts[1].what, "rate card of MS-AZR-0003P");
+
+    let denial = Denial {
+        scope: scope.to_string(),
+        may_read: false,
+    };
+    let (_, denying) = served_without("pay-as-you-go", vec![denial]).await;
+    let examined = usage_aggregates(&denying, 0).examine(&request).await;
+    for attempt in &examined[0].attempts {
+        let problem = attempt.problem.as_deref().unwrap();
+        assert!(problem.contains("grant it the role Reader"), "{problem}");
+    }
 
     // An enrollment of somebody else.
     let examined = enterprise(&address, "999", "wrong", 0)
