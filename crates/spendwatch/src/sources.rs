@@ -22,7 +22,7 @@ use state_store::Container;
 use crate::config::{Connection, Source, SourceKind};
 use crate::environment::Environment;
 
-pub use azure::Azure;
+pub use azure::{Azure, advice};
 pub use enterprise_reporting::EnterpriseReporting;
 pub use exports::Exports;
 pub(crate) use files::expand;
@@ -172,8 +172,12 @@ pub(crate) fn open(
     }
 }
 
-/// A client of Azure's cost APIs for a configured connection.
-pub(crate) fn connect(
+/// A client of Azure's cost APIs for a connection. Clients that are given the same quotas and sign
+/// in the same way keep them together.
+///
+/// # Errors
+/// When the endpoint is none, the word of `auth` is unknown, or the environment lacks what it needs.
+pub fn connect(
     connection: &Connection,
     environment: &Environment,
     quotas: &Quotas,
@@ -206,7 +210,10 @@ fn way_to_sign_in(word: &str, environment: &Environment) -> anyhow::Result<Optio
 }
 
 /// An HTTP client that follows no redirects, so that no answer comes from elsewhere.
-pub(crate) fn http() -> anyhow::Result<reqwest::Client> {
+///
+/// # Errors
+/// When the machine offers no TLS.
+pub fn http() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("spendwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

@@ -1,5 +1,7 @@
 //! The command line: commands, options and their help.
 
+pub(crate) mod azure;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Probe(Probe),
     /// Evaluate and deliver on a schedule, and serve the HTTP API on this machine
     Serve(Serve),
+    /// Show what Azure's cost APIs say: usage, costs, prices, reservations, balances and more
+    Azure(Box<azure::Azure>),
     /// Print the JSON Schema of configuration files, for editors
     Schema,
     /// Print the completions of a shell

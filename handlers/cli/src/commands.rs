@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod azure;
 mod check;
 mod completions;
 pub(crate) mod evaluate;
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Check(options)) => check::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
+        Some(Command::Azure(options)) => azure::run(global, options).await,
         Some(Command::Schema) => schema::run(global.output),
         Some(Command::Completions(options)) => completions::run(options),
         None if setup::find_config(global).is_some() => {

@@ -14,6 +14,7 @@ mod commands;
 mod evaluation;
 mod example;
 mod figures;
+mod listing;
 mod logs;
 mod output;
 mod progress;

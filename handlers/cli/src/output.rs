@@ -5,6 +5,9 @@ mod json;
 mod markdown;
 pub(crate) mod table;
 
+pub(crate) use self::csv::into_io as csv_into_io;
+
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -39,7 +42,7 @@ pub(crate) enum Block {
     /// A heading with named values.
     Facts {
         title: String,
-        facts: Vec<(&'static str, String)>,
+        facts: Vec<(Cow<'static, str>, String)>,
     },
     /// Lines of text, each on its own.
     Lines(Vec<Cell>),
@@ -84,22 +87,30 @@ impl Table {
 /// A column for people.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     right: bool,
 }
 
 impl Column {
     /// Text.
-    pub(crate) fn left(title: &'static str) -> Column {
+    pub(crate) fn left(title: impl Into<Cow<'static, str>>) -> Column {
         Column {
-            title,
+            title: title.into(),
             right: false,
         }
     }
 
     /// Numbers.
-    pub(crate) fn right(title: &'static str) -> Column {
-        Column { title, right: true }
+    pub(crate) fn right(title: impl Into<Cow<'static, str>>) -> Column {
+        Column {
+            title: title.into(),
+            right: true,
+        }
+    }
+
+    /// Its heading.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
     }
 }
 
@@ -174,6 +185,17 @@ impl Records {
     }
 }
 
+/// Writes parts of an answer for people to stdout, as a table or as Markdown.
+pub(crate) fn print_blocks(format: Format, blocks: &[Block]) -> anyhow::Result<()> {
+    let mut out = anstream::AutoStream::auto(io::stdout().lock());
+    let written = match format {
+        Format::Markdown => markdown::write(blocks, &mut out),
+        _ => table::write(blocks, width(), &mut out),
+    };
+    forgive_closed_pipe(written.and_then(|()| out.flush()))?;
+    Ok(())
+}
+
 /// Writes an answer to stdout. A reader that has seen enough (`| head`) is no failure.
 pub(crate) fn print(format: Format, answer: &impl Answer) -> anyhow::Result<()> {
     // Colors are taken out unless stdout is a terminal that shows them and NO_COLOR is not set.
@@ -196,7 +218,8 @@ pub(crate) fn print_text(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn forgive_closed_pipe(written: io::Result<()>) -> io::Result<()> {
+/// A reader that has seen enough is no failure.
+pub(crate) fn forgive_closed_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

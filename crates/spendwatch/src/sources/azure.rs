@@ -20,7 +20,7 @@ use cost_details::CostDetails;
 use query::Query;
 use usage_details::UsageDetails;
 
-pub(crate) use examine::advice;
+pub use examine::advice;
 pub use plan::{Group, NoQuery, Way, plan};
 
 /// Reads queries, cost details reports or usage details of the scopes of a request.

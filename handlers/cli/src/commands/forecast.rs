@@ -118,7 +118,11 @@ impl One {
                 vec![("Not evaluated", problem)]
             }
         };
-        Block::Facts { title, facts }
+        let facts = facts.into_iter().map(|(name, value)| (name.into(), value));
+        Block::Facts {
+            title,
+            facts: facts.collect(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn write(records: &Records, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// The I/O error inside, so that a closed pipe is recognized.
-fn into_io(error: ::csv::Error) -> io::Error {
+pub(crate) fn into_io(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

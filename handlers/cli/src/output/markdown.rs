@@ -31,7 +31,8 @@ pub(super) fn write(blocks: &[Block], out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_table(table: &Table, out: &mut impl Write) -> io::Result<()> {
-    let titles: Vec<&str> = table.columns.iter().map(|column| column.title).collect();
+    let titles = table.columns.iter().map(|column| escape(column.title()));
+    let titles: Vec<String> = titles.collect();
     writeln!(out, "| {} |", titles.join(" | "))?;
     let rules = table
         .columns

@@ -34,7 +34,7 @@ pub(crate) fn write(blocks: &[Block], width: Option<u16>, out: &mut impl Write) 
             Block::Facts { title, facts } => {
                 let facts: Vec<(&str, Cell)> = facts
                     .iter()
-                    .map(|(name, value)| (*name, value.as_str().into()))
+                    .map(|(name, value)| (&**name, value.as_str().into()))
                     .collect();
                 write_facts(&title.as_str().into(), &facts, out)?;
             }
@@ -68,7 +68,7 @@ fn write_list(table: &Table, out: &mut impl Write) -> io::Result<()> {
         };
         let facts: Vec<(&str, Cell)> = cells
             .filter(|(cell, _)| cell.text != "-")
-            .map(|(cell, column)| (column.title, cell.clone()))
+            .map(|(cell, column)| (column.title(), cell.clone()))
             .collect();
         write_facts(title, &facts, out)?;
     }
@@ -85,7 +85,7 @@ fn longest_words(table: &Table) -> Vec<u16> {
         let cells = table.rows.iter().filter_map(|row| row.get(index));
         cells
             .map(|cell| words(&cell.text))
-            .fold(words(column.title), Ord::max)
+            .fold(words(column.title()), Ord::max)
     };
     table.columns.iter().enumerate().map(longest).collect()
 }
@@ -93,7 +93,7 @@ fn longest_words(table: &Table) -> Vec<u16> {
 fn lay_out(table: &Table, longest: &[u16], width: Option<u16>) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn.load_style(comfy_table::presets::NOTHING);
-    let titles = table.columns.iter().map(|column| mark(column.title, HEAD));
+    let titles = table.columns.iter().map(|column| mark(column.title(), HEAD));
     drawn.set_header(titles);
     for row in &table.rows {
         drawn.add_row(row.iter().map(colored));

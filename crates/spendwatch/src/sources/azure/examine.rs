@@ -135,8 +135,9 @@ async fn try_cost_details(
     client.start_cost_details(scope, &query).await.map(drop)
 }
 
-/// What to do about an error.
-pub(crate) fn advice(error: &Error, scope: &Scope) -> String {
+/// What an error of an API at a scope means, and what to do about it, in one sentence without a
+/// final period.
+pub fn advice(error: &Error, scope: &Scope) -> String {
     match error {
         Error::NoToken { source, .. } => {
             let words = source.to_string();
@@ -168,6 +169,10 @@ pub(crate) fn advice(error: &Error, scope: &Scope) -> String {
         Error::Invalid { code, message, .. } => {
             format!("not offered for this agreement or scope ({code}: {message})")
         }
+        Error::NotReady { .. } => {
+            "Azure is still preparing the answer; ask again in some minutes".to_owned()
+        }
+        Error::LinkExpired { .. } => "the link to the file has run out; ask again".to_owned(),
         other => other.to_string(),
     }
 }
