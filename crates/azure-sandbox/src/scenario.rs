@@ -22,6 +22,7 @@ mod file;
 use std::fmt;
 
 use crate::example;
+use crate::server::Faults;
 use crate::world::World;
 
 /// What a scenario file says.
@@ -29,8 +30,8 @@ use crate::world::World;
 pub struct Scenario {
     /// The bill, also of days after its own today: [`World::as_seen_on`] gives what is known.
     pub world: World,
-    /// The table `faults`, for the server to read; empty if there is none.
-    pub faults: toml::Table,
+    /// What goes wrong: its tables `[[faults]]`.
+    pub faults: Faults,
 }
 
 /// Why a scenario file is not one.
@@ -73,11 +74,18 @@ impl Scenario {
         if name == "example" {
             return Some(Scenario {
                 world: example::world(),
-                faults: toml::Table::new(),
+                faults: Faults::default(),
             });
         }
-        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        let text = Scenario::text(name)?;
         Some(Scenario::parse(text).expect("the built-in scenarios are tested"))
+    }
+
+    /// The file of a scenario that is always there, to start one's own from; `None` for an unknown
+    /// name and for `example`, which has no file.
+    pub fn text(name: &str) -> Option<&'static str> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(text)
     }
 
     /// Names of the scenarios that are always there.

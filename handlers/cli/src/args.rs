@@ -2,11 +2,13 @@
 
 pub(crate) mod azure;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Show what Azure's cost APIs say: usage, costs, prices, reservations, balances and more
     Azure(Box<azure::Azure>),
+    /// Serve a made-up bill the way Azure's cost APIs do, on this machine
+    Sandbox(Sandbox),
     /// Print the JSON Schema of configuration files, for editors
     Schema,
     /// Print the completions of a shell
@@ -154,10 +158,42 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// A scenario that is built in (example, enterprise, customer, pay-as-you-go, partner) or a file
+    #[arg(long, value_name = "NAME|FILE", default_value = "enterprise")]
+    pub(crate) scenario: String,
+    /// Loopback address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7071")]
+    pub(crate) listen: SocketAddr,
+    /// What goes wrong: a JSON file, added to the faults of the scenario
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+    /// The day on which the bill is looked at [default: the scenario's]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) today: Option<Date>,
+    /// Print a built-in scenario, to start one's own from, and end
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "listen", "faults", "today", "write_costs"])]
+    pub(crate) print_scenario: Option<String>,
+    /// Write the costs as a CSV file, the way Azure exports them, and end
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "faults"])]
+    pub(crate) write_costs: Option<PathBuf>,
+    /// Replace the file of --write-costs if it is there
+    #[arg(long, requires = "write_costs")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
+}
+
+/// Says that the command line is wrong, where only the command itself can tell: exit code 2.
+pub(crate) fn wrong_use(message: impl Display) -> anyhow::Error {
+    Cli::command()
+        .error(ErrorKind::ValueValidation, message)
+        .into()
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -177,8 +213,6 @@ fn date(text: &str) -> Result<Date, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

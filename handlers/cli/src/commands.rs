@@ -6,6 +6,7 @@ mod completions;
 pub(crate) mod evaluate;
 mod forecast;
 mod probe;
+mod sandbox;
 mod schema;
 mod serve;
 mod status;
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
         Some(Command::Azure(options)) => azure::run(global, options).await,
+        Some(Command::Sandbox(options)) => sandbox::run(options).await,
         Some(Command::Schema) => schema::run(global.output),
         Some(Command::Completions(options)) => completions::run(options),
         None if setup::find_config(global).is_some() => {

@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde_json::Map;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::output::{self, Block, Cell, Column, Format, Table, talk};
 use crate::words::counted;
@@ -25,6 +25,8 @@ pub(crate) enum Value {
     Text(String),
     Number(Decimal),
     Money(Money),
+    /// An amount that people are shown with all its digits: it is often less than a minor unit.
+    Price(Money),
     Flag(bool),
     /// Several texts: an array in JSON.
     Texts(Vec<String>),
@@ -33,7 +35,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// An amount in a currency that another column of the item names.
+    /// An amount in a currency.
     pub(crate) fn money(amount: Decimal, currency: Currency) -> Value {
         Value::Money(Money::new(amount, currency))
     }
@@ -42,7 +44,11 @@ impl Value {
     fn shown(&self) -> String {
         match self {
             Value::Money(money) => money.to_string(),
-            Value::Number(number) => number.normalize().to_string(),
+            Value::Price(price) if price.amount.normalize().scale() > 2 => {
+                format!("{} {}", price.currency, price.amount.normalize())
+            }
+            Value::Price(price) => price.to_string(),
+            Value::Number(number) => number.round_dp(4).normalize().to_string(),
             Value::Flag(true) => "yes".to_owned(),
             Value::Flag(false) => "no".to_owned(),
             Value::Texts(texts) => texts.join(", "),
@@ -61,7 +67,7 @@ impl Value {
             Value::Nothing => String::new(),
             Value::Text(text) => text.clone(),
             Value::Number(number) => number.to_string(),
-            Value::Money(money) => money.amount.to_string(),
+            Value::Money(money) | Value::Price(money) => money.amount.to_string(),
             Value::Flag(flag) => flag.to_string(),
             Value::Texts(texts) => texts.join(";"),
             Value::Pairs(pairs) => json_pairs(pairs).to_string(),
@@ -74,7 +80,7 @@ impl Value {
             Value::Nothing => serde_json::Value::Null,
             Value::Text(text) => text.as_str().into(),
             Value::Number(number) => number.to_string().into(),
-            Value::Money(money) => serde_json::json!({
+            Value::Money(money) | Value::Price(money) => serde_json::json!({
                 "amount": money.amount.to_string(),
                 "currency": money.currency.code(),
             }),
@@ -86,7 +92,9 @@ impl Value {
 }
 
 fn json_pairs(pairs: &[(String, String)]) -> serde_json::Value {
-    let pairs = pairs.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()));
     serde_json::Value::Object(pairs.collect())
 }
 
@@ -257,7 +265,10 @@ impl<T> List<T> {
         while let Some(item) = items.next().await {
             let item = item.inspect_err(|_| {
                 if count > 0 {
-                    talk(&format!("only {} could be read, not all:", self.count(count)));
+                    talk(&format!(
+                        "only {} could be read, not all:",
+                        self.count(count)
+                    ));
                 }
             })?;
             if count == limit {
@@ -275,7 +286,10 @@ impl<T> List<T> {
         }
         let mut notes = Vec::new();
         if !is_cut && count > 1 && self.total.is_some() {
-            notes.extend(sums.shown().map(|sum| format!("{}: {sum}", self.count(count))));
+            notes.extend(
+                sums.shown()
+                    .map(|sum| format!("{}: {sum}", self.count(count))),
+            );
         }
         writer.finish(&self, notes)?;
         if is_cut {
@@ -296,7 +310,10 @@ impl<T> List<T> {
             values.push((field.value)(item));
         }
         match format {
-            Format::Json => output::print_text(&format!("{:#}\n", self.object(&values))),
+            Format::Json => {
+                let text = serde_json::to_string_pretty(&self.object(&values))?;
+                output::print_text(&format!("{text}\n"))
+            }
             Format::Csv => {
                 let mut writer = Writer::new(format, &self)?;
                 writer.add(&self, values)?;
@@ -306,7 +323,8 @@ impl<T> List<T> {
                 let shown = self.fields.iter().zip(&values);
                 let facts = shown.filter_map(|(field, value)| {
                     let heading = field.heading.as_ref()?;
-                    (*value != Value::Nothing).then(|| (heading.title().into(), value.shown()))
+                    (*value != Value::Nothing)
+                        .then(|| (heading.title().to_owned().into(), value.shown()))
                 });
                 let facts = facts.collect();
                 let title = title.to_owned();
@@ -319,12 +337,21 @@ impl<T> List<T> {
         counted(count, self.nouns.0, self.nouns.1)
     }
 
-    fn object(&self, values: &[Value]) -> serde_json::Value {
-        let fields = self.fields.iter().zip(values);
-        let object: Map<_, _> = fields
-            .map(|(field, value)| (camel_case(&field.name), value.json()))
-            .collect();
-        serde_json::Value::Object(object)
+    fn object<'a>(&'a self, values: &'a [Value]) -> Object<'a, T> {
+        Object(&self.fields, values)
+    }
+}
+
+/// An item for programs, its columns in their order.
+struct Object<'a, T>(&'a [Field<T>], &'a [Value]);
+
+impl<T> Serialize for Object<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.1.len()))?;
+        for (field, value) in self.0.iter().zip(self.1) {
+            map.serialize_entry(&camel_case(&field.name), &value.json())?;
+        }
+        map.end()
     }
 }
 
@@ -385,7 +412,9 @@ impl Writer {
             Writer::Json(writer, count) => {
                 *count += 1;
                 let start = if *count == 1 { "[\n" } else { ",\n" };
-                write!(writer, "{start}{}", list.object(&values))
+                writer
+                    .write_all(start.as_bytes())
+                    .and_then(|()| Ok(serde_json::to_writer(writer, &list.object(&values))?))
             }
             Writer::People(_, table) => {
                 let shown = list.fields.iter().zip(&values);
@@ -404,12 +433,18 @@ impl Writer {
     fn finish<T>(self, list: &List<T>, notes: Vec<String>) -> anyhow::Result<()> {
         let written = match self {
             Writer::Csv(mut writer, has_header) => {
-                let header = if has_header { Ok(()) } else { write_header(&mut writer, list) };
+                let header = if has_header {
+                    Ok(())
+                } else {
+                    write_header(&mut writer, list)
+                };
                 header.and_then(|()| writer.flush())
             }
             Writer::Json(mut writer, count) => {
                 let end = if count == 0 { "[]\n" } else { "\n]\n" };
-                writer.write_all(end.as_bytes()).and_then(|()| writer.flush())
+                writer
+                    .write_all(end.as_bytes())
+                    .and_then(|()| writer.flush())
             }
             Writer::People(_, table) if table.is_empty() => Ok(()),
             Writer::People(format, table) => {

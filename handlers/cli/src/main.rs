@@ -18,6 +18,7 @@ mod listing;
 mod logs;
 mod output;
 mod progress;
+mod saving;
 mod setup;
 mod words;
 
@@ -36,6 +37,11 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
+            if let Some(wrong) = error.downcast_ref::<clap::Error>() {
+                // Nobody is told when nobody listens.
+                let _ = wrong.print();
+                return ExitCode::from(2);
+            }
             output::report(&error);
             Exit::Failed.into()
         }

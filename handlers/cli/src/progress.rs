@@ -42,6 +42,17 @@ impl Reading {
         answer
     }
 
+    /// So many bytes of a file have been read.
+    pub(crate) fn advanced(&self, bytes: u64, total_bytes: Option<u64>) {
+        if total_bytes.is_some() && self.bar.length() != total_bytes {
+            if let Some(total) = total_bytes {
+                self.bar.set_length(total);
+            }
+            self.bar.set_style(style(true));
+        }
+        self.bar.set_position(bytes);
+    }
+
     fn show(&self) {
         self.bar.set_style(style(self.bar.length().is_some()));
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -51,13 +62,7 @@ impl Reading {
 
 impl Progress for Reading {
     fn advanced(&self, bytes: u64, total_bytes: Option<u64>, rows: u64) {
-        if total_bytes.is_some() && self.bar.length() != total_bytes {
-            if let Some(total) = total_bytes {
-                self.bar.set_length(total);
-            }
-            self.bar.set_style(style(true));
-        }
-        self.bar.set_position(bytes);
+        Reading::advanced(self, bytes, total_bytes);
         self.bar.set_message(format!("{rows} rows"));
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use crate::server::Faults;
 use crate::world::{self, currencies, rate};
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +42,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) lot: Vec<Lot>,
     #[serde(default)]
-    pub(super) faults: toml::Table,
+    pub(super) faults: Faults,
 }
 
 fn one() -> u64 {

@@ -3,6 +3,7 @@ use rust_decimal::Decimal;
 
 use super::*;
 use crate::books::Books;
+use crate::server::{Fault, Wait};
 use crate::world::{Agreement, Plan};
 
 #[test]
@@ -84,8 +85,10 @@ fn every_table_reaches_the_world() {
         start = 2026-05-01
         expiration = 2027-04-30
         profile = "Shops"
-        [faults]
-        anything = 1
+        [[faults]]
+        what = { throttled = { Retry-After = 3 } }
+        operation = "Query_Usage"
+        times = 2
     "#;
     let Scenario { world, faults } = Scenario::parse(text).unwrap();
     assert_eq!((world.seed, &*world.currency), (9, "GBP"));
@@ -106,7 +109,8 @@ fn every_table_reaches_the_world() {
         world.lots[0].profile.as_ref(),
         Some(&shop.section.parent.id)
     );
-    assert_eq!(faults["anything"].as_integer(), Some(1));
+    let throttled = Fault::throttled("Retry-After", Wait::Seconds(3));
+    assert_eq!(faults.0, [throttled.of("Query_Usage").times(2)]);
     let day = date(2026, 7, 2);
     let refunds = world.rows_between(day, day);
     let refunds = refunds.filter(|row| row.charge_type == "Refund");

@@ -65,6 +65,13 @@ pub(crate) enum What {
     Marketplace(Days),
     /// Prices: the agreement's price sheet, an offer's rate card, or the public price list
     Prices(Prices),
+    /// Invoices; --download saves one as a PDF
+    Invoices(Invoices),
+    /// Billing accounts, profiles and periods
+    Billing {
+        #[command(subcommand)]
+        what: Billing,
+    },
     /// Use, purchases and recommendations of reservations
     Reservations {
         #[command(subcommand)]
@@ -202,8 +209,42 @@ pub(crate) struct Prices {
     #[arg(long, value_name = "CODE", conflicts_with = "period")]
     pub(crate) currency: Option<Currency>,
     /// Country of the rate card
-    #[arg(long, value_name = "CODE", default_value = "US", requires = "rate_card")]
+    #[arg(
+        long,
+        value_name = "CODE",
+        default_value = "US",
+        requires = "rate_card"
+    )]
     pub(crate) region: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invoices {
+    /// Invoices of the days from this one [default: a year ago]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) from: Option<Date>,
+    /// Until this one [default: today]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) to: Option<Date>,
+    /// Save the invoice of this name as a PDF
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub(crate) download: Option<String>,
+    /// Where to save it
+    #[arg(short, long, value_name = "FILE", requires = "download")]
+    pub(crate) file: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "download")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Billing {
+    /// Billing accounts that the identity may see, with their agreements
+    Accounts,
+    /// Billing profiles of a billing account (Customer Agreement)
+    Profiles,
+    /// Billing periods of a subscription
+    Periods,
 }
 
 #[derive(Debug, Subcommand)]

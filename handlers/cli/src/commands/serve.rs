@@ -68,7 +68,7 @@ fn is_ours(headers: &HeaderMap) -> bool {
 }
 
 /// Ctrl-C, or SIGTERM where there is one.
-async fn stopped() {
+pub(super) async fn stopped() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -93,7 +93,10 @@ fn longest_words(table: &Table) -> Vec<u16> {
 fn lay_out(table: &Table, longest: &[u16], width: Option<u16>) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn.load_style(comfy_table::presets::NOTHING);
-    let titles = table.columns.iter().map(|column| mark(column.title(), HEAD));
+    let titles = table
+        .columns
+        .iter()
+        .map(|column| mark(column.title(), HEAD));
     drawn.set_header(titles);
     for row in &table.rows {
         drawn.add_row(row.iter().map(colored));

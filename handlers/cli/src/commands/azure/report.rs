@@ -1,0 +1,103 @@
+//! `azure report`: a cost details report, made by Azure and saved as files.
+
+use std::path::Path;
+
+use anyhow::Context;
+use azure_cost::{CostDetailsPeriod, CostDetailsQuery, ReportFile};
+use budget_engine::{ScopeKind, plus_days};
+use futures::{StreamExt, stream};
+
+use super::{Asking, Explain, explained};
+use crate::args::azure::Report;
+use crate::listing::{List, Value};
+use crate::output::talk;
+use crate::saving::Place;
+
+const KINDS: &[ScopeKind] = &[
+    ScopeKind::Subscription,
+    ScopeKind::BillingAccount,
+    ScopeKind::Department,
+    ScopeKind::EnrollmentAccount,
+    ScopeKind::BillingProfile,
+    ScopeKind::InvoiceSection,
+    ScopeKind::Customer,
+];
+
+/// A file of the report and where it is now.
+struct Saved {
+    name: String,
+    bytes: Option<u64>,
+    link: Option<String>,
+}
+
+pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result<()> {
+    let scope = asking.scope(KINDS)?;
+    let (from, to) = options.days.range()?;
+    let last = plus_days(to, -1);
+    let query = CostDetailsQuery {
+        metric: options.metric.into(),
+        period: CostDetailsPeriod::Days(from, last),
+    };
+    let client = asking.client()?;
+    let stem = format!("costs-{from}-{last}");
+    if !options.reveal_links {
+        let folder = &options.folder;
+        let made = std::fs::create_dir_all(folder);
+        made.with_context(|| format!("make the folder {}", folder.display()))?;
+        // It is better to know now than after some minutes. How many files there will be, and of
+        // which kind, nobody knows yet.
+        for end in ["csv", "csv.gz", "1.csv", "1.csv.gz"] {
+            Place::new(&folder.join(format!("{stem}.{end}")), options.force)?;
+        }
+    }
+    talk("Azure makes the report, which takes some minutes");
+    let report = client.cost_details(&scope, &query).await.explain(&scope)?;
+    let end = if report.is_compressed {
+        "csv.gz"
+    } else {
+        "csv"
+    };
+    let places = report.files.iter().enumerate().map(|(index, file)| {
+        let name = match report.files.len() {
+            1 => format!("{stem}.{end}"),
+            _ => format!("{stem}.{}.{end}", index + 1),
+        };
+        (options.folder.join(name), file)
+    });
+    let mut saved = Vec::new();
+    for (path, file) in places {
+        let bytes = match options.reveal_links {
+            true => file.bytes,
+            false => {
+                let place = Place::new(&path, options.force)?;
+                let bytes = client.download(&file.link);
+                let bytes = bytes.map(|bytes| bytes.map_err(|error| explained(error, &scope)));
+                Some(place.save(file.bytes, bytes).await?)
+            }
+        };
+        saved.push(row(&path, file, bytes, options.reveal_links));
+    }
+    let list = List::of("file", "files")
+        .shown("File", "file", |file: &Saved| Value::from(&file.name))
+        .number("Bytes", "bytes", |file| {
+            file.bytes.map(rust_decimal::Decimal::from)
+        });
+    let list = match options.reveal_links {
+        true => list.shown("Link", "link", |file| file.link.clone()),
+        false => list,
+    };
+    asking
+        .print(list, stream::iter(saved.into_iter().map(Ok)))
+        .await
+}
+
+fn row(path: &Path, file: &ReportFile, bytes: Option<u64>, reveal: bool) -> Saved {
+    Saved {
+        name: match reveal {
+            true => file.link.path().to_owned(),
+            false => path.display().to_string(),
+        },
+        bytes,
+        link: reveal.then(|| file.link.reveal().to_string()),
+    }
+}

@@ -1,0 +1,192 @@
+//! What is refused, wrong or not whole, and where the defaults come from.
+
+use azure_sandbox::{Denial, Fault, Mishap, Wait};
+use serde_json::Value;
+
+use crate::support::{DAYS, Sandbox, code, spendwatch, stderr, stdout};
+
+#[test]
+fn refusals_say_what_to_do() {
+    let sandbox = Sandbox::new("enterprise");
+    let scope = sandbox.subscription();
+    let asked = [&["usage", "--scope", &scope][..], &DAYS].concat();
+    let mut command = sandbox.command(&asked);
+    let output = command.env("IDENTITY_HEADER", "hunter2").output().unwrap();
+    code(&output, 1);
+    assert!(stderr(&output).contains("no token to sign in with"));
+    assert!(!stderr(&output).contains("hunter2"));
+    assert_eq!(stdout(&output), "");
+
+    let unknown = "/subscriptions/00000000-0000-0000-0000-000000000000";
+    let output = sandbox.run(&[&["usage", "--scope", unknown][..], &DAYS].concat());
+    code(&output, 1);
+    assert!(
+        stderr(&output).contains("the id is wrong"),
+        "{}",
+        stderr(&output)
+    );
+    let output = sandbox.run(&["balance", "--scope", &scope]);
+    code(&output, 1);
+    assert!(stderr(&output).contains("for a billing account, not for a subscription"));
+
+    let denied = Sandbox::with("enterprise", |options| {
+        options.denials = vec![Denial {
+            scope: scope.clone(),
+            may_read: false,
+        }];
+    });
+    let output = denied.run(&asked);
+    code(&output, 1);
+    let said = stderr(&output);
+    assert!(
+        said.contains(&format!("Cost Management Reader on {scope}")),
+        "{said}"
+    );
+
+    let throttled = Sandbox::with("enterprise", |options| {
+        let header = "x-ms-ratelimit-microsoft.consumption-retry-after";
+        options.faults.0 = vec![Fault::throttled(header, Wait::Seconds(3600))];
+    });
+    let output = throttled.run(&asked);
+    code(&output, 1);
+    assert_eq!(stdout(&output), "", "throttled is not empty");
+    assert!(
+        stderr(&output).contains("throttled until 20"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn what_could_not_be_read_whole_does_not_look_whole() {
+    let sandbox = Sandbox::with("enterprise", |options| {
+        options.page_rows = 50;
+        let refused = Mishap::Refused {
+            status: 403,
+            code: "RBACAccessDenied".to_owned(),
+        };
+        options.faults.0 = vec![Fault::new(refused).of("UsageDetails_List").after(1)];
+    });
+    let scope = sandbox.subscription();
+    let asked = [&["usage", "--scope", &scope, "-o", "json"][..], &DAYS].concat();
+    let output = sandbox.run(&asked);
+    code(&output, 1);
+    assert!(stderr(&output).contains("only 50 rows could be read, not all"));
+    assert!(serde_json::from_slice::<Value>(&output.stdout).is_err());
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    let sandbox = Sandbox::new("example");
+    let scope = sandbox.subscription();
+    for (arguments, says) in [
+        (&["usage"][..], "--scope is missing"),
+        (&["usage", "--scope", "here"], "/subscriptions/{guid}"),
+        (
+            &[
+                "usage",
+                "--from",
+                "2026-11-02",
+                "--to",
+                "2026-11-01",
+                "--scope",
+                &scope,
+            ],
+            "lies after",
+        ),
+        (&["usage", "--by", "mood", "--scope", &scope], "mood"),
+        (
+            &["balance", "--lots", "--events", "--scope", &scope],
+            "cannot be used with",
+        ),
+        (
+            &["invoices", "--download", "G1", "--scope", &scope],
+            "--file",
+        ),
+    ] {
+        let output = sandbox.run(arguments);
+        code(&output, 2);
+        assert!(
+            stderr(&output).contains(says),
+            "{says} in {}",
+            stderr(&output)
+        );
+    }
+    let output = spendwatch(sandbox.folder.path())
+        .args([
+            "azure",
+            "tags",
+            "--scope",
+            &scope,
+            "--endpoint",
+            "http://10.0.0.1/?sig=hunter2",
+        ])
+        .output()
+        .unwrap();
+    code(&output, 2);
+    assert!(!stderr(&output).contains("hunter2"));
+}
+
+#[test]
+fn every_command_has_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |words: &[&str]| {
+        let output = spendwatch(folder.path())
+            .args(words)
+            .arg("--help")
+            .output()
+            .unwrap();
+        code(&output, 0);
+        stdout(&output)
+    };
+    let all = help(&["azure"]);
+    for name in [
+        "usage",
+        "costs",
+        "forecast",
+        "marketplace",
+        "prices",
+        "invoices",
+        "billing",
+        "reservations",
+        "balance",
+        "charges",
+        "tags",
+        "dimensions",
+        "budgets",
+        "alerts",
+        "exports",
+        "report",
+    ] {
+        assert!(all.contains(&format!("\n  {name} ")), "{name} in {all}");
+        assert!(help(&["azure", name]).contains("--scope"), "{name}");
+    }
+    assert!(help(&["sandbox"]).contains("--scenario"));
+}
+
+#[test]
+fn a_configuration_says_whom_to_ask_and_about_what() {
+    let sandbox = Sandbox::new("enterprise");
+    let config = format!(
+        "version = 1\ncurrency = \"EUR\"\n\
+         source = {{ kind = \"azure\", endpoint = \"{}\", auth = \"managed-identity\" }}\n\
+         [[budget]]\nid = \"shop\"\namount = 1000\nscopes = [\"{}\"]\n\
+         thresholds = [\"actual 80%\"]\nnotify = [\"ops\"]\n\
+         [channel.ops]\nkind = \"teams\"\nurl = {{ secret = \"TEAMS\" }}\n",
+        sandbox.base,
+        sandbox.subscription()
+    );
+    std::fs::write(sandbox.folder.path().join("spendwatch.toml"), config).unwrap();
+    let output = spendwatch(sandbox.folder.path())
+        .args(["azure", "tags", "-o", "json"])
+        .env("IDENTITY_ENDPOINT", format!("{}/msi/token", sandbox.base))
+        .env("IDENTITY_HEADER", "sandbox-identity")
+        .output()
+        .unwrap();
+    code(&output, 0);
+    assert!(stdout(&output).contains("\"shop\""), "{}", stdout(&output));
+    // The configured subscription has no balance.
+    let output = sandbox.run(&["balance"]);
+    code(&output, 2);
+    assert!(stderr(&output).contains("/providers/Microsoft.Billing/billingAccounts/"));
+}
