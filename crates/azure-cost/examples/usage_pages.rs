@@ -23,6 +23,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 const ROWS: usize = 1000;
+/// Stands in ids where the number of the page goes.
+const PAGE: &str = "PAGE0000";
 const PATH: &str = "/subscriptions/1f2e/providers/Microsoft.Consumption/usageDetails";
 
 #[tokio::main(flavor = "current_thread")]
@@ -41,8 +43,8 @@ fn page() -> Vec<u8> {
     let row = |number: usize| {
         let (group, day) = (number % 40, number % 28 + 1);
         json!({
-            "id": format!("{PATH}/{number:032x}"),
-            "name": format!("{number:032x}"),
+            "id": format!("{PATH}/{PAGE}-{number:04}"),
+            "name": format!("{PAGE}-{number:04}"),
             "type": "Microsoft.Consumption/usageDetails",
             "kind": "legacy",
             "tags": {"env": if group % 3 == 0 { "prod" } else { "test" }, "team": format!("team-{group}")},
@@ -95,7 +97,7 @@ fn page() -> Vec<u8> {
     page
 }
 
-/// Answers until the process is killed. Every page has the same rows and its own link.
+/// Answers until the process is killed. The pages differ in their ids and links only.
 fn serve(pages: usize) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("http://{}", listener.local_addr()?);
@@ -109,6 +111,9 @@ fn serve(pages: usize) -> Result<(), Box<dyn Error>> {
 
 fn answer(mut stream: TcpStream, page: &[u8], pages: usize) -> std::io::Result<()> {
     let address = stream.local_addr()?;
+    let starts = page.windows(PAGE.len()).enumerate();
+    let places = starts.filter(|(_, window)| *window == PAGE.as_bytes());
+    let places: Vec<usize> = places.map(|(at, _)| at).collect();
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let mut request = String::new();
@@ -133,7 +138,12 @@ fn answer(mut stream: TcpStream, page: &[u8], pages: usize) -> std::io::Result<(
             stream,
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
         )?;
-        stream.write_all(page)?;
+        let mut body = page.to_vec();
+        let own = format!("PAGE{number:04}");
+        for at in &places {
+            body[*at..*at + PAGE.len()].copy_from_slice(own.as_bytes());
+        }
+        stream.write_all(&body)?;
         stream.write_all(end.as_bytes())?;
     }
 }
