@@ -293,10 +293,7 @@ impl<T> List<T> {
         }
         writer.finish(&self, notes)?;
         if is_cut {
-            talk(&format!(
-                "these are the first {limit}; --limit 0 shows all, and so does --output csv or json \
-                 without a limit"
-            ));
+            talk(&format!("these are the first {limit}; --limit 0 shows all"));
         } else if count == 0 {
             talk(&format!("there are no {}", self.nouns.1));
         }

@@ -217,6 +217,7 @@ fn azures_own_budgets_and_alerts_are_shown_and_dismissed() {
     let alerts = sandbox.json(&["alerts", "--scope", &path]);
     let name = alerts[0]["name"].as_str().unwrap();
     assert_eq!(alerts[0]["status"], "Active");
+    close(amount(&alerts[0]["currentSpend"]), spent);
     assert!(sandbox.table(&["alerts", "--scope", &path]).contains(name));
     let dismissed = sandbox.json(&["alerts", "--dismiss", name, "--scope", &path]);
     assert_eq!(dismissed["status"], "Dismissed");

@@ -1,6 +1,8 @@
 //! `azure alerts`: what Azure itself has told about, and dismissing it.
 
-use azure_cost::CostAlert;
+use azure_cost::{AlertDetails, CostAlert};
+use budget_engine::Currency;
+use rust_decimal::Decimal;
 
 use super::{ANY, Asking, Explain};
 use crate::args::azure::Alerts;
@@ -43,17 +45,27 @@ fn list() -> List<CostAlert> {
                 .as_ref()
                 .and_then(|details| details.threshold_percent)
         })
-        .number("Amount", "amount", |alert| {
-            alert.details.as_ref().and_then(|details| details.amount)
-        })
-        .number("Spent", "current_spend", |alert| {
-            alert
-                .details
-                .as_ref()
-                .and_then(|details| details.current_spend)
-        })
+        .number("Amount", "amount", amount(|details| details.amount))
+        .number(
+            "Spent",
+            "current_spend",
+            amount(|details| details.current_spend),
+        )
         .field("unit", |alert| {
             let unit = alert.details.as_ref().map(|details| &*details.unit);
             Value::from(unit.unwrap_or_default())
         })
+}
+
+/// An amount of the details, in the currency that their unit mostly is.
+fn amount(read: fn(&AlertDetails) -> Option<Decimal>) -> impl Fn(&CostAlert) -> Value {
+    move |alert| {
+        let Some(details) = &alert.details else {
+            return Value::Nothing;
+        };
+        match (read(details), details.unit.parse::<Currency>()) {
+            (Some(amount), Ok(currency)) => Value::money(amount, currency),
+            (amount, _) => amount.into(),
+        }
+    }
 }
