@@ -13,11 +13,15 @@
 //! let container = azurite.blob_container_url("spendwatch");
 //! # }
 //! ```
+//!
+//! Microsoft's Python clients of the cost APIs live in an environment in `target/`, as pinned by
+//! `tests/python/requirements.txt`; a test that runs them asks [`python::available`] first.
 
 pub mod azurite;
 pub mod host;
 pub mod node;
 pub mod proxy;
+pub mod python;
 pub mod smtp;
 
 /// Makes ring the TLS provider of this process, as the application does first thing in `main`.

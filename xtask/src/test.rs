@@ -11,6 +11,7 @@ use crate::{cargo, root, succeed};
 /// Arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     install_node_packages()?;
+    install_python_packages()?;
     // A test that finds a counterpart missing now fails instead of saying what it left out.
     let mut child = cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -57,6 +58,36 @@ fn install_node_packages() -> anyhow::Result<()> {
         .current_dir(&tests);
     succeed(&mut npm).context("npm is part of Node.js, which the complete tests need")?;
     std::fs::write(stamp, lock).context("remember what was installed")?;
+    Ok(())
+}
+
+/// A Python environment in `target/` with what `tests/python/requirements.txt` names, unless what
+/// is there was made from the same file.
+fn install_python_packages() -> anyhow::Result<()> {
+    let requirements = root().join("tests/python/requirements.txt");
+    let wanted = std::fs::read(&requirements).context("read tests/python/requirements.txt")?;
+    let environment = root().join("target/test-python");
+    let stamp = environment.join(".spendwatch-requirements");
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    eprintln!("installing Microsoft's Python clients (pip install in target/test-python)");
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    let mut make = Command::new(python);
+    make.args(["-m", "venv", "--clear"]).arg(&environment);
+    succeed(&mut make).context("the complete tests need Python 3.11 or newer with venv")?;
+    let own = if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    };
+    let mut pip = Command::new(environment.join(own));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
+        .arg("--disable-pip-version-check")
+        .arg("--requirement")
+        .arg(&requirements);
+    succeed(&mut pip).context("install the packages of tests/python/requirements.txt")?;
+    std::fs::write(stamp, wanted).context("remember what was installed")?;
     Ok(())
 }
 

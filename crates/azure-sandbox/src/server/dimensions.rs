@@ -59,9 +59,17 @@ fn list(call: &Call) -> Handled {
         if term.is("category") && is_equal {
             category = Some(term.value);
         } else if term.is("usageStart") {
-            days.0 = day("$filter", &term.value)?;
+            let first = day("$filter", &term.value)?;
+            days.0 = match term.comparison {
+                Comparison::Greater => first.tomorrow().unwrap_or(first),
+                _ => first,
+            };
         } else if term.is("usageEnd") {
-            days.1 = day("$filter", &term.value)?;
+            let last = day("$filter", &term.value)?;
+            days.1 = match term.comparison {
+                Comparison::Less => last.yesterday().unwrap_or(last),
+                _ => last,
+            };
         } else {
             let message = format!(
                 "The $filter on '{}' is invalid; it may be category with eq, usageStart, usageEnd.",
@@ -113,7 +121,7 @@ fn item(
     let total = values.len();
     let page = if is_expanded {
         let page = call.page(values, call.page_size(1000)?)?;
-        Some((page.items, page.next))
+        Some((page.items, page.next.map(|link| of_category(&link, name))))
     } else {
         None
     };
@@ -136,6 +144,31 @@ fn item(
         .with("name", name)
         .with("type", "Microsoft.CostManagement/dimensions")
         .with("properties", properties))
+}
+
+/// A link to more values of one dimension, of a request that may be for all of them.
+fn of_category(link: &str, name: &str) -> String {
+    let wanted = format!("properties/category%20eq%20'{name}'");
+    let (front, query) = link.split_once('?').unwrap_or((link, ""));
+    let mut is_filtered = false;
+    let parts = query.split('&').map(|part| {
+        let key = part.split('=').next().unwrap_or_default();
+        if !key.replace("%24", "$").eq_ignore_ascii_case("$filter") {
+            return part.to_owned();
+        }
+        is_filtered = true;
+        if part.to_ascii_lowercase().contains("category") {
+            part.to_owned()
+        } else {
+            format!("{part}%20and%20{wanted}")
+        }
+    });
+    let query = parts.collect::<Vec<_>>().join("&");
+    if is_filtered {
+        format!("{front}?{query}")
+    } else {
+        format!("{front}?{query}&$filter={wanted}")
+    }
 }
 
 fn tags(call: &Call) -> Handled {
@@ -176,4 +209,21 @@ fn tags(call: &Call) -> Handled {
             .with("eTag", None::<()>)
             .with("properties", properties),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_more_values_are_of_one_dimension() {
+        let link = of_category("http://h/d?a=1&$top=5", "Meter");
+        let wanted = "properties/category%20eq%20'Meter'";
+        assert_eq!(link, format!("http://h/d?a=1&$top=5&$filter={wanted}"));
+        let link = of_category("http://h/d?%24filter=x%20ge%20'1'&$top=5", "Meter");
+        let filter = format!("%24filter=x%20ge%20'1'%20and%20{wanted}");
+        assert_eq!(link, format!("http://h/d?{filter}&$top=5"));
+        let link = "http://h/d?$filter=properties/category%20eq%20'Meter'&$top=5";
+        assert_eq!(of_category(link, "Meter"), link);
+    }
 }

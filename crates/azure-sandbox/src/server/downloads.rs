@@ -32,7 +32,10 @@ fn wait(call: &Call, results: &str, name: &str, polls: u32) -> Answer {
     let location = format!("{base}{results}/{name}.{polls}?api-version={version}");
     Answer::empty(StatusCode::ACCEPTED)
         .with_header("location", &location)
-        .with_header("retry-after", "1")
+        .with_header(
+            "retry-after",
+            &call.sandbox.options.poll_seconds.to_string(),
+        )
 }
 
 /// A finished file.

@@ -240,6 +240,7 @@ pub(super) struct Found {
 /// Looks a request up in the tables.
 pub(super) fn find(tables: &[&'static [Operation]], request: &Request) -> Result<Found, Refusal> {
     let mut other_method = false;
+    let mut unknown_scope = false;
     for operation in tables.iter().copied().flatten() {
         let Some((before, names)) = operation.matches(&request.segments) else {
             continue;
@@ -253,14 +254,19 @@ pub(super) fn find(tables: &[&'static [Operation]], request: &Request) -> Result
         } else if let Some(scope) = Scope::parse(before)? {
             Some(scope)
         } else {
-            let message = format!("The scope of {} is not supported.", request.path);
-            return Err(Refusal::not_found("InvalidScope", message));
+            // What stands in front may be a longer path, of an operation further down.
+            unknown_scope = true;
+            continue;
         };
         return Ok(Found {
             operation,
             scope,
             names,
         });
+    }
+    if unknown_scope {
+        let message = format!("The scope of {} is not supported.", request.path);
+        return Err(Refusal::not_found("InvalidScope", message));
     }
     if other_method {
         let status = StatusCode::METHOD_NOT_ALLOWED;
@@ -393,6 +399,46 @@ mod tests {
                 .matches(&segments("/s/1/providers/microsoft.x/views/v"))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_scope_that_is_none_leaves_the_request_to_a_later_operation() {
+        const TABLE: &[Operation] = &[
+            get(
+                "Scoped",
+                "{scope}/providers/Microsoft.X/sheet",
+                &[],
+                nothing,
+            ),
+            get(
+                "Rooted",
+                "/providers/Microsoft.Billing/billingAccounts/{account}/invoices/{invoice}\
+                 /providers/Microsoft.X/sheet",
+                &[],
+                nothing,
+            ),
+        ];
+        let found = |path: &str| {
+            let uri = path.parse().unwrap();
+            let method = axum::http::Method::GET;
+            let request = Request::new(method, &uri, Default::default(), Default::default());
+            let found = find(&[TABLE], &request);
+            found
+                .map(|found| found.operation.name)
+                .map_err(|refusal| refusal.code)
+        };
+        let sheet = "/providers/Microsoft.X/sheet";
+        let account = "/providers/Microsoft.Billing/billingAccounts/1";
+        assert_eq!(found(&format!("{account}{sheet}")).unwrap(), "Scoped");
+        // The slashes of a scope may come encoded.
+        let encoded = account.replace('/', "%2F");
+        assert_eq!(found(&format!("/{encoded}{sheet}")).unwrap(), "Scoped");
+        assert_eq!(
+            found(&format!("{account}/invoices/G1{sheet}")).unwrap(),
+            "Rooted"
+        );
+        let unknown = found(&format!("{account}/boxes/1{sheet}"));
+        assert_eq!(unknown.unwrap_err(), "InvalidScope");
     }
 
     #[test]
