@@ -166,8 +166,11 @@ impl App {
     }
 
     /// Where months that a read has read are kept.
-    pub(crate) fn kept_months(&self, read: &str) -> KeptMonths {
-        KeptMonths::new(Arc::clone(&self.documents), read)
+    pub(crate) fn kept_months(&self, read: &Read) -> KeptMonths {
+        // What is kept is of this source as it is configured, at its endpoint.
+        let source = self.config.sources.get(read.source);
+        let origin = format!("{:?}", source.map(|source| &source.kind));
+        KeptMonths::new(Arc::clone(&self.documents), &read.key, &origin)
     }
 
     /// Removes what is kept for reads that are not configured any more.

@@ -8,13 +8,15 @@ mod months;
 mod stream;
 mod usage_aggregates;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::credentials::Auth;
 use azure_cost::{Client, Endpoint, EnterpriseKey, MemoryAnswers, Quotas};
-use budget_engine::{CostBasis, CostFacts, Projection, Scope};
+use budget_engine::{CostBasis, CostFacts, Projection, Scope, plus_days};
+use jiff::ToSpan;
 use jiff::civil::Date;
 use secrecy::ExposeSecret;
 use state_store::Container;
@@ -89,6 +91,24 @@ pub struct ReadRequest {
     pub today: Date,
     /// The columns and tags to keep.
     pub projection: Projection,
+}
+
+impl ReadRequest {
+    /// The days to read, with so much history before the evaluated periods: whole months, so that a
+    /// settled one is the same tomorrow. `reach` is the first day that the source can give; history
+    /// ends there, but what is evaluated is asked for all the same.
+    pub(crate) fn days(&self, history_days: u32, reach: Option<Date>) -> Range<Date> {
+        let history = i32::try_from(history_days).unwrap_or(i32::MAX);
+        let from = plus_days(self.period_start, -history).first_of_month();
+        let from = reach.map_or(from, |reach| from.max(reach));
+        from.min(self.period_start.first_of_month())..plus_days(self.today, 1)
+    }
+
+    /// The first day that queries and cost details reports can give: they reach back 13 months.
+    pub(crate) fn reach_of_reports(&self) -> Date {
+        let month = self.today.first_of_month();
+        month.checked_sub(12.months()).unwrap_or(month)
+    }
 }
 
 /// What a read may use besides the source.

@@ -118,7 +118,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
     let request = request(app, read);
     let context = ReadContext {
         progress: options.progress.clone(),
-        kept: (!options.dry_run).then(|| app.kept_months(&read.key)),
+        kept: (!options.dry_run).then(|| app.kept_months(read)),
     };
     if !options.dry_run {
         app.remember_attempt(&read.key).await?;

@@ -7,10 +7,12 @@ mod plan;
 mod query;
 mod usage_details;
 
+use std::sync::Mutex;
+
 use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::{Client, Error};
-use budget_engine::{FactsBuilder, Scope, plus_days};
+use budget_engine::{FactsBuilder, Scope};
 use jiff::Timestamp;
 
 use super::months::Reading;
@@ -22,6 +24,14 @@ use usage_details::UsageDetails;
 
 pub use examine::advice;
 pub use plan::{Group, NoQuery, Way, plan};
+
+/// What one read is given.
+struct Given<'a> {
+    request: &'a ReadRequest,
+    context: &'a ReadContext,
+    /// What people should know about the costs, as it is found.
+    notes: &'a Mutex<Vec<String>>,
+}
 
 /// Reads queries, cost details reports or usage details of the scopes of a request.
 pub struct Azure {
@@ -44,25 +54,25 @@ impl Azure {
         &self,
         scope: &Scope,
         way: &Way,
-        request: &ReadRequest,
-        context: &ReadContext,
+        given: &Given<'_>,
         reading: &mut Reading<'_>,
         facts: &mut FactsBuilder,
     ) -> anyhow::Result<()> {
-        let (client, basis) = (&self.client, request.cost_basis);
-        let projection = &request.projection;
+        let (client, basis) = (&self.client, given.request.cost_basis);
+        let projection = &given.request.projection;
         let usage_details = UsageDetails {
             client,
             scope,
             basis,
             projection,
-            progress: context.progress.as_ref(),
+            progress: given.context.progress.as_ref(),
         };
         let cost_details = CostDetails {
             client,
             scope,
             basis,
             projection,
+            notes: given.notes,
         };
         match way {
             Way::Query(groups) => {
@@ -97,12 +107,13 @@ impl Azure {
 /// Whether Azure does not offer the operation for this scope or agreement, as opposed to refusing
 /// this caller or failing.
 pub(crate) fn is_not_offered(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        matches!(
-            cause.downcast_ref(),
-            Some(Error::NotFound { .. } | Error::Invalid { .. })
-        )
-    })
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    causes.any(is_refused_as_such)
+}
+
+/// Whether a request is refused for what it asks, whoever asks.
+pub(crate) fn is_refused_as_such(error: &Error) -> bool {
+    matches!(error, Error::NotFound { .. } | Error::Invalid { .. })
 }
 
 #[async_trait]
@@ -118,13 +129,15 @@ impl CostSource for Azure {
 
     async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer> {
         let as_of = Timestamp::now();
-        let history = i32::try_from(self.history_days).unwrap_or(i32::MAX);
-        // Whole months, so that a settled one is the same tomorrow.
-        let from = plus_days(request.period_start, -history).first_of_month();
+        let reach = match self.read {
+            AzureRead::UsageDetails => None,
+            _ => Some(request.reach_of_reports()),
+        };
+        let notes = Mutex::default();
         let mut reading = Reading {
             kept: context.kept.as_ref(),
             basis: request.cost_basis,
-            days: from..plus_days(request.today, 1),
+            days: request.days(self.history_days, reach),
             now: as_of,
             used: Vec::new(),
         };
@@ -133,13 +146,18 @@ impl CostSource for Azure {
             let way = plan(self.read, scope, request)
                 .with_context(|| format!("a query does not serve {scope}"))?;
             tracing::debug!(%scope, way = way.to_string(), "reading");
-            self.read_scope(scope, &way, request, context, &mut reading, &mut facts)
+            let given = Given {
+                request,
+                context,
+                notes: &notes,
+            };
+            self.read_scope(scope, &way, &given, &mut reading, &mut facts)
                 .await?;
         }
         reading.tidy().await;
         Ok(Answer {
             facts: facts.finish(as_of),
-            notes: Vec::new(),
+            notes: notes.into_inner().unwrap_or_default(),
         })
     }
 }

@@ -55,12 +55,10 @@ impl EnterpriseReporting {
 impl CostSource for EnterpriseReporting {
     async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer> {
         let as_of = Timestamp::now();
-        let history = i32::try_from(self.history_days).unwrap_or(i32::MAX);
-        let from = plus_days(request.period_start, -history).first_of_month();
         let mut reading = Reading {
             kept: context.kept.as_ref(),
             basis: CostBasis::Actual,
-            days: from..plus_days(request.today, 1),
+            days: request.days(self.history_days, None),
             now: as_of,
             used: Vec::new(),
         };

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use budget_engine::{CostBasis, CostFacts, FactsBuilder, plus_days};
+use budget_engine::{CostBasis, CostFacts, FactsBuilder};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -149,20 +149,13 @@ impl Exports {
         }
         Ok(facts)
     }
-
-    /// From which day until before which one costs are wanted: whole months.
-    fn days(&self, request: &ReadRequest) -> Range<Date> {
-        let history = i32::try_from(self.history_days).unwrap_or(i32::MAX);
-        let from = plus_days(request.period_start, -history).first_of_month();
-        from..plus_days(request.today, 1)
-    }
 }
 
 #[async_trait]
 impl CostSource for Exports {
     async fn read(&self, request: &ReadRequest, context: &ReadContext) -> anyhow::Result<Answer> {
         let mut notes = Vec::new();
-        let days = self.days(request);
+        let days = request.days(self.history_days, None);
         let about = || format!("read the exports in {}/{}", self.container, self.prefix);
         let runs = self.runs(&days).await.with_context(about)?;
         let chosen = choose(runs, request.cost_basis, &days, &mut notes).with_context(about)?;
@@ -184,7 +177,7 @@ impl CostSource for Exports {
     }
 
     async fn examine(&self, request: &ReadRequest) -> Vec<Examined> {
-        let days = self.days(request);
+        let days = request.days(self.history_days, None);
         let mut attempts = Vec::new();
         let mut tried = |what: String, is_needed: bool, problem: Option<String>| {
             attempts.push(Attempt {

@@ -177,7 +177,7 @@ fn fold(
 }
 
 /// What people should know about a file that was read.
-pub(super) fn remarks(name: &str, report: &cost_data::Report) -> Vec<String> {
+pub(crate) fn remarks(name: &str, report: &cost_data::Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.rows == 0 {
         notes.push(format!("{name} has a header and no rows"));

@@ -29,6 +29,9 @@ const REUSE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// An unfinished read is taken up within this time; later its pages are another answer.
 const RESUME_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
+/// Changes when what is kept of a month changes its meaning: older ones are read anew then.
+const FORMAT: &[u8] = b"months 1\0";
+
 /// Where kept months live in the store.
 pub(crate) const READS: &str = "reads/";
 
@@ -37,14 +40,17 @@ pub(crate) const READS: &str = "reads/";
 pub struct KeptMonths {
     documents: Arc<dyn Documents>,
     prefix: String,
+    origin: String,
 }
 
 impl KeptMonths {
-    /// The kept months of the read with this key.
-    pub fn new(documents: Arc<dyn Documents>, read: &str) -> KeptMonths {
+    /// The kept months of the read with this key, from a source that these words describe: what
+    /// another one gave is not used.
+    pub fn new(documents: Arc<dyn Documents>, read: &str, origin: &str) -> KeptMonths {
         KeptMonths {
             documents,
             prefix: format!("{READS}{read}/"),
+            origin: origin.to_owned(),
         }
     }
 
@@ -103,7 +109,7 @@ pub(crate) async fn forget_reads_except(
     for key in keys {
         let read = key[READS.len()..].split('/').next().unwrap_or_default();
         if !reads.iter().any(|known| known == read) {
-            KeptMonths::new(Arc::clone(documents), read)
+            KeptMonths::new(Arc::clone(documents), read, "")
                 .remove(&key)
                 .await;
         }
@@ -282,6 +288,9 @@ impl Reading<'_> {
     fn key(&self, words: &str, projection: &Projection, month: &Range<Date>) -> Option<String> {
         let kept = self.kept?;
         let mut hash = Sha256::new();
+        hash.update(FORMAT);
+        hash.update(kept.origin.as_bytes());
+        hash.update([0]);
         hash.update(words.as_bytes());
         hash.update(format!("\0{}\0", self.basis));
         hash.update(serde_json::to_vec(projection).unwrap_or_default());
@@ -418,7 +427,7 @@ mod tests {
     }
 
     fn kept() -> KeptMonths {
-        KeptMonths::new(Arc::new(Memory::new()), "source-0")
+        KeptMonths::new(Arc::new(Memory::new()), "source-0", "")
     }
 
     /// Reads from 1 October until before 19 November; gives the sum.

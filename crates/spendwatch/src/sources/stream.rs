@@ -12,29 +12,8 @@ use tokio::sync::mpsc;
 /// Pieces between the network and the reader; each is some tens of kilobytes.
 const PIECES: usize = 16;
 
-/// Folds a file of costs, plain or gzip, from a stream of its bytes. Memory does not follow the
-/// file's size. A file without rows gives facts without series.
-pub(crate) async fn fold_stream<E>(
-    bytes: impl Stream<Item = Result<Bytes, E>>,
-    options: cost_data::Options,
-    projection: Projection,
-) -> anyhow::Result<CostFacts>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    let (facts, report) = fold_and_report(bytes, options, projection).await?;
-    if report.skipped_count > 0 {
-        let count = report.skipped_count;
-        tracing::warn!(
-            count,
-            rows = report.rows,
-            "rows of a cost file were left out"
-        );
-    }
-    Ok(facts)
-}
-
-/// The same, with what became of the rows.
+/// Folds a file of costs, plain or gzip, from a stream of its bytes, and says what became of its
+/// rows. Memory does not follow the file's size. A file without rows gives facts without series.
 pub(crate) async fn fold_and_report<E>(
     bytes: impl Stream<Item = Result<Bytes, E>>,
     options: cost_data::Options,

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use azure_cost::{
-    Client, Error, Granularity, RateCard, RateCardQuery, UsageAggregate, UsageAggregatesQuery,
-    UsageFold, UsageKind, UsageRow,
+    Client, Error, Granularity, OfferTerm, RateCard, RateCardQuery, UsageAggregate,
+    UsageAggregatesQuery, UsageFold, UsageKind, UsageRow,
 };
 use budget_engine::{CostBasis, CostFacts, Currency, FactsBuilder, Projection, Scope, plus_days};
 use futures::{StreamExt, pin_mut};
@@ -56,13 +56,11 @@ impl CostSource for UsageAggregates {
              the budget to actual, or read it from another source"
         );
         let as_of = Timestamp::now();
-        let history = i32::try_from(self.history_days).unwrap_or(i32::MAX);
-        // Whole months: the rates of a day depend on what was used since the first.
-        let from = plus_days(request.period_start, -history).first_of_month();
         let mut reading = Reading {
             kept: context.kept.as_ref(),
             basis: CostBasis::Actual,
-            days: from..plus_days(request.today, 1),
+            // Whole months: the rates of a day depend on what was used since the first.
+            days: request.days(self.history_days, None),
             now: as_of,
             used: Vec::new(),
         };
@@ -85,6 +83,7 @@ impl CostSource for UsageAggregates {
         reading.tidy().await;
         let facts = facts.finish(as_of);
         let mut notes = notes.into_inner().unwrap_or_default();
+        notes.extend(card.get().into_iter().flat_map(unapplied_terms));
         if facts.skipped_rows() > 0 {
             // The details above are of the months that were read just now.
             notes.push(format!(
@@ -132,6 +131,29 @@ impl CostSource for UsageAggregates {
         }
         examined
     }
+}
+
+/// What an offer has besides rates, and these figures have not.
+fn unapplied_terms(card: &RateCard) -> Vec<String> {
+    let term = |term: &OfferTerm| match term {
+        OfferTerm::RecurringCharge { charge, .. } => {
+            format!(
+                "its recurring charge of {charge} {} is not counted",
+                card.currency
+            )
+        }
+        OfferTerm::MonetaryCommitment { .. } => {
+            "its discounts for a commitment are not taken off".to_owned()
+        }
+        OfferTerm::MonetaryCredit { credit, .. } => {
+            format!("its credit of {credit} {} is not taken off", card.currency)
+        }
+        OfferTerm::Other(name) => format!("its term `{name}` is not known and not applied"),
+        _ => "a term of it is not applied".to_owned(),
+    };
+    let words =
+        |one: &OfferTerm| format!("costs are usage at the rates of the offer: {}", term(one));
+    card.offer_terms.iter().map(words).collect()
 }
 
 /// What to do about an error. Cost roles do not reach these APIs.

@@ -179,7 +179,7 @@ async fn an_enrollment_gives_usage_and_marketplace_charges_once_each() {
     let request = request(vec![], world.today);
     let documents = Arc::new(Memory::new());
     let context = ReadContext {
-        kept: Some(KeptMonths::new(documents, "source-0")),
+        kept: Some(KeptMonths::new(documents, "source-0", "")),
         ..ReadContext::default()
     };
     let answer = source.read(&request, &context).await.unwrap();

@@ -1,6 +1,7 @@
 //! The cost details report as a month reader: started, waited for, and folded file by file.
 
 use std::ops::Range;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,8 +16,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::sources::files::remarks;
 use crate::sources::months::{Begun, MonthReader, Save};
-use crate::sources::stream::fold_stream;
+use crate::sources::stream::fold_and_report;
 
 /// How long one try waits for a report. Then the read is postponed, and goes on waiting later: a
 /// function must end in time, and Azure takes minutes for some reports.
@@ -27,6 +29,7 @@ pub(super) struct CostDetails<'a> {
     pub(super) scope: &'a Scope,
     pub(super) basis: CostBasis,
     pub(super) projection: &'a Projection,
+    pub(super) notes: &'a Mutex<Vec<String>>,
 }
 
 /// Where a read stopped: the report, and the first file of it that is not in the sums.
@@ -79,9 +82,15 @@ impl MonthReader for CostDetails<'_> {
             let mut options = cost_data::Options::new(self.basis);
             options.read_at = Some(self.scope.clone());
             let bytes = self.client.download(&file.link);
-            let folded = fold_stream(bytes, options, self.projection.clone()).await;
+            let folded = fold_and_report(bytes, options, self.projection.clone()).await;
             let of_file = match folded {
-                Ok(folded) => folded,
+                Ok((folded, report)) => {
+                    let name = format!("cost details of {}, {}", self.scope, days.start);
+                    if let Ok(mut notes) = self.notes.lock() {
+                        notes.extend(remarks(&name, &report));
+                    }
+                    folded
+                }
                 Err(error) => {
                     let is_expired =
                         matches!(error.downcast_ref(), Some(Error::LinkExpired { .. }));

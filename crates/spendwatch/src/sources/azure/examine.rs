@@ -8,6 +8,7 @@ use azure_cost::{
 use budget_engine::{Scope, ScopeKind, plus_days};
 use futures::{StreamExt, pin_mut};
 
+use super::is_refused_as_such;
 use super::plan::{Way, plan};
 use crate::config::AzureRead;
 use crate::sources::{Attempt, Examined, ReadRequest};
@@ -49,7 +50,6 @@ pub(super) async fn examine(
     tried("query", is_query, query.map(|error| advice(&error, scope)));
 
     let usage = try_usage_details(client, scope, request).await;
-    let usage_works = usage.is_ok();
     if let Ok(Some(kind)) = usage
         && agreement.is_none()
     {
@@ -60,17 +60,17 @@ pub(super) async fn examine(
     }
     let usage = usage.err().map(|error| advice(&error, scope));
     let details = try_cost_details(client, scope, request).await.err();
-    // Of the two that stand in for each other, the one that works is enough.
+    // Usage details stand in only where reports are not offered.
     let either = way == Way::CostDetailsOrUsage;
-    let details_work = details.is_none();
+    let is_offered = !details.as_ref().is_some_and(is_refused_as_such);
     tried(
         "usage details",
-        way == Way::UsageDetails || (either && !details_work),
+        way == Way::UsageDetails || (either && !is_offered),
         usage,
     );
     tried(
         "cost details report",
-        way == Way::CostDetails || (either && !usage_works && details_work),
+        way == Way::CostDetails || (either && is_offered),
         details.map(|error| advice(&error, scope)),
     );
     Examined {
@@ -147,9 +147,11 @@ pub fn advice(error: &Error, scope: &Scope) -> String {
         Error::Unauthorized { message, .. } => format!(
             "the sign-in is refused ({message}); check the tenant, the cloud and that the identity still exists"
         ),
-        Error::Forbidden { code, .. } if is_switch(code) => format!(
-            "{code}: the enrollment hides charges from this caller; an enterprise administrator can \
-             switch on \"view charges\" for departments and accounts, or grant a billing role"
+        Error::Forbidden { code, .. } if is_switch(code) && may_be_enterprise(scope) => format!(
+            "{code}: the identity has no billing role, or the enrollment hides charges from it; grant \
+             it {} on {scope}, or have an enterprise administrator switch on \"view charges\" for \
+             departments and accounts",
+            role(scope)
         ),
         Error::Forbidden { code, .. } => format!(
             "{code}: the identity has no right to read costs here; grant it {} on {scope}",
@@ -175,6 +177,16 @@ pub fn advice(error: &Error, scope: &Scope) -> String {
         Error::LinkExpired { .. } => "the link to the file has run out; ask again".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// Whether a scope can be part of an Enterprise enrollment.
+fn may_be_enterprise(scope: &Scope) -> bool {
+    let is_customer_account = scope.kind() == ScopeKind::BillingAccount && scope.id().contains(':');
+    let is_customer_scope = matches!(
+        scope.kind(),
+        ScopeKind::BillingProfile | ScopeKind::InvoiceSection | ScopeKind::Customer
+    );
+    !is_customer_account && !is_customer_scope
 }
 
 /// Codes that Azure gives when a switch of the enrollment hides charges.

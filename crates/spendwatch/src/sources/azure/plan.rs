@@ -99,6 +99,10 @@ pub fn plan(read: AzureRead, scope: &Scope, request: &ReadRequest) -> Result<Way
         AzureRead::CostDetails => Ok(Way::CostDetails),
         AzureRead::UsageDetails => Ok(Way::UsageDetails),
         AzureRead::Query => groups(scope, request).map(Way::Query),
+        // Usage details reach back further than the others.
+        AzureRead::Cheapest if request.period_start < request.reach_of_reports() => {
+            Ok(Way::UsageDetails)
+        }
         AzureRead::Cheapest => Ok(match groups(scope, request) {
             Ok(groups) => Way::Query(groups),
             Err(_) => rows(scope),
@@ -273,5 +277,25 @@ mod tests {
             "the budgets need ServiceName, x_ResourceGroupName, ChargeType, and a query groups by two \
              columns at most"
         );
+    }
+
+    #[test]
+    fn what_reports_do_not_reach_is_read_from_usage_details() {
+        let mut request = request(&[SUBSCRIPTION], &[Dimension::ServiceName], false);
+        // On 18 November 2026 thirteen months reach back to the first of November 2025.
+        request.period_start = date(2025, 11, 1);
+        check(SUBSCRIPTION, &request, "one query grouped by ServiceName");
+        assert_eq!(
+            request.days(120, Some(request.reach_of_reports())),
+            date(2025, 11, 1)..date(2026, 11, 19)
+        );
+        request.period_start = date(2025, 10, 15);
+        check(SUBSCRIPTION, &request, "usage details");
+        // What is evaluated is asked for, history only as far as it goes.
+        assert_eq!(
+            request.days(120, Some(request.reach_of_reports())).start,
+            date(2025, 10, 1)
+        );
+        assert_eq!(request.days(31, None).start, date(2025, 9, 1));
     }
 }

@@ -35,6 +35,7 @@ struct Place {
 /// What decides whether marketplace charges are asked for on their own.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Seen {
+    rows: bool,
     modern: bool,
     marketplace: bool,
 }
@@ -43,6 +44,7 @@ impl Seen {
     fn add(&mut self, rows: &[UsageRow]) {
         let is_marketplace =
             |row: &UsageRow| row.publisher_type.eq_ignore_ascii_case("marketplace");
+        self.rows |= !rows.is_empty();
         self.modern |= rows.iter().any(|row| row.kind == UsageKind::Modern);
         self.marketplace |= rows.iter().any(is_marketplace);
     }
@@ -105,7 +107,16 @@ impl MonthReader for UsageDetails<'_> {
             let charges = self.client.marketplaces(self.scope, days.start, days.end);
             pin_mut!(charges);
             while let Some(charge) = charges.next().await {
-                let row = row_of(charge?);
+                let row = match charge {
+                    Ok(charge) => row_of(charge),
+                    // Where nothing tells the agreement yet, it may be one without this API.
+                    Err(azure_cost::Error::NotFound { .. } | azure_cost::Error::Invalid { .. })
+                        if !seen.rows =>
+                    {
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 if days.contains(&row.date) {
                     fold.add(&[row], &mut facts)?;
                 }
@@ -128,7 +139,10 @@ impl UsageDetails<'_> {
                 | ScopeKind::Department
                 | ScopeKind::EnrollmentAccount
         );
-        is_served && !seen.modern && !seen.marketplace
+        // The id of a Customer Agreement's account has a colon.
+        let is_customer_agreement =
+            self.scope.kind() == ScopeKind::BillingAccount && self.scope.id().contains(':');
+        is_served && !is_customer_agreement && !seen.modern && !seen.marketplace
     }
 }
 

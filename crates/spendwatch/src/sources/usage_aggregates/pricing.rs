@@ -14,6 +14,9 @@ use rust_decimal::Decimal;
 /// Decimals of a resource's share; the last resource takes what they leave.
 const SHARE_DECIMALS: u32 = 12;
 
+/// More than anything is used, and small enough that sums and prices of such quantities fit.
+const LARGEST_QUANTITY: i64 = 1_000_000_000_000_000_000;
+
 /// Usage of a calendar month, which is taken for the billing month.
 #[derive(Default)]
 pub(super) struct Usage {
@@ -65,6 +68,7 @@ impl Usage {
                 rows: 0,
             });
         let sum = used.quantity.checked_add(quantity);
+        let sum = sum.filter(|sum| sum.abs() <= Decimal::from(LARGEST_QUANTITY));
         used.quantity = sum.with_context(|| {
             format!("the use of the meter {meter} on {date} is too large: {quantity} more")
         })?;
@@ -84,6 +88,7 @@ impl Usage {
             let mut missing: Option<(Decimal, u64, String)> = None;
             let mut what = String::new();
             for (date, used) in days {
+                // Quantities are bounded, so that their sums and prices fit.
                 let sum: Decimal = used.values().map(|used| used.quantity).sum();
                 let cost = match rates(&id, date) {
                     None => Err("the rate card does not have it".to_owned()),
@@ -135,7 +140,8 @@ fn shared(used: BTreeMap<String, Used>, sum: Decimal, cost: Decimal) -> Vec<Usag
         } else {
             // Divided first, because the product of two long numbers may not fit.
             let part = used.quantity.checked_div(sum).unwrap_or_default();
-            (part * cost).round_dp(SHARE_DECIMALS)
+            let share = part.checked_mul(cost).unwrap_or_default();
+            share.round_dp(SHARE_DECIMALS)
         };
         rest -= share;
         let mut row = used.row;
