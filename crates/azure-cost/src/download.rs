@@ -13,7 +13,7 @@ use url::{Host, Url};
 use crate::cloud::is_loopback;
 use crate::error::Error;
 use crate::retry::asked_wait;
-use crate::transport::{Failure, Transport, late, lost};
+use crate::transport::{Failure, Transport, is_throttled, late, lost};
 
 /// A link that carries its own permission to read one file, for a while. Whoever has it can read
 /// the file, so it is not shown.
@@ -157,9 +157,10 @@ async fn open(
     let response = response
         .map_err(|_| late())?
         .map_err(|error| lost(&error))?;
+    let asked = asked_wait(response.headers(), Timestamp::now());
     let again = |status: u16| Failure::Again {
-        throttled: status == 429,
-        asked: asked_wait(response.headers(), Timestamp::now()),
+        throttled: is_throttled(status, asked),
+        asked,
         begun: true,
         problem: format!("status {status}"),
     };

@@ -142,7 +142,8 @@ impl Error {
     pub(crate) fn of_status(operation: &str, status: u16, body: &[u8]) -> Error {
         let ErrorBody { code, message } = ErrorBody::parse(status, body);
         let operation = operation.to_owned();
-        match status {
+        // Some codes say more than the status they come with, which varies.
+        match status_of_code(&code).unwrap_or(status) {
             401 => Error::Unauthorized {
                 operation,
                 code,
@@ -170,6 +171,20 @@ impl Error {
             },
             _ => Error::unexpected(&operation, format!("status {status}: {message}")),
         }
+    }
+}
+
+/// The status that a code stands for, whatever status it comes with: 403 where permission is
+/// missing, 400 where the offer or the scope has no such operation.
+fn status_of_code(code: &str) -> Option<u16> {
+    match &*code.to_ascii_lowercase() {
+        "authorizationfailed"
+        | "rbacaccessdenied"
+        | "billingaccessdenied"
+        | "readonlydisabledsubscription" => Some(403),
+        "subscriptiontypenotsupported" | "disallowedoperation" => Some(400),
+        code if code.ends_with("costdisabled") => Some(403),
+        _ => None,
     }
 }
 
@@ -278,6 +293,33 @@ mod tests {
             let found = ErrorBody::parse(403, body.as_bytes());
             assert_eq!((&*found.code, &*found.message), (code, message), "{body}");
         }
+    }
+
+    #[test]
+    fn some_codes_say_more_than_their_status() {
+        let of = |status, code: &str| {
+            let body = format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#);
+            Error::of_status("read", status, body.as_bytes())
+        };
+        for (status, code) in [
+            (401, "RBACAccessDenied"),
+            (400, "AuthorizationFailed"),
+            (404, "BillingAccessDenied"),
+            (400, "DepartmentCostDisabled"),
+            (409, "ReadOnlyDisabledSubscription"),
+            (403, "SomethingElse"),
+        ] {
+            let error = of(status, code);
+            assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
+        }
+        for status in [400, 401, 403, 404, 409] {
+            for code in ["SubscriptionTypeNotSupported", "DisallowedOperation"] {
+                let error = of(status, code);
+                assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
+            }
+        }
+        assert!(matches!(of(409, "Conflict"), Error::Conflict { .. }));
+        assert!(matches!(of(401, "401"), Error::Unauthorized { .. }));
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Transport {
                 let body = read_start(response).await;
                 let ErrorBody { code, message } = ErrorBody::parse(status, &body);
                 Err(Failure::Again {
-                    throttled: status == 429,
+                    throttled: is_throttled(status, asked),
                     asked,
                     begun: !refused_at_the_door(status, &headers),
                     problem: format!("status {status}: {message} ({code})"),
@@ -276,6 +276,11 @@ impl fmt::Debug for Transport {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a failure is a matter of time: the service throttles, or says when to come back.
+pub(crate) fn is_throttled(status: u16, asked: Option<Duration>) -> bool {
+    status == 429 || (status == 503 && asked.is_some())
 }
 
 /// Whether the service certainly did nothing: it throttles, or names a time to come back.

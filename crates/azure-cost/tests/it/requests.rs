@@ -61,14 +61,33 @@ async fn a_refused_token_is_asked_for_again_once() {
         .await;
     assert_eq!(read(&client(&server.uri())).await.unwrap().len(), 1);
 
-    let server = always(refusal(401, "AuthorizationFailed"), 2).await;
+    let server = always(refusal(401, "InvalidAuthenticationToken"), 2).await;
     let error = read(&client(&server.uri())).await.unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }), "{error:?}");
     assert!(
-        error.to_string().contains("told so (AuthorizationFailed)"),
+        error
+            .to_string()
+            .contains("told so (InvalidAuthenticationToken)"),
         "{error}"
     );
     assert!(!format!("{error:?}").contains("token-"), "{error:?}");
+
+    // A missing role, also where it comes with the wrong status.
+    let server = always(refusal(401, "RBACAccessDenied"), 2).await;
+    let error = read(&client(&server.uri())).await.unwrap_err();
+    assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_says_when_it_is_back_throttles() {
+    let answer = ResponseTemplate::new(503).insert_header("Retry-After", "600");
+    let server = always(answer, 1).await;
+    let error = read(&client(&server.uri())).await.unwrap_err();
+    let Error::Throttled { until, .. } = error else {
+        panic!("{error:?}");
+    };
+    let wait = until.duration_since(Timestamp::now()).as_secs();
+    assert!((580..=600).contains(&wait), "{wait}");
 }
 
 #[tokio::test]
