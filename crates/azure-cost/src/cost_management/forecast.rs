@@ -5,7 +5,7 @@ use futures::{TryStreamExt, pin_mut};
 
 use super::API_VERSION;
 use super::definition::ForecastDefinition;
-use super::query::{QueryRow, read_page};
+use super::query::{QueryRow, Rows, read_page};
 use crate::client::{Client, scope_path};
 use crate::error::{Error, ErrorBody};
 use crate::paging::{Page, Repeats, pages};
@@ -69,7 +69,8 @@ impl Client {
                         next: None,
                     });
                 }
-                let Page { content, next } = read_page(&answer.body, page, &dataset, &mut repeats)?;
+                let rows = read_page(&answer.body, page, &dataset, Rows::Optional, &mut repeats)?;
+                let Page { content, next } = rows;
                 let content = Part::Rows(content);
                 Ok(Page { content, next })
             },

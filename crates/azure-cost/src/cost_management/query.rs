@@ -148,7 +148,9 @@ impl Client {
                 self.transport.clone(),
                 request,
                 None,
-                move |answer, page| read_page(&answer.body, page, &dataset, &mut repeats),
+                move |answer, page| {
+                    read_page(&answer.body, page, &dataset, Rows::Required, &mut repeats)
+                },
             );
             flatten(pages)
         }))
@@ -218,27 +220,50 @@ fn position(columns: &[QueryColumn], name: &str) -> Option<usize> {
         .position(|column| column.name.eq_ignore_ascii_case(name))
 }
 
+/// Whether an answer has to have rows, if only `null` or a list of none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Without them the costs would read as nothing.
+    Required,
+    /// An answer without them is one.
+    Optional,
+}
+
 /// Reads a page of a query's or forecast's answer.
 pub(crate) fn read_page(
     body: &[u8],
     number: usize,
     dataset: &QueryDataset,
+    rows: Rows,
     repeats: &mut Repeats,
 ) -> Result<Page<Vec<QueryRow>>, String> {
     let in_page = |problem| format!("{problem} in page {number}");
     let body = Fields::of_body(body).map_err(|problem| format!("page {number} {problem}"))?;
     let properties = body.object("properties").map_err(in_page)?;
-    read_rows(&properties, dataset, repeats).map_err(in_page)
+    read_rows(&properties, dataset, rows, repeats).map_err(in_page)
 }
 
 fn read_rows(
     properties: &Fields,
     dataset: &QueryDataset,
+    rows: Rows,
     repeats: &mut Repeats,
 ) -> Result<Page<Vec<QueryRow>>, String> {
     let next = properties.optional_text("nextLink")?;
-    // Every row is a group of its own, so two that are the same are one.
-    let rows = repeats.without_repeated(properties.optional_list("rows")?, |_| true);
+    let rows = match rows {
+        Rows::Required
+            if !properties
+                .names()
+                .any(|name| name.eq_ignore_ascii_case("rows")) =>
+        {
+            return Err(properties.missing("rows"));
+        }
+        _ => properties.optional_list("rows")?,
+    };
+    // Every sum is of a group of its own, so two rows that are the same are one. Without sums rows
+    // are single costs, of which two may be the same.
+    let is_sum = !dataset.aggregation.is_empty();
+    let rows = repeats.without_repeated(rows, |_| is_sum);
     if rows.is_empty() {
         // An empty answer need not say which columns it does not fill.
         let content = Vec::new();

@@ -262,6 +262,40 @@ async fn no_costs_are_no_rows() {
         let server = always(answer).await;
         assert!(rows(&server, &definition()).await.unwrap().is_empty());
     }
+    let server = always(ResponseTemplate::new(200).set_body_json(json!({"properties": {}}))).await;
+    let error = rows(&server, &definition()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("`properties.rows` is missing"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn equal_rows_of_two_pages_are_one_sum_and_two_single_costs() {
+    let columns = [("Cost", "Number"), ("Currency", "String")];
+    for (definition, expected) in [(definition(), 1), (single_costs(), 2)] {
+        let server = MockServer::start().await;
+        let link = format!("{}/more", server.uri());
+        Mock::given(path("/more"))
+            .respond_with(table(&columns, json!([[7, "EUR"]]), None))
+            .mount(&server)
+            .await;
+        Mock::given(method("POST"))
+            .respond_with(table(&columns, json!([[7, "EUR"]]), Some(link)))
+            .up_to_n_times(1)
+            .with_priority(1)
+            .mount(&server)
+            .await;
+        let found = rows(&server, &definition).await.unwrap();
+        assert_eq!(found.len(), expected);
+    }
+}
+
+/// A definition that asks for no sums.
+fn single_costs() -> QueryDefinition {
+    let mut definition = definition();
+    definition.dataset.aggregation.clear();
+    definition
 }
 
 #[tokio::test]
