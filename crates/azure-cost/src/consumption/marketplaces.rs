@@ -128,7 +128,7 @@ impl Client {
         lazily(path.map(|path| {
             let tail = "/providers/Microsoft.Consumption/marketplaces";
             let request = Request::get(operation, self.url(&path, tail, &parameters(query)));
-            // Whether Azure counts the last day in is written down nowhere.
+            // Whether Azure reads a bare day as its midnight is written down nowhere.
             let days = match query.period {
                 ChargePeriod::Days(from, to) => from..to,
                 _ => Date::MIN..Date::MAX,
@@ -145,8 +145,9 @@ impl Client {
 fn parameters(query: &MarketplaceQuery) -> String {
     let mut conditions = Vec::new();
     if let ChargePeriod::Days(from, to) = query.period {
+        // By the beginning at both ends: a charge across the end of a month belongs to one of them.
         conditions.push(format!("properties/usageStart ge '{from}'"));
-        conditions.push(format!("properties/usageEnd le '{to}'"));
+        conditions.push(format!("properties/usageStart lt '{to}'"));
     }
     let resource = [
         ("resourceGroup", &query.resource_group),

@@ -1,5 +1,7 @@
 //! Consumption usage details: the cost rows of a scope.
 
+use std::ops::Range;
+
 use budget_engine::{CostBasis, Currency, Scope, ScopeKind};
 use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
@@ -205,9 +207,9 @@ impl Client {
             Err(error) => return Either::Left(stream::once(async { Err(error) })),
         };
         let url = self.url(&path, TAIL, &usage_parameters(scope, query));
-        let request = Request::get(operation, url);
-        let asked = query.from..query.to;
+        let request = Request::get(&*operation, url);
         let resume = resume.cloned();
+        let is_rest = resume.is_some();
         let mut repeats = Repeats::default();
         let pages = pages(
             self.transport.clone(),
@@ -215,12 +217,47 @@ impl Client {
             resume,
             move |answer, number| read_page(&answer.body, number, &mut repeats),
         );
+        let mut days = Days {
+            asked: query.from..query.to,
+            rows: 0,
+            // An earlier read may have found the rows of the asked days.
+            of_asked: usize::from(is_rest),
+        };
         Either::Right(pages.map(move |page| {
             let (mut page, next) = page?;
-            page.rows.retain(|row| asked.contains(&row.date));
+            days.keep(&mut page.rows);
             page.next = next;
+            if page.next.is_none() && days.are_others() {
+                let problem = "the rows are of other days than those asked for";
+                return Err(Error::unexpected(&operation, problem));
+            }
             Ok(page)
         }))
+    }
+}
+
+/// The days that are asked for, and what a read has brought of them.
+struct Days {
+    asked: Range<Date>,
+    rows: usize,
+    of_asked: usize,
+}
+
+impl Days {
+    /// Leaves the rows of the asked days. The day after them is asked for as well and shows, too,
+    /// that the service minds the days.
+    fn keep(&mut self, rows: &mut Vec<UsageRow>) {
+        let Range { start, end } = self.asked;
+        self.rows += rows.len();
+        let around = rows.iter().filter(|row| (start..=end).contains(&row.date));
+        self.of_asked += around.count();
+        rows.retain(|row| self.asked.contains(&row.date));
+    }
+
+    /// Whether there were rows, all of other days: a service that ignored the days. Without an
+    /// error the asked days would cost nothing.
+    fn are_others(&self) -> bool {
+        self.rows > 0 && self.of_asked == 0
     }
 }
 
@@ -253,6 +290,9 @@ fn reads(scope: &Scope) -> (bool, bool) {
         ScopeKind::BillingProfile | ScopeKind::InvoiceSection | ScopeKind::Customer => {
             (false, true)
         }
+        // Ids of Customer Agreements have several parts, joined by colons.
+        ScopeKind::BillingAccount if scope.id().contains(':') => (false, true),
+        ScopeKind::BillingAccount => (true, false),
         _ => (true, true),
     }
 }
@@ -264,8 +304,8 @@ fn reads(scope: &Scope) -> (bool, bool) {
 /// `endDate` and have no use for `$filter`. Only where the kind of scope tells the agreement is
 /// just one of them sent; a subscription can be under either. Both ends are written down
 /// nowhere as inclusive or exclusive, so one day more is asked for; rows outside the asked days
-/// are left out when they arrive. That also helps when neither is understood and the answer is
-/// the current billing period.
+/// are left out when they arrive, also when neither is understood and the answer is the current
+/// billing period.
 fn usage_parameters(scope: &Scope, query: &UsageQuery) -> String {
     let UsageQuery {
         from, to, metric, ..
@@ -667,6 +707,12 @@ mod tests {
                 account,
                 "/providers/Microsoft.Billing/billingAccounts/1",
                 true,
+                false,
+            ),
+            (
+                "/providers/Microsoft.Billing/billingAccounts/1:2_2019-05-31",
+                "/providers/Microsoft.Billing/billingAccounts/1:2_2019-05-31",
+                false,
                 true,
             ),
             (

@@ -272,7 +272,7 @@ fn purchase(cost: f64) -> Value {
 #[tokio::test]
 async fn marketplace_charges_are_chosen_by_days_period_and_resource() {
     let server = MockServer::start().await;
-    let days = "properties/usageStart ge '2026-11-01' and properties/usageEnd le '2026-12-01'";
+    let days = "properties/usageStart ge '2026-11-01' and properties/usageStart lt '2026-12-01'";
     let query = [("$top", "1000"), ("$filter", days)];
     let mut next_day = purchase(7.0);
     next_day["properties"]["usageStart"] = json!("2026-12-01T00:00:00Z");

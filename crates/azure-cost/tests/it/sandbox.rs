@@ -89,9 +89,13 @@ fn expected(world: &World, subscription: Option<&str>) -> Sums {
 
 #[tokio::test]
 async fn both_agreements_give_back_every_cent_of_the_world() {
-    for agreement in [Agreement::Enterprise, Agreement::Customer] {
+    for (agreement, account) in [
+        (Agreement::Enterprise, "86420975"),
+        (Agreement::Customer, "8642:0975_2019-05-31"),
+    ] {
         let world = World {
             agreement,
+            billing_account: account.to_owned(),
             ..example::world()
         };
         let options = Options {
@@ -106,8 +110,8 @@ async fn both_agreements_give_back_every_cent_of_the_world() {
             series, 14,
             "as many series as services in groups, whatever the rows"
         );
-        let account = "/providers/Microsoft.Billing/billingAccounts/86420975";
-        let account = Scope::parse(account).unwrap();
+        let account = format!("/providers/Microsoft.Billing/billingAccounts/{account}");
+        let account = Scope::parse(&account).unwrap();
         let (sums, _) = read(&base, &account).await.unwrap();
         assert_eq!(sums, expected(&world, None));
     }

@@ -74,6 +74,33 @@ async fn rows_are_asked_for_as_azure_wants_it() {
 }
 
 #[tokio::test]
+async fn rows_of_other_days_only_are_no_answer() {
+    for (days, is_answer) in [
+        (vec!["2026-10-05", "2026-10-31"], false),
+        (vec!["2026-12-02"], false),
+        // The day after the asked ones is asked for, too.
+        (vec!["2026-12-01"], true),
+        (vec!["2026-10-31", "2026-11-01"], true),
+        (vec![], true),
+    ] {
+        let server = MockServer::start().await;
+        let items = days.iter().map(|day| legacy(day, json!(1)));
+        let link = format!("{}{PATH}?$skiptoken=A%3D%3D", server.uri());
+        let items = json!(items.collect::<Vec<_>>());
+        two_pages(&server, link, items, json!([])).await;
+        let found = read(&client(&server.uri())).await;
+        match found {
+            Ok(_) => assert!(is_answer, "{days:?}"),
+            Err(error) => {
+                assert!(!is_answer, "{days:?}: {error}");
+                assert!(matches!(error, Error::UnexpectedAnswer { .. }), "{error:?}");
+                assert!(error.to_string().contains("of other days"), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn both_kinds_and_two_pages_become_one_series_with_exact_sums() {
     let server = MockServer::start().await;
     let link = format!(
