@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use budget_engine::{Scope, ScopeKind};
@@ -32,15 +33,18 @@ pub struct Limits {
     pub answer_bytes: usize,
     /// Pages of one operation.
     pub pages: usize,
+    /// Longest wait for a page that the service says it is still preparing.
+    pub preparation: Duration,
 }
 
 impl Default for Limits {
     /// Azure ends answers at 12 MB, so 32 MB is out of the question; 20,000 pages are 20 million
-    /// rows, for which exports are the right source.
+    /// rows, for which exports are the right source; a page is prepared within two and a half minutes.
     fn default() -> Self {
         Limits {
             answer_bytes: 32 << 20,
             pages: 20_000,
+            preparation: Duration::from_secs(150),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::time::Duration;
 
 use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
@@ -102,26 +101,28 @@ pub(crate) fn items<T: Send + 'static>(
     first: Request,
     read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
 ) -> impl Stream<Item = Result<T, Error>> + Send + 'static {
-    flatten(item_pages(transport, first, None, read))
+    flatten(item_pages(transport, first, None, has_id, read))
 }
 
-/// The same page by page, perhaps not from the beginning.
+/// The same page by page, perhaps not from the beginning, where `is_record` says which items are
+/// the same ones when they come again.
 pub(crate) fn item_pages<T: Send + 'static>(
     transport: Transport,
     first: Request,
     resume: Option<Resume>,
+    is_record: impl Fn(&RawValue) -> bool + Send + 'static,
     read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
 ) -> impl Stream<Item = Result<(Vec<T>, Option<Resume>), Error>> + Send + 'static {
     let mut repeats = Repeats::default();
     pages(transport, first, resume, move |answer, number| {
-        read_list(&answer.body, number, &mut repeats, &read)
+        read_list(&answer.body, number, &mut repeats, &is_record, &read)
     })
 }
 
 /// The answer to a page's request. Where status 202 says that the page is still being prepared, the
 /// same question is asked again.
 async fn prepared(transport: &Transport, request: &Request) -> Result<Answer, Error> {
-    let end = Instant::now() + LONGEST_WAIT_FOR_PAGE;
+    let end = Instant::now() + transport.limits.preparation;
     loop {
         let answer = transport.send(request).await?;
         if answer.status != 202 || !request.may_be_in_preparation {
@@ -138,9 +139,6 @@ async fn prepared(transport: &Transport, request: &Request) -> Result<Answer, Er
         tokio::time::sleep(wait).await;
     }
 }
-
-/// How long a page may be in preparation.
-const LONGEST_WAIT_FOR_PAGE: Duration = Duration::from_secs(600);
 
 /// The items of all pages in a row.
 pub(crate) fn flatten<T: Send + 'static>(
@@ -166,12 +164,13 @@ fn read_list<T>(
     body: &[u8],
     number: usize,
     repeats: &mut Repeats,
+    is_record: impl Fn(&RawValue) -> bool,
     read: impl Fn(&RawValue) -> Result<T, String>,
 ) -> Result<Page<Vec<T>>, String> {
     let page = Fields::of_body(body).map_err(|problem| format!("page {number} {problem}"))?;
     let in_page = |problem| format!("{problem} in page {number}");
     let items = page.list("value").map_err(in_page)?;
-    let items = repeats.without_repeated(items, has_id);
+    let items = repeats.without_repeated(items, is_record);
     Ok(Page {
         content: read_items(&items, number, read)?,
         next: page.optional_text("nextLink").map_err(in_page)?,
@@ -205,8 +204,9 @@ impl Repeats {
         let page = hashes
             .iter()
             .fold(0_u64, |sum, hash| sum.wrapping_add(*hash));
-        let are_records = items.iter().all(|item| is_record(item));
-        if are_records && !items.is_empty() && !self.pages.insert(page) {
+        // Most items never come twice, so few are looked into.
+        let came = !items.is_empty() && !self.pages.insert(page);
+        if came && items.iter().all(|item| is_record(item)) {
             tracing::debug!(items = items.len(), "a page came twice");
             return Vec::new();
         }
@@ -224,9 +224,9 @@ impl Repeats {
     }
 }
 
-/// Whether an item has an id of its own.
+/// Whether an item has an id of its own; one of something within it, such as a tag, is none.
 pub(crate) fn has_id(item: &RawValue) -> bool {
-    item.get().contains("\"id\"")
+    Fields::of(item).is_ok_and(|item| item.raw("id").is_some())
 }
 
 /// Reads the items of a page; a problem names the item, from 1, and the page.
@@ -335,6 +335,21 @@ mod tests {
             fresh.iter().map(shown).collect()
         });
         fresh.collect()
+    }
+
+    #[test]
+    fn only_an_id_of_its_own_makes_an_item_a_record() {
+        for (item, expected) in [
+            (r#"{"id":"1","cost":1}"#, true),
+            (r#"{"Cost":1,"ID":"1"}"#, true),
+            (r#"{"tags":{"id":"1"},"cost":1}"#, false),
+            (r#"{"id":null,"cost":1}"#, false),
+            (r#"{"name":"\"id\""}"#, false),
+            (r#"[1,"id"]"#, false),
+        ] {
+            let item = RawValue::from_string(item.to_owned()).unwrap();
+            assert_eq!(has_id(&item), expected, "{item}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct UsageAggregatesPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UsageAggregate {
-    /// Id of the row.
+    /// Id of the row, which other rows may share.
     pub id: String,
     /// Name of the row.
     pub name: String,
@@ -105,8 +105,9 @@ pub struct UsageInstance {
 impl Client {
     /// The usage of a subscription, page by page.
     ///
-    /// While Azure still prepares a page it is asked for again, ten minutes at most; then the error
-    /// is [`Error::NotReady`], and a later read may go on where the last page said.
+    /// While Azure still prepares a page it is asked for again, as long as
+    /// [`Limits::preparation`](crate::Limits) allows; then the error is [`Error::NotReady`], and a
+    /// later read may go on where the last page said.
     pub fn usage_aggregates(
         &self,
         subscription: &Scope,
@@ -130,7 +131,8 @@ impl Client {
             let tail = "/providers/Microsoft.Commerce/UsageAggregates";
             let mut request = Request::get(operation, self.url(&path, tail, &query));
             request.may_be_in_preparation = true;
-            let pages = item_pages(self.transport.clone(), request, resume, read);
+            // Ids name the subscription and the day, which many rows share.
+            let pages = item_pages(self.transport.clone(), request, resume, |_| false, read);
             pages.map(|page| {
                 let (rows, next) = page?;
                 Ok(UsageAggregatesPage { rows, next })

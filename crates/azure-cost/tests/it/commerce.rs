@@ -123,6 +123,27 @@ async fn usage_in_preparation_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn equal_rows_of_two_pages_both_count() {
+    let server = MockServer::start().await;
+    let next = format!("{}{PLACE}?continuationToken=2", server.uri());
+    let same = json!([row(json!(1), None)]);
+    Mock::given(query_param("continuationToken", "2"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"value": same})))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(path(PLACE))
+        .respond_with(
+            ResponseTemplate::new(200).set_body_json(json!({"value": same, "nextLink": next})),
+        )
+        .mount(&server)
+        .await;
+    let pages = usage(&server).await.unwrap();
+    let rows: Vec<usize> = pages.iter().map(|page| page.rows.len()).collect();
+    assert_eq!(rows, [1, 1]);
+}
+
+#[tokio::test]
 async fn usage_is_asked_for_full_days_or_hours() {
     let nowhere = client("http://127.0.0.1:9");
     let mut query = november();
