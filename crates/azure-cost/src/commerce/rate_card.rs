@@ -63,7 +63,8 @@ pub struct Meter {
     pub tags: Vec<String>,
     /// Region.
     pub region: String,
-    /// Prices and included quantity.
+    /// Prices and included quantity. Where Azure names no prices there are none, and asking for a
+    /// cost is [`PriceError::NoRate`](super::pricing::PriceError).
     pub rates: MeterRates,
     /// Since when they hold; `None` for always.
     pub effective: Option<Date>,
@@ -209,9 +210,6 @@ fn read_meter(raw: &RawValue) -> Result<Meter, String> {
     let meter = Fields::of(raw)?;
     let included = meter.optional_decimal("IncludedQuantity")?;
     let rates = steps(&meter, "MeterRates")?;
-    if rates.is_empty() {
-        return Err(meter.missing("MeterRates"));
-    }
     Ok(Meter {
         id: meter.required_text("MeterId")?,
         name: meter.text("MeterName")?,

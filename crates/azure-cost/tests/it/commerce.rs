@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use azure_cost::{
-    Client, Cloud, Endpoint, Error, Granularity, OfferTerm, RateCard, RateCardQuery,
+    Client, Cloud, Endpoint, Error, Granularity, OfferTerm, PriceError, RateCard, RateCardQuery,
     UsageAggregatesPage, UsageAggregatesQuery,
 };
 use futures::TryStreamExt;
@@ -189,12 +189,17 @@ fn card() -> Value {
             {"MeterId": "M-1", "MeterRates": {"0": 3}, "IncludedQuantity": 0,
              "EffectiveDate": "2025-01-01T00:00:00Z"},
             {"MeterId": "a-0", "MeterRates": {"0": 1e-7}},
+            {"MeterId": "M-0", "MeterRates": {}, "IncludedQuantity": 1},
         ],
     })
 }
 
 fn check(card: &RateCard) {
-    assert_eq!(card.meters().len(), 3);
+    assert_eq!(card.meters().len(), 4);
+    let unpriced = &card.meter("M-0", date(2026, 6, 1)).unwrap().rates;
+    assert_eq!(unpriced.cost(Decimal::ONE), Ok(Decimal::ZERO));
+    let two = Decimal::TWO;
+    assert_eq!(unpriced.cost(two), Err(PriceError::NoRate(two)));
     let since_june = card.meter("m-1", date(2026, 6, 1)).unwrap();
     // 95.5 of the first 100.5 units cost 2, the last unit costs 0.5.
     assert_eq!(
@@ -289,13 +294,10 @@ async fn a_redirected_rate_card_is_read_without_our_token() {
 async fn rate_cards_say_what_is_wrong() {
     let mut foreign = card();
     foreign["Currency"] = json!("USD");
-    let mut unpriced = card();
-    unpriced["Meters"][1]["MeterRates"] = json!({});
     let mut odd = card();
     odd["Meters"][0]["MeterRates"] = json!({"some": 1});
     for (status, body, expected) in [
         (200, foreign, "its prices are in USD, not in EUR"),
-        (200, unpriced, "`MeterRates` is missing in meter 2"),
         (
             200,
             odd,
