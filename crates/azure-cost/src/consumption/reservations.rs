@@ -125,7 +125,8 @@ impl Client {
         to: Date,
     ) -> impl Stream<Item = Result<ReservationSummary, Error>> + Send + use<> {
         let operation = format!("read reservation summaries of {scope}");
-        // Filters on days are for daily summaries: of months Azure gives all that it has.
+        // A month's summary is of its first day. Filters on days are for daily summaries: without
+        // a billing profile Azure gives all the months that it has.
         let (query, first) = match grain {
             ReservationGrain::Daily => ("&grain=daily", from),
             ReservationGrain::Monthly => ("&grain=monthly", from.first_of_month()),
@@ -133,7 +134,7 @@ impl Client {
         let by_day = grain == ReservationGrain::Daily;
         let tail = "reservationSummaries";
         lazily(
-            self.reservations_url(&operation, scope, tail, (query, by_day), from, to)
+            self.reservations_url(&operation, scope, tail, (query, by_day), first, to)
                 .map(|url| {
                     let request = Request::get(operation, url);
                     let rows = items(self.transport.clone(), request, read_summary);

@@ -132,6 +132,19 @@ async fn of_all_months_only_those_asked_for_are_given() {
     let rows: Vec<ReservationSummary> = rows.try_collect().await.unwrap();
     let days: Vec<_> = rows.iter().map(|row| row.usage_date).collect();
     assert_eq!(days, [date(2026, 9, 1), date(2026, 10, 1)]);
+
+    // A billing profile is asked for whole months.
+    let query = [
+        ("grain", "monthly"),
+        ("startDate", "2026-09-01"),
+        ("endDate", "2026-10-31"),
+    ];
+    let at = tail(PROFILE, "reservationSummaries");
+    let answer = ok(json!({"value": [summary("2026-09-01T00:00:00Z")]}));
+    get(&server, VERSION, &at, &query, answer).await;
+    let profile = ReservationScope::Billing(parse(PROFILE));
+    let rows = client.reservation_summaries(&profile, ReservationGrain::Monthly, from, to);
+    assert_eq!(rows.try_collect::<Vec<_>>().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
