@@ -173,7 +173,7 @@ impl EnterpriseReporting {
     ) -> Pages<T> {
         let transport = self.transport.clone();
         lazily(request.map(|request| {
-            pages(transport, request, resume, move |answer, number| {
+            pages(transport, request, resume, move |answer, number, _| {
                 read_page(answer, number, &read)
             })
         }))

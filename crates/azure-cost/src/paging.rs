@@ -1,13 +1,12 @@
 //! Pages: following links, and only those that lead back to where the question was asked.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::hash::BuildHasher;
 
 use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -30,11 +29,22 @@ pub(crate) struct Page<P> {
 
 /// Where the rest of a long read begins, to go on after a restart.
 ///
-/// It holds a link that only works together with the credential. It can be stored, and is not
-/// shown.
+/// It holds a link that only works together with the credential, and by hashes what must not come
+/// twice. It can be stored, and is not shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Resume(pub(crate) String);
+pub struct Resume {
+    link: String,
+    #[serde(default)]
+    seen: Repeats,
+}
+
+impl Resume {
+    /// The beginning of a list that another list links to.
+    pub(crate) fn at(link: String) -> Resume {
+        let seen = Repeats::default();
+        Resume { link, seen }
+    }
+}
 
 impl fmt::Debug for Resume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,17 +56,18 @@ impl fmt::Debug for Resume {
 /// without an error was read to its end.
 ///
 /// `read` turns the answer of one page (its number counts from 1) into its content; a problem says
-/// what is wrong and where. Pages after the first are asked for as the first was, body included.
+/// what is wrong and where. It leaves out what earlier pages held, which an earlier read hands down.
+/// Pages after the first are asked for as the first was, body included.
 pub(crate) fn pages<P: Send + 'static>(
     transport: Transport,
     first: Request,
     resume: Option<Resume>,
-    mut read: impl FnMut(&Answer, usize) -> Result<Page<P>, String> + Send + 'static,
+    read: impl Fn(&Answer, usize, &mut Repeats) -> Result<Page<P>, String> + Send + 'static,
 ) -> impl Stream<Item = Result<(P, Option<Resume>), Error>> + Send + 'static {
     let is_rest = resume.is_some();
-    let start = match resume {
-        Some(Resume(link)) => follow(&first.url, &link),
-        None => Ok(first.url.clone()),
+    let (start, mut repeats) = match resume {
+        Some(Resume { link, seen }) => (follow(&first.url, &link), seen),
+        None => (Ok(first.url.clone()), Repeats::default()),
     };
     async_stream::try_stream! {
         let unexpected = |problem: String| Error::unexpected(&first.operation, problem);
@@ -74,7 +85,7 @@ pub(crate) fn pages<P: Send + 'static>(
             if answer.status != 200 && first.accepts != Some(answer.status) {
                 Err(unexpected(format!("page {number} came with status {}", answer.status)))?;
             }
-            let page = read(&answer, number).map_err(unexpected)?;
+            let page = read(&answer, number, &mut repeats).map_err(unexpected)?;
             drop(answer);
             let Some(link) = page.next.filter(|link| !link.trim().is_empty()) else {
                 yield (page.content, None);
@@ -85,7 +96,11 @@ pub(crate) fn pages<P: Send + 'static>(
                 // Stopping quietly would pass off a part as the whole.
                 Err(unexpected(format!("page {number} links back to an earlier page")))?;
             }
-            yield (page.content, Some(Resume(url.as_str().to_owned())));
+            let rest = Resume {
+                link: url.as_str().to_owned(),
+                seen: repeats.clone(),
+            };
+            yield (page.content, Some(rest));
             if number >= transport.limits.pages {
                 Err(unexpected(format!("there are more than {number} pages")))?;
             }
@@ -113,9 +128,8 @@ pub(crate) fn item_pages<T: Send + 'static>(
     is_record: impl Fn(&RawValue) -> bool + Send + 'static,
     read: impl Fn(&RawValue) -> Result<T, String> + Send + 'static,
 ) -> impl Stream<Item = Result<(Vec<T>, Option<Resume>), Error>> + Send + 'static {
-    let mut repeats = Repeats::default();
-    pages(transport, first, resume, move |answer, number| {
-        read_list(&answer.body, number, &mut repeats, &is_record, &read)
+    pages(transport, first, resume, move |answer, number, repeats| {
+        read_list(&answer.body, number, repeats, &is_record, &read)
     })
 }
 
@@ -183,11 +197,16 @@ fn read_list<T>(
 /// ended with, or come again under another link. Records are compared byte by byte (by hash), with
 /// the page before and as whole pages, so memory follows one page and not the answer. Two records
 /// that only cost the same are two records.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Repeats {
-    pages: FxHashSet<u64>,
+    /// The last pages, the latest at the end.
+    pages: VecDeque<u64>,
+    /// The items of the page before.
     last: FxHashSet<u64>,
 }
+
+/// How many whole pages are known again.
+const KNOWN_PAGES: usize = 1000;
 
 impl Repeats {
     /// The items of a page without those that earlier pages held. `is_record` says whether an item
@@ -197,18 +216,19 @@ impl Repeats {
         items: Vec<&'a RawValue>,
         is_record: impl Fn(&RawValue) -> bool,
     ) -> Vec<&'a RawValue> {
-        let hashes: Vec<u64> = items
-            .iter()
-            .map(|item| FxBuildHasher.hash_one(item.get()))
-            .collect();
+        let hashes: Vec<u64> = items.iter().map(|item| lasting_hash(item.get())).collect();
         let page = hashes
             .iter()
             .fold(0_u64, |sum, hash| sum.wrapping_add(*hash));
         // Most items never come twice, so few are looked into.
-        let came = !items.is_empty() && !self.pages.insert(page);
+        let came = self.pages.contains(&page) && !items.is_empty();
         if came && items.iter().all(|item| is_record(item)) {
             tracing::debug!(items = items.len(), "a page came twice");
             return Vec::new();
+        }
+        self.pages.push_back(page);
+        if self.pages.len() > KNOWN_PAGES {
+            self.pages.pop_front();
         }
         let found = items.iter().zip(&hashes);
         let fresh: Vec<&RawValue> = found
@@ -222,6 +242,22 @@ impl Repeats {
         self.last = hashes.into_iter().collect();
         fresh
     }
+}
+
+/// A hash of a text that every build finds the same, because it is stored.
+fn lasting_hash(text: &str) -> u64 {
+    // An odd number without a pattern: 2^64 divided by the golden ratio.
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |hash: u64, word: u64| {
+        let mixed = (hash ^ word).wrapping_mul(FACTOR);
+        mixed ^ (mixed >> 32)
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let hash = words.fold(text.len() as u64, mix);
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash, u64::from_le_bytes(last))
 }
 
 /// Whether an item has an id of its own; one of something within it, such as a tag, is none.
@@ -350,6 +386,27 @@ mod tests {
             let item = RawValue::from_string(item.to_owned()).unwrap();
             assert_eq!(has_id(&item), expected, "{item}");
         }
+    }
+
+    #[test]
+    fn a_lasting_hash_lasts_and_tells_texts_apart() {
+        // Worked out apart from this code: a stored hash must mean the same later.
+        assert_eq!(lasting_hash(""), 0x0000_0000_0000_0000);
+        assert_eq!(lasting_hash("12345678abc"), 0x4DA6_F0FA_2EB3_684E);
+        let id = |number: u32| format!(r#"{{"id":"{number:012}","cost":1.5}}"#);
+        let hashes: HashSet<u64> = (0..100_000).map(|one| lasting_hash(&id(one))).collect();
+        assert_eq!(hashes.len(), 100_000);
+    }
+
+    #[test]
+    fn only_the_last_pages_are_known_again() {
+        let mut repeats = Repeats::default();
+        let mut fresh = |number: usize| {
+            let item = RawValue::from_string(format!(r#"{{"id":"{number}"}}"#)).unwrap();
+            repeats.without_repeated(vec![&item], has_id).len()
+        };
+        assert!((0..=KNOWN_PAGES).all(|number| fresh(number) == 1));
+        assert_eq!((fresh(1), fresh(0)), (0, 1));
     }
 
     #[test]

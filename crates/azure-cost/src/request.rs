@@ -59,12 +59,20 @@ impl Request {
         }
     }
 
-    /// A POST that starts something.
+    /// A POST that starts something that shows, such as a mail or a run of an export.
     pub(crate) fn start(operation: impl Into<String>, url: Url) -> Request {
         Request {
             method: Method::POST,
             repeat: Repeat::IfNotBegun,
             ..Request::get(operation, url)
+        }
+    }
+
+    /// A POST that has something prepared, which nobody minds to be prepared twice.
+    pub(crate) fn prepare(operation: impl Into<String>, url: Url) -> Request {
+        Request {
+            repeat: Repeat::Freely,
+            ..Request::start(operation, url)
         }
     }
 

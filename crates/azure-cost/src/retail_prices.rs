@@ -331,7 +331,12 @@ impl RetailPrices {
         }
         let url = self.endpoint.join("/api/retail/prices", &parameters);
         let request = Request::get("read retail prices", url);
-        flatten(pages(self.transport.clone(), request, None, read_page))
+        flatten(pages(
+            self.transport.clone(),
+            request,
+            None,
+            |answer, number, _| read_page(answer, number),
+        ))
     }
 }
 

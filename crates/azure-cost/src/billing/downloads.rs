@@ -89,7 +89,7 @@ impl Client {
             }
             InvoiceFile::Documents(_) => "/downloadDocuments".to_owned(),
         };
-        let mut request = Request::start(&*operation, self.url(&path, &tail, &query));
+        let mut request = Request::prepare(&*operation, self.url(&path, &tail, &query));
         if let InvoiceFile::Documents(documents) = file {
             request = request.with_json(documents);
         }

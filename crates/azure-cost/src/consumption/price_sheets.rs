@@ -92,7 +92,12 @@ impl Client {
             let tail = "/providers/Microsoft.Consumption/pricesheets/default";
             let query = format!("{API_VERSION}&$expand=meterDetails&$top=1000");
             let request = Request::get(operation, self.url(&path, tail, &query));
-            flatten(pages(self.transport.clone(), request, None, read_page))
+            flatten(pages(
+                self.transport.clone(),
+                request,
+                None,
+                |answer, number, _| read_page(answer, number),
+            ))
         }))
     }
 
@@ -110,7 +115,7 @@ impl Client {
             "/billingPeriods/{period}/providers/Microsoft.Consumption/pricesheets/download"
         );
         let url = self.url(&path, &tail, API_VERSION);
-        self.start_file(&Request::start(operation, url)).await
+        self.start_file(&Request::prepare(operation, url)).await
     }
 }
 

@@ -40,7 +40,12 @@ impl Client {
         lazily(path_of_kind(&operation, scope, &KINDS).map(|path| {
             let url = self.url(&path, "/providers/Microsoft.Consumption/tags", API_VERSION);
             let request = Request::get(operation, url);
-            flatten(pages(self.transport.clone(), request, None, read_page))
+            flatten(pages(
+                self.transport.clone(),
+                request,
+                None,
+                |answer, number, _| read_page(answer, number),
+            ))
         }))
     }
 }

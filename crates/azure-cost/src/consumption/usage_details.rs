@@ -210,12 +210,11 @@ impl Client {
         let request = Request::get(&*operation, url);
         let resume = resume.cloned();
         let is_rest = resume.is_some();
-        let mut repeats = Repeats::default();
         let pages = pages(
             self.transport.clone(),
             request,
             resume,
-            move |answer, number| read_page(&answer.body, number, &mut repeats),
+            |answer, number, repeats| read_page(&answer.body, number, repeats),
         );
         let mut days = Days {
             asked: query.from..query.to,

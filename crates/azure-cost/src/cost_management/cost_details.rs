@@ -117,7 +117,7 @@ impl Client {
         let path = short_path(&operation, scope)?;
         let tail = "/providers/Microsoft.CostManagement/generateCostDetailsReport";
         let url = self.url(&path, tail, API_VERSION);
-        let request = Request::start(&*operation, url).with_json(&body(query));
+        let request = Request::prepare(&*operation, url).with_json(&body(query));
         let started = self.start(&request).await?;
         self.state(&operation, started)
     }

@@ -72,7 +72,7 @@ impl Client {
                 yield dimension;
                 let Some(link) = link.filter(|_| with_values) else { continue };
                 // Each dimension has a link to more of its own values.
-                let rest = pages(client.transport.clone(), first.clone(), Some(Resume(link)), |answer, page| {
+                let rest = pages(client.transport.clone(), first.clone(), Some(Resume::at(link)), |answer, page, _| {
                     read_rest(&answer.body, page)
                 });
                 pin_mut!(rest);

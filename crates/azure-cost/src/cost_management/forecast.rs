@@ -8,7 +8,7 @@ use super::definition::ForecastDefinition;
 use super::query::{QueryRow, Rows, read_page};
 use crate::client::{Client, scope_path};
 use crate::error::{Error, ErrorBody};
-use crate::paging::{Page, Repeats, pages};
+use crate::paging::{Page, pages};
 use crate::quotas::Meters;
 use crate::request::Request;
 
@@ -57,19 +57,18 @@ impl Client {
             .with_meters(meters)
             .accepting(FAILED_DEPENDENCY);
         let dataset = definition.query.dataset.clone();
-        let mut repeats = Repeats::default();
         let parts = pages(
             self.transport.clone(),
             request,
             None,
-            move |answer, page| {
+            move |answer, page, repeats| {
                 if answer.status == FAILED_DEPENDENCY {
                     return Ok(Page {
                         content: Part::NotPossible(ErrorBody::parse(answer.status, &answer.body)),
                         next: None,
                     });
                 }
-                let rows = read_page(&answer.body, page, &dataset, Rows::Optional, &mut repeats)?;
+                let rows = read_page(&answer.body, page, &dataset, Rows::Optional, repeats)?;
                 let Page { content, next } = rows;
                 let content = Part::Rows(content);
                 Ok(Page { content, next })

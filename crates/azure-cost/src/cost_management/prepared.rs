@@ -57,7 +57,7 @@ impl Client {
         let mut body = body(query);
         body.customer_id = customer;
         let url = self.url(&path, &tail, API_VERSION);
-        let request = Request::start(&*operation, url).with_json(&body);
+        let request = Request::prepare(&*operation, url).with_json(&body);
         self.start_file(&request).await
     }
 
@@ -121,7 +121,7 @@ impl Client {
         }
         let tail = format!("{PROVIDER}/pricesheets/default/download");
         let url = self.url(&path, &tail, API_VERSION);
-        self.start_file(&Request::start(operation, url)).await
+        self.start_file(&Request::prepare(operation, url)).await
     }
 
     /// Starts a CSV file of the use of reservations on the days from `from` until before `to`, of
@@ -139,7 +139,7 @@ impl Client {
         let query = format!("startDate={from}&endDate={last}&{API_VERSION}");
         let tail = format!("{PROVIDER}/generateReservationDetailsReport");
         let url = self.url(&path, &tail, &query);
-        self.start_file(&Request::start(operation, url)).await
+        self.start_file(&Request::prepare(operation, url)).await
     }
 
     /// Asks what became of a file, perhaps in another process than the one that started it.

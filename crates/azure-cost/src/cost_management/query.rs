@@ -143,13 +143,12 @@ impl Client {
             let url = self.url(&path, tail, &query);
             let meters = Meters::query(scope.folded(), definition.months());
             let request = Request::ask(operation, url, definition).with_meters(meters);
-            let mut repeats = Repeats::default();
             let pages = pages(
                 self.transport.clone(),
                 request,
                 None,
-                move |answer, page| {
-                    read_page(&answer.body, page, &dataset, Rows::Required, &mut repeats)
+                move |answer, page, repeats| {
+                    read_page(&answer.body, page, &dataset, Rows::Required, repeats)
                 },
             );
             flatten(pages)

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use azure_cost::{Client, UsageFold, UsageQuery};
+use azure_cost::{Client, Resume, UsageFold, UsageQuery};
 use budget_engine::{CostBasis, Dimension, FactsBuilder, Projection, Scope};
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
@@ -139,7 +139,8 @@ async fn serve(pages: Vec<String>) -> String {
 
 type Sums = BTreeMap<(String, Date), Decimal>;
 
-async fn read(client: &Client) -> Sums {
+/// What a client reads, in one go or with a restart after every page.
+async fn read(client: &Client, restarts: bool) -> Sums {
     let scope = Scope::subscription("1f2e").unwrap();
     let query = UsageQuery::new(date(2026, 11, 1), date(2026, 12, 1), CostBasis::Actual);
     let mut facts = FactsBuilder::new(Projection {
@@ -147,10 +148,23 @@ async fn read(client: &Client) -> Sums {
         ..Projection::default()
     });
     let mut fold = UsageFold::new(&scope, CostBasis::Actual);
-    let pages = client.usage_details(&scope, &query);
-    pin_mut!(pages);
-    while let Some(page) = pages.next().await {
-        fold.add(&page.unwrap().rows, &mut facts).unwrap();
+    let mut rest: Option<Resume> = None;
+    loop {
+        let pages = client.usage_details_from(&scope, &query, rest.as_ref());
+        pin_mut!(pages);
+        let mut next = None;
+        while let Some(page) = pages.next().await {
+            let page = page.unwrap();
+            fold.add(&page.rows, &mut facts).unwrap();
+            next = page.next;
+            if restarts {
+                break;
+            }
+        }
+        let Some(next) = next else { break };
+        // As it is stored between two processes.
+        let stored = serde_json::to_string(&next).unwrap();
+        rest = Some(serde_json::from_str(&stored).unwrap());
     }
     let facts = facts.finish(Timestamp::UNIX_EPOCH);
     let series = facts.series().iter();
@@ -186,8 +200,11 @@ proptest! {
             .unwrap();
         let found = runtime.block_on(async {
             let base = serve(pages(&layout)).await;
-            read(&client_with(&base, Arc::new(SandboxTokens))).await
+            let client = client_with(&base, Arc::new(SandboxTokens));
+            (read(&client, false).await, read(&client, true).await)
         });
-        prop_assert_eq!(found, expected(&layout.rows));
+        let expected = expected(&layout.rows);
+        prop_assert_eq!(&found.0, &expected);
+        prop_assert_eq!(&found.1, &expected);
     }
 }

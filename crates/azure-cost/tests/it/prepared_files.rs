@@ -247,26 +247,29 @@ async fn an_answer_that_leads_nowhere_is_an_error_and_no_report() {
 }
 
 #[tokio::test]
-async fn starting_is_not_repeated_once_it_may_have_begun() {
+async fn starting_is_repeated_whether_or_not_it_may_have_begun() {
     let server = MockServer::start().await;
-    start_with(&server, ResponseTemplate::new(500), 1).await;
+    start_with(&server, ResponseTemplate::new(500), 3).await;
     let error = report(&server).await.unwrap_err();
     assert!(
-        matches!(error, Error::Unavailable { tries: 1, .. }),
+        matches!(error, Error::Unavailable { tries: 3, .. }),
         "{error:?}"
     );
 
-    // Throttled it certainly has not.
-    let server = MockServer::start().await;
-    let throttled = ResponseTemplate::new(429).insert_header("Retry-After", "0");
-    Mock::given(any())
-        .respond_with(throttled)
-        .up_to_n_times(1)
-        .expect(1)
-        .mount(&server)
-        .await;
-    start_with(&server, ResponseTemplate::new(204), 1).await;
-    assert!(report(&server).await.unwrap().files.is_empty());
+    for answer in [
+        ResponseTemplate::new(429).insert_header("Retry-After", "0"),
+        ResponseTemplate::new(500),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(any())
+            .respond_with(answer)
+            .up_to_n_times(1)
+            .expect(1)
+            .mount(&server)
+            .await;
+        start_with(&server, ResponseTemplate::new(204), 1).await;
+        assert!(report(&server).await.unwrap().files.is_empty());
+    }
 }
 
 #[tokio::test]
