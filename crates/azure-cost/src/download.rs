@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::header::{ETAG, IF_MATCH, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_MATCH, RANGE};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -74,8 +74,8 @@ impl fmt::Debug for SignedLink {
     }
 }
 
-/// The bytes of a file. A connection that breaks is taken up again at the same byte of the same
-/// version of the file; where that cannot be had, the stream ends with an error.
+/// The bytes of a file as it is stored. A connection that breaks is taken up again at the same byte
+/// of the same version of the file; where that cannot be had, the stream ends with an error.
 pub(crate) fn download(
     transport: Transport,
     operation: String,
@@ -84,6 +84,7 @@ pub(crate) fn download(
     async_stream::try_stream! {
         let mut at = 0_u64;
         let mut version: Option<String> = None;
+        let mut total: Option<u64> = None;
         let mut tries = 0;
         'connections: loop {
             let opened = open(&transport, &operation, &link, at, version.as_deref()).await;
@@ -101,8 +102,12 @@ pub(crate) fn download(
                 Err(Error::unexpected(&operation, problem))?;
             }
             version = version.or(etag);
-            let expected = response.content_length();
-            let begin = at;
+            // Where the length is not said, the HTTP client may have unpacked the bytes, and then their
+            // number is no place in the file.
+            let is_as_stored = response.content_length().is_some()
+                && !response.headers().contains_key(CONTENT_ENCODING);
+            let end = response.content_length().map(|length| at + length);
+            total = total.or(end);
             let mut chunks = response.bytes_stream();
             loop {
                 let failure = match timeout(transport.retry.timeout, chunks.next()).await {
@@ -116,15 +121,19 @@ pub(crate) fn download(
                     Ok(Some(Err(error))) => lost(&error),
                     Err(_) => late(),
                 };
-                if version.is_none() && at > 0 {
-                    // Nothing would tell whether the rest belongs to the same file.
+                if at > 0 && (version.is_none() || !is_as_stored) {
+                    // Nothing would tell whether the rest belongs to the same file, or where it is.
                     let problem = "the connection broke off";
                     Err(Error::unexpected(&operation, problem))?;
                 }
                 again(&transport, &operation, &mut tries, failure).await?;
                 continue 'connections;
             }
-            if expected.is_some_and(|expected| at - begin < expected) {
+            if total.is_some_and(|total| at > total) {
+                let problem = "the file is longer than its length";
+                Err(Error::unexpected(&operation, problem))?;
+            }
+            if total.is_some_and(|total| at < total) {
                 let failure = Failure::Again {
                     throttled: false,
                     asked: None,
@@ -147,6 +156,7 @@ async fn open(
     version: Option<&str>,
 ) -> Result<reqwest::Response, Failure> {
     let mut request = transport.unsigned().get(link.url.clone());
+    request = request.header(ACCEPT_ENCODING, "identity");
     if at > 0 {
         request = request.header(RANGE, format!("bytes={at}-"));
         if let Some(version) = version {

@@ -385,6 +385,40 @@ async fn a_broken_download_goes_on_where_it_broke() {
 }
 
 #[tokio::test]
+async fn a_broken_download_goes_on_only_where_its_place_is_known() {
+    for answer in [
+        "Content-Encoding: br\r\nContent-Length: 10\r\n\r\n0123",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\n{answer}");
+        let (base, requests) = raw_server(vec![answer]).await;
+        let file = file_at(&base).await;
+        let error = read(&client(&base), &file).await.unwrap_err();
+        assert!(error.to_string().contains("broke off"), "{error}");
+        let requests = requests.await.unwrap();
+        assert!(
+            requests[0].contains("accept-encoding: identity"),
+            "{}",
+            requests[0]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rest_that_ends_early_is_not_the_whole_file() {
+    let (base, requests) = raw_server(vec![
+        "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n0123".to_owned(),
+        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: 3\r\n\r\n456".to_owned(),
+        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: 3\r\n\r\n789".to_owned(),
+    ])
+    .await;
+    let file = file_at(&base).await;
+    let bytes = read(&client(&base), &file).await.unwrap();
+    assert_eq!(bytes, b"0123456789");
+    assert!(requests.await.unwrap()[2].contains("range: bytes=7-"));
+}
+
+#[tokio::test]
 async fn a_download_that_stalls_is_taken_up_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
