@@ -11,6 +11,7 @@ use url::Url;
 use crate::cloud::Endpoint;
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::parameters::encoded;
 use crate::quotas::Quotas;
 use crate::request::{Answer, Request};
 use crate::retry::{Gate, Pacing, Retry};
@@ -205,20 +206,6 @@ pub(crate) fn part(operation: &str, what: &str, name: &str) -> Result<String, Er
         return Err(Error::not_sent(operation, problem));
     }
     Ok(encoded(name))
-}
-
-/// Text percent-encoded, for a part of a path or the value of a query parameter.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        // Unreserved characters of RFC 3986, and the colon, which Azure wants as it is.
-        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
-            encoded.push(byte.into());
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 fn is_dots(part: &str) -> bool {

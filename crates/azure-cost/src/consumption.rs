@@ -16,7 +16,7 @@ pub(crate) mod usage_details;
 use budget_engine::{Scope, ScopeKind};
 use jiff::civil::Date;
 
-use crate::client::{part, scope_path};
+use crate::client::{part, path_of_kind, scope_path};
 use crate::error::Error;
 
 /// The query parameter of the newest stable version of all its operations.
@@ -48,6 +48,22 @@ pub(crate) fn short_path(operation: &str, scope: &Scope) -> Result<String, Error
     })
 }
 
+/// The path of a scope that has to be of one of some kinds, for budgets, views and scheduled
+/// actions, which name invoice sections without the billing profile that they are in.
+pub(crate) fn path_without_profile(
+    operation: &str,
+    scope: &Scope,
+    kinds: &[ScopeKind],
+) -> Result<String, Error> {
+    let path = path_of_kind(operation, scope, kinds)?;
+    Ok(match path.split_once("/billingProfiles/") {
+        Some((account, _)) if scope.kind() == ScopeKind::InvoiceSection => {
+            format!("{account}/invoiceSections/{}", scope.id())
+        }
+        _ => path,
+    })
+}
+
 /// A path with the billing period in it, as most operations want it.
 fn in_billing_period(operation: &str, path: &str, period: &str) -> Result<String, Error> {
     let period = part(operation, "the billing period", period)?;
@@ -56,35 +72,23 @@ fn in_billing_period(operation: &str, path: &str, period: &str) -> Result<String
     ))
 }
 
-/// The last of the days from one until before another.
-fn last_day(operation: &str, from: Date, to: Date) -> Result<Date, Error> {
-    let last = to.yesterday().ok().filter(|last| *last >= from);
-    let problem = || format!("there are no days from {from} until before {to}");
-    last.ok_or_else(|| Error::not_sent(operation, problem()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A text as it stands in a query, between apostrophes.
-fn quoted(text: &str) -> String {
-    format!("'{}'", in_query(&text.replace('\'', "''")))
-}
-
-/// A text as it stands in a query.
-fn in_query(text: &str) -> String {
-    let mut found = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/:'".contains(&byte) {
-            found.push(byte.into());
-        } else {
-            found.push_str(&format!("%{byte:02X}"));
+    #[test]
+    fn only_invoice_sections_are_named_without_their_profile() {
+        let account = "/providers/Microsoft.Billing/billingAccounts/1:2";
+        let kinds = [ScopeKind::BillingProfile, ScopeKind::InvoiceSection];
+        for (tail, expected) in [
+            ("billingProfiles/p/invoiceSections/s", "invoiceSections/s"),
+            ("invoiceSections/s", "invoiceSections/s"),
+            ("billingProfiles/p", "billingProfiles/p"),
+        ] {
+            let scope = Scope::parse(&format!("{account}/{tail}")).unwrap();
+            let path = path_without_profile("read", &scope, &kinds).unwrap();
+            assert_eq!(path, format!("{account}/{expected}"));
+            assert!(path_without_profile("read", &scope, &[ScopeKind::Customer]).is_err());
         }
     }
-    found
-}
-
-/// A filter of conditions that all have to hold, as a query parameter; nothing without conditions.
-fn filter(conditions: &[String]) -> String {
-    if conditions.is_empty() {
-        return String::new();
-    }
-    format!("&$filter={}", conditions.join(" AND "))
 }

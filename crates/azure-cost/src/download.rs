@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use crate::client::Client;
 use crate::cloud::is_loopback;
 use crate::error::Error;
 use crate::retry::asked_wait;
@@ -71,6 +72,18 @@ impl SignedLink {
 impl fmt::Debug for SignedLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignedLink({})", self.path())
+    }
+}
+
+impl Client {
+    /// The bytes of a file that Azure prepared. A broken connection is taken up where it broke;
+    /// [`Error::LinkExpired`] means to ask for the report again.
+    pub fn download(
+        &self,
+        link: &SignedLink,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
+        let operation = format!("download {}", link.path());
+        download(self.transport.clone(), operation, link.clone())
     }
 }
 

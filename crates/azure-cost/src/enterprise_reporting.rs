@@ -20,16 +20,16 @@ use std::sync::Arc;
 use azure_core::credentials::Secret;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::value::RawValue;
 
-use crate::client::{Limits, encoded, part};
+use crate::client::{Limits, part};
 use crate::cloud::{Cloud, Endpoint, EndpointError};
 use crate::error::Error;
 use crate::fields::{Fields, not_json};
 use crate::kept::AnswerStore;
 use crate::paging::{Page, Resume, flatten, lazily, pages, read_items};
+use crate::parameters::{encoded, last_day};
 use crate::request::{Answer, Request};
 use crate::retry::{Gate, Pacing, Retry};
 use crate::transport::{SignIn, Transport};
@@ -193,17 +193,6 @@ impl fmt::Debug for EnterpriseReporting {
 
 /// Pages of rows, each with the place where the next one begins.
 type Pages<T> = BoxStream<'static, Result<(Vec<T>, Option<Resume>), Error>>;
-
-/// The last of the days from `from` until before `to`.
-fn last_day(operation: &str, from: Date, to: Date) -> Result<Date, Error> {
-    match to.checked_sub(1.day()) {
-        Ok(last) if last >= from => Ok(last),
-        _ => {
-            let problem = format!("there is no day from {from} until before {to}");
-            Err(Error::not_sent(operation, problem))
-        }
-    }
-}
 
 /// A bare array, or an object with the rows in `data` and a link in `nextLink`.
 fn read_page<T>(

@@ -51,6 +51,7 @@ mod fold;
 mod kept;
 mod long_running;
 mod paging;
+mod parameters;
 mod quotas;
 mod request;
 mod retail_prices;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, printable};
+use crate::fields::Fields;
 use crate::paging::follow;
 use crate::request::{Answer, Request};
 use crate::retry::asked_wait;
@@ -166,4 +167,20 @@ fn place(headers: &HeaderMap) -> Option<&str> {
     ];
     let found = names.iter().find_map(|name| headers.get(*name))?;
     found.to_str().ok().filter(|link| !link.trim().is_empty())
+}
+
+/// The error of an answer that arrives with status 200 and says that the work failed.
+pub(crate) fn failed(operation: &str, status: &str, body: &Fields) -> Error {
+    let error = body.optional_object("error").ok().flatten();
+    let text = |name| {
+        let text = error.as_ref().and_then(|error| error.text(name).ok());
+        text.filter(|text| !text.is_empty())
+    };
+    let code = text("code").unwrap_or_else(|| status.to_owned());
+    let message = text("message").unwrap_or_else(|| "no explanation".to_owned());
+    Error::Failed {
+        operation: operation.to_owned(),
+        code: printable(&code, 100),
+        message: printable(&message, 500),
+    }
 }

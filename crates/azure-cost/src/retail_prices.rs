@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use crate::client::{Limits, encoded};
+use crate::client::Limits;
 use crate::cloud::{Cloud, Endpoint, EndpointError};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{Page, flatten, pages, read_items};
+use crate::parameters::encoded;
 use crate::request::{Answer, Request};
 use crate::retry::{Gate, Pacing, Retry};
 use crate::transport::{SignIn, Transport};

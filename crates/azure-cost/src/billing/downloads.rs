@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::invoices::OF_ONE;
 use super::{API_VERSION, invoices_path};
-use crate::client::{Client, encoded, part};
-use crate::cost_management::cost_details::failed;
+use crate::client::{Client, part};
 use crate::download::SignedLink;
 use crate::error::Error;
 use crate::fields::Fields;
-use crate::long_running::{Pending, Started};
+use crate::long_running::{Pending, Started, failed};
+use crate::parameters::encoded;
 use crate::request::{Answer, Request};
 
 /// Which file of which invoices.

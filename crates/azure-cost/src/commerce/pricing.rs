@@ -70,13 +70,6 @@ impl MeterRates {
         }
         Ok(total)
     }
-
-    /// What a quantity costs after another one in the same billing period.
-    pub fn cost_after(&self, before: Decimal, quantity: Decimal) -> Result<Decimal, PriceError> {
-        let all = before.checked_add(quantity);
-        let all = all.ok_or(PriceError::TooLarge(quantity))?;
-        Ok(self.cost(all)? - self.cost(before)?)
-    }
 }
 
 /// Why a quantity has no price.
@@ -153,19 +146,5 @@ mod tests {
         check(&[("10", "1")], "10", "20", Some("10"));
         check(&[("0", "1")], "0", "-1", None);
         check(&[("0", "79228162514264337593543950335")], "0", "2", None);
-    }
-
-    #[test]
-    fn parts_of_a_period_add_up_to_the_period() {
-        let steps = [("0", "2"), ("100", "0.5")];
-        let steps = steps.map(|(from, rate)| (number(from), number(rate)));
-        let rates = MeterRates::new(steps, number("10"));
-        let (mut before, mut sum) = (Decimal::ZERO, Decimal::ZERO);
-        for part in ["3.25", "90", "20.75", "0", "46"] {
-            sum += rates.cost_after(before, number(part)).unwrap();
-            before += number(part);
-        }
-        // 160 units: 90 * 2 + 60 * 0.5
-        assert_eq!(sum, number("210"));
     }
 }

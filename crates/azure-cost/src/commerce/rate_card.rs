@@ -9,10 +9,11 @@ use serde_json::value::RawValue;
 
 use super::API_VERSION;
 use super::pricing::MeterRates;
-use crate::client::{Client, encoded, path_of_kind};
+use crate::client::{Client, path_of_kind};
 use crate::download::{SignedLink, download};
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::parameters::quoted;
 use crate::request::{Answer, Request};
 use crate::wire;
 
@@ -136,10 +137,9 @@ impl Client {
     ) -> Result<RateCard, Error> {
         let operation = format!("read the rate card of {subscription}");
         let path = path_of_kind(&operation, subscription, &[ScopeKind::Subscription])?;
-        let quoted = |text: &str| encoded(&text.replace('\'', "''"));
         let query_text = format!(
-            "{API_VERSION}&$filter=OfferDurableId eq '{}' and Currency eq '{}' and \
-             Locale eq '{}' and RegionInfo eq '{}'",
+            "{API_VERSION}&$filter=OfferDurableId eq {} and Currency eq '{}' and \
+             Locale eq {} and RegionInfo eq {}",
             quoted(&query.offer),
             query.currency.code(),
             quoted(&query.locale),

@@ -4,10 +4,11 @@ use budget_engine::{Currency, Scope, ScopeKind};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{API_VERSION, ChargePeriod, in_billing_period, last_day};
+use super::{API_VERSION, ChargePeriod, in_billing_period};
 use crate::client::{Client, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::parameters::last_day;
 use crate::request::Request;
 
 /// The cost of a management group of an Enterprise Agreement, before tax.

@@ -3,9 +3,9 @@
 use budget_engine::{Scope, ScopeKind};
 use futures::Stream;
 
-use super::API_VERSION;
+use super::{API_VERSION, path_without_profile};
 use crate::budget::Budget;
-use crate::client::{Client, part, path_of_kind};
+use crate::client::{Client, part};
 use crate::error::Error;
 use crate::paging::lazily;
 
@@ -31,7 +31,7 @@ impl Client {
         scope: &Scope,
     ) -> impl Stream<Item = Result<Budget, Error>> + Send + use<> {
         let operation = format!("read budgets of {scope}");
-        lazily(path_of_kind(&operation, scope, &KINDS).map(|path| {
+        lazily(path_without_profile(&operation, scope, &KINDS).map(|path| {
             let url = self.url(&path, TAIL, API_VERSION);
             self.budgets_at(operation, url)
         }))
@@ -64,7 +64,7 @@ impl Client {
     }
 
     fn budget_url(&self, operation: &str, scope: &Scope, name: &str) -> Result<url::Url, Error> {
-        let path = path_of_kind(operation, scope, &KINDS)?;
+        let path = path_without_profile(operation, scope, &KINDS)?;
         let name = part(operation, "the budget's name", name)?;
         Ok(self.url(&path, &format!("{TAIL}/{name}"), API_VERSION))
     }

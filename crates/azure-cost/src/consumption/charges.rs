@@ -7,11 +7,12 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::{API_VERSION, ChargePeriod, in_billing_period, in_query, last_day};
+use super::{API_VERSION, ChargePeriod, in_billing_period};
 use crate::client::{Client, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
+use crate::parameters::{encoded, last_day};
 use crate::request::Request;
 
 /// The charges of a scope in a billing period, before tax. Text that Azure leaves out is `""`.
@@ -102,7 +103,7 @@ impl Client {
             ChargePeriod::BillingPeriod(name) => path = in_billing_period(operation, &path, name)?,
         }
         if let Some(by) = by {
-            query.push_str(&format!("&$apply=groupby((properties/{}))", in_query(by)));
+            query.push_str(&format!("&$apply=groupby((properties/{}))", encoded(by)));
         }
         Ok(self.url(&path, "/providers/Microsoft.Consumption/charges", &query))
     }

@@ -7,11 +7,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use super::{API_VERSION, filter, last_day, quoted};
+use super::API_VERSION;
 use crate::client::{Client, billing_account_path, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
+use crate::parameters::{filter, last_day, quoted};
 use crate::request::Request;
 
 /// Which lots to read. What is `None` is not asked for.

@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use super::{API_VERSION, ChargePeriod, in_billing_period, quoted, short_path};
+use super::{API_VERSION, ChargePeriod, in_billing_period, short_path};
 use crate::client::{Client, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
+use crate::parameters::quoted;
 use crate::request::Request;
 
 /// A charge of Azure Marketplace. Text that Azure leaves out is `""`.

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use super::{API_VERSION, filter, in_query, quoted};
+use super::API_VERSION;
 use crate::client::{Client, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
+use crate::parameters::{encoded, filter, quoted};
 use crate::request::Request;
 use crate::wire;
 
@@ -212,14 +213,14 @@ impl Client {
         let path = path_of_kind(&operation, scope, &KINDS)?;
         let conditions = query.subscription_id.iter();
         let conditions =
-            conditions.map(|id| format!("properties/subscriptionId eq {}", in_query(id)));
+            conditions.map(|id| format!("properties/subscriptionId eq {}", encoded(id)));
         let query = format!(
             "{API_VERSION}&scope={}&region={}&term={}&lookBackPeriod={}&product={}{}",
-            in_query(&query.scope),
-            in_query(&query.region),
-            in_query(&query.term),
-            in_query(&query.look_back_period),
-            in_query(&query.product),
+            encoded(&query.scope),
+            encoded(&query.region),
+            encoded(&query.term),
+            encoded(&query.look_back_period),
+            encoded(&query.product),
             filter(&conditions.collect::<Vec<_>>()),
         );
         let tail = "/providers/Microsoft.Consumption/reservationRecommendationDetails";

@@ -7,11 +7,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use super::{API_VERSION, last_day};
+use super::API_VERSION;
 use crate::client::{Client, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
+use crate::parameters::last_day;
 use crate::request::Request;
 
 /// A purchase, cancellation or refund of a reservation. Text that Azure leaves out is `""`; an

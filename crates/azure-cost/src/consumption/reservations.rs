@@ -9,11 +9,12 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::{API_VERSION, in_query, last_day};
+use super::API_VERSION;
 use crate::client::{Client, part, path_of_kind};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
+use crate::parameters::{encoded, last_day};
 use crate::request::Request;
 
 /// Whose reservations.
@@ -223,9 +224,9 @@ impl ReservationScope {
         else {
             return String::new();
         };
-        let mut chosen = format!("&reservationOrderId={}", in_query(order));
+        let mut chosen = format!("&reservationOrderId={}", encoded(order));
         if let Some(reservation) = reservation {
-            chosen.push_str(&format!("&reservationId={}", in_query(reservation)));
+            chosen.push_str(&format!("&reservationId={}", encoded(reservation)));
         }
         chosen
     }

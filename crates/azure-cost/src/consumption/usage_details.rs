@@ -10,11 +10,12 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{in_billing_period, quoted, short_path};
+use super::{in_billing_period, short_path};
 use crate::client::Client;
 use crate::error::Error;
 use crate::fields::not_json;
 use crate::paging::{Page, Repeats, Resume, has_id, pages};
+use crate::parameters::quoted;
 use crate::request::Request;
 use crate::wire::{self, Text};
 

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 use super::API_VERSION;
-use crate::client::{Client, part, scope_path};
+use crate::client::{Client, scope_path};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::paging::{items, lazily};
@@ -132,20 +132,6 @@ impl Client {
         let body = serde_json::json!({"properties": {"status": "Dismissed"}});
         let request = Request::patch(operation, url, &body);
         self.read_required(&request, read).await
-    }
-
-    /// The URL of a named thing of Cost Management at a scope.
-    pub(crate) fn named_url(
-        &self,
-        operation: &str,
-        scope: &Scope,
-        tail: &str,
-        what: &str,
-        name: &str,
-    ) -> Result<url::Url, Error> {
-        let path = scope_path(operation, scope)?;
-        let name = part(operation, what, name)?;
-        Ok(self.url(&path, &format!("{tail}/{name}"), API_VERSION))
     }
 }
 

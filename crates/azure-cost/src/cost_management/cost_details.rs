@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use budget_engine::{CostBasis, Scope, ScopeKind};
-use bytes::Bytes;
-use futures::Stream;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -12,10 +10,10 @@ use serde::Serialize;
 use super::API_VERSION;
 use crate::client::Client;
 use crate::consumption::short_path;
-use crate::download::{SignedLink, download};
+use crate::download::SignedLink;
 use crate::error::Error;
 use crate::fields::Fields;
-use crate::long_running::{Pending, Started};
+use crate::long_running::{Pending, Started, failed};
 use crate::request::{Answer, Request};
 
 /// Which rows a report holds.
@@ -150,16 +148,6 @@ impl Client {
         }
     }
 
-    /// The bytes of a file that Azure prepared. A broken connection is taken up where it broke;
-    /// [`Error::LinkExpired`] means to ask for the report again.
-    pub fn download(
-        &self,
-        link: &SignedLink,
-    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
-        let operation = format!("download {}", link.path());
-        download(self.transport.clone(), operation, link.clone())
-    }
-
     fn state(&self, operation: &str, started: Started) -> Result<CostDetails, Error> {
         Ok(match started {
             Started::Pending(pending) => CostDetails::Pending(pending),
@@ -220,22 +208,6 @@ pub(crate) fn body(query: &CostDetailsQuery) -> Body<'_> {
         CostDetailsPeriod::Invoice(id) => body.invoice_id = Some(id),
     }
     body
-}
-
-/// The error of an answer that arrives with status 200 and says that the work failed.
-pub(crate) fn failed(operation: &str, status: &str, body: &Fields) -> Error {
-    let error = body.optional_object("error").ok().flatten();
-    let text = |name| {
-        let text = error.as_ref().and_then(|error| error.text(name).ok());
-        text.filter(|text| !text.is_empty())
-    };
-    let code = text("code").unwrap_or_else(|| status.to_owned());
-    let message = text("message").unwrap_or_else(|| "no explanation".to_owned());
-    Error::Failed {
-        operation: operation.to_owned(),
-        code: crate::error::printable(&code, 100),
-        message: crate::error::printable(&message, 500),
-    }
 }
 
 fn read(body: &Fields, endpoint: &url::Url) -> Result<CostDetailsReport, String> {

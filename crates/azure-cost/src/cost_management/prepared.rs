@@ -7,12 +7,13 @@ use budget_engine::{Scope, ScopeKind};
 use jiff::civil::Date;
 
 use super::API_VERSION;
-use super::cost_details::{CostDetailsQuery, ReportFile, body, failed};
+use super::cost_details::{CostDetailsQuery, ReportFile, body};
 use crate::client::{Client, part, path_of_kind, scope_path};
 use crate::download::SignedLink;
 use crate::error::Error;
 use crate::fields::Fields;
-use crate::long_running::{Pending, Started};
+use crate::long_running::{Pending, Started, failed};
+use crate::parameters::last_day;
 use crate::request::{Answer, Request};
 
 /// What became of a file that was asked for.
@@ -135,7 +136,7 @@ impl Client {
         let operation = format!("make a report of reservation details of {scope}");
         let kinds = [ScopeKind::BillingAccount, ScopeKind::BillingProfile];
         let path = path_of_kind(&operation, scope, &kinds)?;
-        let last = to.yesterday().unwrap_or(to).max(from);
+        let last = last_day(&operation, from, to)?;
         let query = format!("startDate={from}&endDate={last}&{API_VERSION}");
         let tail = format!("{PROVIDER}/generateReservationDetailsReport");
         let url = self.url(&path, &tail, &query);

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use super::API_VERSION;
-use crate::client::{Client, part, path_of_kind};
+use super::{API_VERSION, of, prefix};
+use crate::client::{Client, part};
 use crate::error::Error;
 use crate::fields::{Fields, deserialize};
 use crate::paging::{items, lazily};
+use crate::parameters::quoted;
 use crate::request::Request;
 
 /// Something that Azure mails at set times or when costs are unusual. Written back as it was read
@@ -195,15 +196,9 @@ impl Client {
         let operation = format!("read scheduled actions {}", of(scope));
         let mut query = API_VERSION.to_owned();
         if let Some(view) = view_id {
-            // A quote in a literal is written twice; what would end the parameter is encoded.
-            let view = view.replace('%', "%25").replace('\'', "''");
-            let view = view
-                .replace('&', "%26")
-                .replace('#', "%23")
-                .replace('+', "%2B");
-            query.push_str(&format!("&$filter=properties/viewId eq '{view}'"));
+            query.push_str(&format!("&$filter=properties/viewId eq {}", quoted(view)));
         }
-        lazily(prefix(&operation, scope).map(|prefix| {
+        lazily(prefix(&operation, scope, SHARED).map(|prefix| {
             let request = Request::get(operation, self.url(&prefix, TAIL, &query));
             items(self.transport.clone(), request, |item| {
                 ScheduledAction::read(&Fields::of(item)?)
@@ -271,7 +266,7 @@ impl Client {
         name: &str,
     ) -> Result<NameAvailability, Error> {
         let operation = format!("ask whether the name `{name}` is free {}", of(scope));
-        let prefix = prefix(&operation, scope)?;
+        let prefix = prefix(&operation, scope, SHARED)?;
         let tail = "/providers/Microsoft.CostManagement/checkNameAvailability";
         let kind = "Microsoft.CostManagement/ScheduledActions";
         let body = serde_json::json!({"name": name, "type": kind});
@@ -294,23 +289,9 @@ impl Client {
         name: &str,
         tail: &str,
     ) -> Result<Url, Error> {
-        let prefix = prefix(operation, scope)?;
+        let prefix = prefix(operation, scope, SHARED)?;
         let name = part(operation, "the scheduled action", name)?;
         Ok(self.url(&prefix, &format!("{TAIL}/{name}{tail}"), API_VERSION))
-    }
-}
-
-fn of(scope: Option<&Scope>) -> String {
-    match scope {
-        Some(scope) => format!("of {scope}"),
-        None => "of one's own".to_owned(),
-    }
-}
-
-fn prefix(operation: &str, scope: Option<&Scope>) -> Result<String, Error> {
-    match scope {
-        Some(scope) => path_of_kind(operation, scope, SHARED),
-        None => Ok(String::new()),
     }
 }
 

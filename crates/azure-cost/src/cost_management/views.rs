@@ -5,9 +5,9 @@ use futures::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use super::API_VERSION;
 use super::definition::{QueryDataset, QueryDefinition, QueryGrouping, TimePeriod};
-use crate::client::{Client, part, path_of_kind};
+use super::{API_VERSION, of, prefix};
+use crate::client::{Client, part};
 use crate::error::Error;
 use crate::fields::{Fields, deserialize};
 use crate::paging::{items, lazily};
@@ -99,7 +99,7 @@ impl Client {
         scope: Option<&Scope>,
     ) -> impl Stream<Item = Result<CostView, Error>> + Send + use<> {
         let operation = format!("read views {}", of(scope));
-        lazily(prefix(&operation, scope).map(|prefix| {
+        lazily(prefix(&operation, scope, SHARED).map(|prefix| {
             let request = Request::get(operation, self.url(&prefix, TAIL, API_VERSION));
             items(self.transport.clone(), request, |item| {
                 CostView::read(&Fields::of(item)?)
@@ -136,7 +136,7 @@ impl Client {
     }
 
     fn view_url(&self, operation: &str, scope: Option<&Scope>, name: &str) -> Result<Url, Error> {
-        let prefix = prefix(operation, scope)?;
+        let prefix = prefix(operation, scope, SHARED)?;
         let name = part(operation, "the view", name)?;
         Ok(self.url(&prefix, &format!("{TAIL}/{name}"), API_VERSION))
     }
@@ -151,20 +151,6 @@ impl CostView {
             e_tag: view.optional_text("eTag")?,
             properties: read_properties(&properties)?,
         })
-    }
-}
-
-fn of(scope: Option<&Scope>) -> String {
-    match scope {
-        Some(scope) => format!("of {scope}"),
-        None => "of one's own".to_owned(),
-    }
-}
-
-fn prefix(operation: &str, scope: Option<&Scope>) -> Result<String, Error> {
-    match scope {
-        Some(scope) => path_of_kind(operation, scope, SHARED),
-        None => Ok(String::new()),
     }
 }
 
