@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_MATCH, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_MATCH, RANGE};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -161,6 +161,15 @@ pub(crate) fn download(
     }
 }
 
+/// Whether a gateway answered with a page of HTML, whatever status it gave it.
+fn is_page(response: &reqwest::Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    let kind = kind
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kind.to_ascii_lowercase().starts_with("text/html")
+}
+
 async fn open(
     transport: &Transport,
     operation: &str,
@@ -188,6 +197,10 @@ async fn open(
         problem: format!("status {status}"),
     };
     match response.status().as_u16() {
+        200 | 206 if is_page(&response) => Err(Failure::Final(Error::unexpected(
+            operation,
+            "it is a page for people, not a file",
+        ))),
         200 | 206 => Ok(response),
         // Storage says 403 to a signature that has run out.
         401 | 403 => Err(Failure::Final(Error::LinkExpired {

@@ -166,11 +166,10 @@ impl Transport {
                 });
             }
             let wait_ms = opens.saturating_duration_since(now).as_millis();
-            tracing::debug!(
-                operation = request.operation,
-                wait_ms,
-                "keeping to the quota"
-            );
+            if wait_ms > 3000 {
+                let operation = &request.operation;
+                tracing::info!(operation, wait_ms, "waiting for Azure's quota");
+            }
             tokio::time::sleep_until(opens).await;
         }
     }

@@ -334,6 +334,15 @@ async fn reports_are_polled_downloaded_and_distrusted() {
     let (_, client) = sandbox([Fault::new(Mishap::CutOff).of("Blob_*").times(1)]).await;
     assert_eq!(cost_details(&client).await.unwrap(), total);
 
+    let page = Fault::new(Mishap::Html { status: 200 }).of("Blob_*");
+    let (_, client) = sandbox([page]).await;
+    let is_unexpected = |error: &Error| matches!(error, Error::UnexpectedAnswer { .. });
+    check(
+        cost_details(&client).await,
+        is_unexpected,
+        "a page for people",
+    );
+
     let (_, client) = sandbox([Fault::new(Mishap::FailedReport)]).await;
     let is_failed = |error: &Error| matches!(error, Error::Failed { .. });
     check(cost_details(&client).await, is_failed, "failed at Azure");

@@ -289,7 +289,8 @@ fn failure() -> Value {
 fn cost_details(call: &Call) -> Handled {
     if call.world.agreement == crate::world::Agreement::PayAsYouGo {
         let message = "The report is for Enterprise and Customer Agreements only.";
-        return Err(Refusal::bad_request(message));
+        let code = "SubscriptionTypeNotSupported";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, code, message));
     }
     let asked: Asked = call.request.json()?;
     let files = files(call, &asked)?;

@@ -29,7 +29,7 @@ pub struct Finding {
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// It works; good to know.
-    Fine,
+    Note,
     /// It works, but perhaps not as meant.
     Warning,
     /// Somebody will not be told, or nothing can be read.
@@ -109,20 +109,24 @@ fn findings_of(examined: &Examined) -> Vec<Finding> {
         None => String::new(),
     };
     let mut findings = vec![Finding {
-        level: Level::Fine,
+        level: Level::Note,
         about: about.clone(),
-        message: format!("is read by {}{agreement}", examined.way),
+        message: format!("to be read by {}{agreement}", examined.way),
     }];
     for attempt in &examined.attempts {
         let (level, words) = match &attempt.problem {
-            None => (Level::Fine, "works"),
+            None => (Level::Note, "works"),
             Some(problem) if attempt.is_needed => (Level::Error, problem.as_str()),
-            Some(problem) => (Level::Fine, problem.as_str()),
+            Some(problem) => (Level::Note, problem.as_str()),
+        };
+        let unused = match (&attempt.problem, attempt.is_needed) {
+            (Some(_), false) => " (not needed)",
+            _ => "",
         };
         findings.push(Finding {
             level,
             about: about.clone(),
-            message: format!("{}: {words}", attempt.what),
+            message: format!("{}{unused}: {words}", attempt.what),
         });
     }
     findings

@@ -75,7 +75,11 @@ impl CostSource for EnterpriseReporting {
         reading.tidy().await;
         Ok(Answer {
             facts: facts.finish(as_of),
-            notes: Vec::new(),
+            notes: vec![
+                "Enterprise Reporting has purchases of reservations in a report of their own, which \
+                 is not counted"
+                    .to_owned(),
+            ],
         })
     }
 

@@ -53,7 +53,7 @@ impl Answer for Findings {
             let color = match finding.level {
                 Level::Error => Color::Red,
                 Level::Warning => Color::Yellow,
-                Level::Fine => Color::Green,
+                Level::Note => Color::Green,
             };
             // The place comes first, where editors look for it.
             let text = format!(

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use azure_sandbox::{Agreement, Faults, Options, Scenario, World, serve, write_costs};
+use azure_sandbox::{Agreement, Faults, Options, Quota, Scenario, World, serve, write_costs};
 use futures::stream;
 use tokio::net::TcpListener;
 
@@ -48,6 +48,12 @@ pub(super) async fn run(options: &Sandbox) -> anyhow::Result<Exit> {
         .with_context(|| format!("listen on {}", options.listen))?;
     let mut settings = Options::new(today);
     settings.faults = faults;
+    // Azure's answers say what is left of the quotas, and clients go by that. A scope may be asked
+    // as often as Azure lets it be in practice; its documentation also names far less.
+    settings.quota = Some(Quota {
+        requests_in_minute: 30,
+        ..Quota::default()
+    });
     let base = format!("http://{}", listener.local_addr()?);
     talk(&how_to_use(&base, &settings, &world));
     tokio::select! {

@@ -168,8 +168,11 @@ pub fn advice(error: &Error, scope: &Scope) -> String {
         Error::Throttled { until, .. } => {
             format!("throttled until {until}; nothing is known, try again then")
         }
-        Error::Invalid { code, message, .. } => {
+        Error::Invalid { code, message, .. } if is_unserved(code) => {
             format!("not offered for this agreement or scope ({code}: {message})")
+        }
+        Error::Invalid { code, message, .. } => {
+            format!("Azure refuses the request ({code}: {message})")
         }
         Error::NotReady { .. } => {
             "Azure is still preparing the answer; ask again in some minutes".to_owned()
@@ -187,6 +190,12 @@ fn may_be_enterprise(scope: &Scope) -> bool {
         ScopeKind::BillingProfile | ScopeKind::InvoiceSection | ScopeKind::Customer
     );
     !is_customer_account && !is_customer_scope
+}
+
+/// Codes that Azure gives where an agreement does not have an API.
+fn is_unserved(code: &str) -> bool {
+    let codes = ["SubscriptionTypeNotSupported", "DisallowedOperation"];
+    codes.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
 /// Codes that Azure gives when a switch of the enrollment hides charges.
