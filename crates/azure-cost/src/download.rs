@@ -4,7 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_MATCH, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, RANGE,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -12,7 +14,7 @@ use url::{Host, Url};
 
 use crate::client::Client;
 use crate::cloud::is_loopback;
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::retry::asked_wait;
 use crate::transport::{Failure, Transport, is_throttled, late, lost};
 
@@ -110,10 +112,8 @@ pub(crate) fn download(
             };
             let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok());
             let etag = etag.map(str::to_owned);
-            if at > 0 && response.status().as_u16() != 206 {
-                let problem = "the rest of a file was asked for, and its beginning came";
-                Err(Error::unexpected(&operation, problem))?;
-            }
+            check_part(&response, at, total)
+                .map_err(|problem| Error::unexpected(&operation, problem))?;
             version = version.or(etag);
             // Where the length is not said, the HTTP client may have unpacked the bytes, and then their
             // number is no place in the file.
@@ -159,6 +159,50 @@ pub(crate) fn download(
             break;
         }
     }
+}
+
+/// Whether an answer is the part of the file that was asked for: all of it, or the rest from `at`.
+fn check_part(response: &reqwest::Response, at: u64, total: Option<u64>) -> Result<(), String> {
+    let is_part = response.status().as_u16() == 206;
+    match (at, is_part) {
+        (0, false) => return Ok(()),
+        (0, true) => return Err("a file was asked for, and a part of it came".to_owned()),
+        (_, false) => {
+            return Err("the rest of a file was asked for, and its beginning came".to_owned());
+        }
+        (_, true) => {}
+    }
+    let range = response.headers().get(CONTENT_RANGE);
+    let range = range.and_then(|value| value.to_str().ok());
+    let is_rest = range.and_then(read_range).is_some_and(|(first, length)| {
+        let is_same = |(length, total)| length == total;
+        first == at && length.zip(total).is_none_or(is_same)
+    });
+    if is_rest {
+        return Ok(());
+    }
+    let length = total.map_or(String::new(), |total| format!(" of {total}"));
+    let came = range.map_or(
+        "a part that does not say where it belongs".to_owned(),
+        |range| format!("`{}`", printable(range, 60)),
+    );
+    Err(format!(
+        "the rest of a file was asked for, from byte {at}{length} on, and {came} came"
+    ))
+}
+
+/// First byte and length of the whole file, if it is said, of `bytes 4-9/10` or `bytes 4-9/*`.
+fn read_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (unit, range) = text.trim().split_once(' ')?;
+    let (part, length) = range.split_once('/')?;
+    let (first, _) = part.split_once('-')?;
+    let length = match length.trim() {
+        "*" => None,
+        length => Some(length.parse().ok()?),
+    };
+    let first = first.trim().parse().ok()?;
+    unit.eq_ignore_ascii_case("bytes")
+        .then_some((first, length))
 }
 
 /// Whether a gateway answered with a page of HTML, whatever status it gave it.

@@ -366,7 +366,8 @@ async fn a_broken_download_goes_on_where_it_broke() {
     let (base, requests) = raw_server(vec![
         "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n0123".to_owned(),
         "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_owned(),
-        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: 6\r\n\r\n456789"
+        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 4-9/10\r\n\
+         Content-Length: 6\r\n\r\n456789"
             .to_owned(),
     ])
     .await;
@@ -405,11 +406,42 @@ async fn a_broken_download_goes_on_only_where_its_place_is_known() {
 }
 
 #[tokio::test]
+async fn another_part_than_the_rest_is_not_put_behind_the_beginning() {
+    let begin = "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n0123";
+    for range in [
+        "Content-Range: bytes 0-5/10\r\n",
+        "Content-Range: bytes 5-9/10\r\n",
+        "Content-Range: bytes 4-9/12\r\n",
+        "Content-Range: pages 4-9/10\r\n",
+        "Content-Range: bytes four\r\n",
+        "",
+    ] {
+        let rest = format!(
+            "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\n{range}Content-Length: 6\r\n\r\n456789"
+        );
+        let (base, _requests) = raw_server(vec![begin.to_owned(), rest]).await;
+        let file = file_at(&base).await;
+        let error = read(&client(&base), &file).await.unwrap_err().to_string();
+        assert!(error.contains("from byte 4 of 10 on"), "{range}: {error}");
+    }
+    let part = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-3/10\r\n\
+                Content-Length: 4\r\n\r\n0123";
+    let (base, _requests) = raw_server(vec![part.to_owned()]).await;
+    let file = file_at(&base).await;
+    let error = read(&client(&base), &file).await.unwrap_err();
+    assert!(error.to_string().contains("a part of it came"), "{error}");
+}
+
+#[tokio::test]
 async fn a_rest_that_ends_early_is_not_the_whole_file() {
     let (base, requests) = raw_server(vec![
         "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n0123".to_owned(),
-        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: 3\r\n\r\n456".to_owned(),
-        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: 3\r\n\r\n789".to_owned(),
+        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 4-9/10\r\n\
+         Content-Length: 3\r\n\r\n456"
+            .to_owned(),
+        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 7-9/*\r\n\
+         Content-Length: 3\r\n\r\n789"
+            .to_owned(),
     ])
     .await;
     let file = file_at(&base).await;
@@ -429,7 +461,8 @@ async fn a_download_that_stalls_is_taken_up_again() {
         // It stays open while the rest is asked for on another one.
         let (mut second, request) = accept(&listener).await;
         assert!(request.contains("range: bytes=3-"), "{request}");
-        let rest = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 3\r\n\r\ndef";
+        let rest = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-5/6\r\n\
+            Content-Length: 3\r\n\r\ndef";
         second.write_all(rest).await.unwrap();
         second.shutdown().await.unwrap();
         let mut left = Vec::new();
