@@ -138,6 +138,31 @@ impl Error {
         }
     }
 
+    /// A credential that gave no token. What stands before a page of HTML in its words is kept.
+    pub(crate) fn no_token(operation: &str, source: azure_core::Error) -> Error {
+        let causes = std::iter::successors(Some(&source as &dyn std::error::Error), |cause| {
+            cause.source()
+        });
+        let page = causes.map(ToString::to_string).find_map(|words| {
+            let folded = words.to_ascii_lowercase();
+            let begin = ["<!doctype", "<html", "<?xml"]
+                .into_iter()
+                .filter_map(|start| folded.find(start));
+            Some(words[..begin.min()?].to_owned())
+        });
+        let source = match page {
+            Some(before) => {
+                let words = format!("{before} a page for people, not for programs");
+                azure_core::Error::with_message(source.kind().clone(), printable(&words, 500))
+            }
+            None => source,
+        };
+        Error::NoToken {
+            operation: operation.to_owned(),
+            source,
+        }
+    }
+
     /// The error of a status that repeating does not change.
     pub(crate) fn of_status(operation: &str, status: u16, body: &[u8]) -> Error {
         let ErrorBody { code, message } = ErrorBody::parse(status, body);
@@ -320,6 +345,26 @@ mod tests {
         }
         assert!(matches!(of(409, "Conflict"), Error::Conflict { .. }));
         assert!(matches!(of(401, "401"), Error::Unauthorized { .. }));
+    }
+
+    #[test]
+    fn a_page_instead_of_a_token_is_not_shown() {
+        use azure_core::error::ErrorKind;
+        let page = "sign-in failed with 502.\n<!DOCTYPE html><HTML><h1>Oops</h1>";
+        let inner = azure_core::Error::with_message(ErrorKind::Credential, page);
+        let outer = azure_core::Error::new(ErrorKind::Credential, inner);
+        let Error::NoToken { source, .. } = Error::no_token("read", outer) else {
+            panic!("another error");
+        };
+        assert_eq!(
+            source.to_string(),
+            "sign-in failed with 502. a page for people, not for programs"
+        );
+        assert!(std::error::Error::source(&source).is_none());
+        let plain = azure_core::Error::with_message(ErrorKind::Credential, "no identity < here");
+        let error = Error::no_token("read", plain);
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "no identity < here");
     }
 
     #[test]

@@ -191,12 +191,8 @@ impl Transport {
                 audience,
             } => {
                 let token = credential.get_token(&[audience], None).await;
-                let token = token.map_err(|source| {
-                    Failure::Final(Error::NoToken {
-                        operation: operation.to_owned(),
-                        source,
-                    })
-                })?;
+                let token =
+                    token.map_err(|source| Failure::Final(Error::no_token(operation, source)))?;
                 builder = builder
                     .bearer_auth(token.token.secret())
                     .header(CLIENT_TYPE, &self.caller.client_type);
