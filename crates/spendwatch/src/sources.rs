@@ -72,6 +72,9 @@ pub struct Attempt {
     pub is_needed: bool,
     /// Why it does not work, and what to do about it; `None` if it works.
     pub problem: Option<String>,
+    /// The days that it answered for and had nothing of, though it works; `None` if it had
+    /// something, or was asked for no costs.
+    pub nothing_for: Option<String>,
 }
 
 /// What to read.

@@ -114,10 +114,18 @@ fn findings_of(examined: &Examined) -> Vec<Finding> {
         message: format!("to be read by {}{agreement}", examined.way),
     }];
     for attempt in &examined.attempts {
-        let (level, words) = match &attempt.problem {
-            None => (Level::Note, "works"),
-            Some(problem) if attempt.is_needed => (Level::Error, problem.as_str()),
-            Some(problem) => (Level::Note, problem.as_str()),
+        let (level, words) = match (&attempt.problem, &attempt.nothing_for) {
+            (None, None) => (Level::Note, "works".to_owned()),
+            (None, Some(days)) => (
+                // Costs that are missing would look like costs of zero.
+                match attempt.is_needed {
+                    true => Level::Warning,
+                    false => Level::Note,
+                },
+                format!("answers, but has no rows for {days}"),
+            ),
+            (Some(problem), _) if attempt.is_needed => (Level::Error, problem.clone()),
+            (Some(problem), _) => (Level::Note, problem.clone()),
         };
         let unused = match (&attempt.problem, attempt.is_needed) {
             (Some(_), false) => " (not needed)",

@@ -93,6 +93,7 @@ impl CostSource for EnterpriseReporting {
             what: what.to_owned(),
             is_needed: true,
             problem: problem.map(|error| advice(&error)),
+            nothing_for: None,
         };
         vec![Examined {
             about: self.scope.to_string(),

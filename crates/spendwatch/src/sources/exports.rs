@@ -184,6 +184,7 @@ impl CostSource for Exports {
                 what,
                 is_needed,
                 problem,
+                nothing_for: None,
             });
         };
         match self.runs(&days).await {

@@ -114,6 +114,7 @@ impl CostSource for UsageAggregates {
                 what,
                 is_needed: true,
                 problem,
+                nothing_for: None,
             };
             let RateCardQuery { offer, .. } = &self.rate_card;
             examined.push(Examined {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use azure_sandbox::{Agreement, Denial, Fault, Mishap, Options, World, example};
 use jiff::Timestamp;
+use jiff::civil::date;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use spendwatch::jobs::check::{self, Level};
@@ -224,6 +225,24 @@ async fn an_examination_names_what_works_the_agreement_and_the_missing_role() {
         "{findings:#?}"
     );
     assert!(said("usage details: works") && said("cost details report: works"));
+
+    // A subscription that nothing is known of yet is not one that costs nothing.
+    let mut empty = world(Agreement::Customer);
+    empty
+        .subscriptions
+        .iter_mut()
+        .for_each(|one| one.last_day = date(2026, 11, 10));
+    let endpoint = serve(empty, options()).await;
+    let findings = check::online(&app(&endpoint, "azure", "")).await;
+    let level = |start: &str| {
+        let words = format!("{start}: answers, but has no rows for 2026-11-16");
+        let found = findings.iter().find(|one| one.message == words);
+        found
+            .unwrap_or_else(|| panic!("no {words} in {findings:#?}"))
+            .level
+    };
+    assert_eq!(level("query"), Level::Warning, "the budgets need it");
+    assert_eq!(level("usage details"), Level::Note);
 
     let mut denied = options();
     denied.denials = vec![Denial {

@@ -2,11 +2,12 @@
 //! person can act on.
 
 use azure_cost::{
-    Client, CostDetailsPeriod, CostDetailsQuery, Error, QueryDefinition, TimePeriod, UsageKind,
-    UsageQuery,
+    Client, CostDetails, CostDetailsPeriod, CostDetailsQuery, Error, QueryDefinition, TimePeriod,
+    UsageKind, UsageQuery,
 };
 use budget_engine::{Scope, ScopeKind, plus_days};
 use futures::{StreamExt, pin_mut};
+use jiff::civil::Date;
 
 use super::is_refused_as_such;
 use super::plan::{Way, plan};
@@ -31,25 +32,28 @@ pub(super) async fn examine(
                     what: "query".to_owned(),
                     is_needed: true,
                     problem: Some(problem.to_string()),
+                    nothing_for: None,
                 }],
             };
         }
     };
     let mut agreement = agreement_of(client, scope).await;
     let mut attempts = Vec::new();
-    let mut tried = |what: &str, is_needed: bool, problem: Option<String>| {
+    let day = plus_days(request.today, -2);
+    let mut tried = |what: &str, is_needed: bool, found: Result<Found, Error>| {
+        let is_empty = matches!(found, Ok(Found::Nothing));
         attempts.push(Attempt {
             what: what.to_owned(),
             is_needed,
-            problem,
+            problem: found.err().map(|error| advice(&error, scope)),
+            nothing_for: is_empty.then(|| day.to_string()),
         });
     };
 
-    let query = try_query(client, scope, request).await.err();
-    let is_query = matches!(way, Way::Query(_));
-    tried("query", is_query, query.map(|error| advice(&error, scope)));
+    let query = try_query(client, scope, request, day).await;
+    tried("query", matches!(way, Way::Query(_)), query);
 
-    let usage = try_usage_details(client, scope, request).await;
+    let usage = try_usage_details(client, scope, request, day).await;
     if let Ok(Some(kind)) = usage
         && agreement.is_none()
     {
@@ -58,20 +62,19 @@ pub(super) async fn examine(
             UsageKind::Modern => "Microsoft Customer or Partner Agreement".to_owned(),
         });
     }
-    let usage = usage.err().map(|error| advice(&error, scope));
-    let details = try_cost_details(client, scope, request).await.err();
+    let details = try_cost_details(client, scope, request, day).await;
     // Usage details stand in only where reports are not offered.
     let either = way == Way::CostDetailsOrUsage;
-    let is_offered = !details.as_ref().is_some_and(is_refused_as_such);
+    let is_offered = !details.as_ref().is_err_and(is_refused_as_such);
     tried(
         "usage details",
         way == Way::UsageDetails || (either && !is_offered),
-        usage,
+        usage.map(|kind| Found::any(kind.is_some())),
     );
     tried(
         "cost details report",
         way == Way::CostDetails || (either && is_offered),
-        details.map(|error| advice(&error, scope)),
+        details,
     );
     Examined {
         about: scope.to_string(),
@@ -99,20 +102,42 @@ async fn agreement_of(client: &Client, scope: &Scope) -> Option<String> {
     }
 }
 
-async fn try_query(client: &Client, scope: &Scope, request: &ReadRequest) -> Result<(), Error> {
-    let day = plus_days(request.today, -2);
+/// What an API gave that works.
+enum Found {
+    /// Costs, or a report that is still being made.
+    Something,
+    /// No costs of the day.
+    Nothing,
+}
+
+impl Found {
+    fn any(something: bool) -> Found {
+        if something {
+            Found::Something
+        } else {
+            Found::Nothing
+        }
+    }
+}
+
+async fn try_query(
+    client: &Client,
+    scope: &Scope,
+    request: &ReadRequest,
+    day: Date,
+) -> Result<Found, Error> {
     let period = TimePeriod::days(day, plus_days(day, 1));
     let rows = client.query(scope, &QueryDefinition::costs(request.cost_basis, period));
     pin_mut!(rows);
-    rows.next().await.transpose().map(drop)
+    Ok(Found::any(rows.next().await.transpose()?.is_some()))
 }
 
 async fn try_usage_details(
     client: &Client,
     scope: &Scope,
     request: &ReadRequest,
+    day: Date,
 ) -> Result<Option<UsageKind>, Error> {
-    let day = plus_days(request.today, -2);
     let query = UsageQuery::new(day, plus_days(day, 1), request.cost_basis);
     let pages = client.usage_details(scope, &query);
     pin_mut!(pages);
@@ -126,13 +151,17 @@ async fn try_cost_details(
     client: &Client,
     scope: &Scope,
     request: &ReadRequest,
-) -> Result<(), Error> {
-    let day = plus_days(request.today, -2);
+    day: Date,
+) -> Result<Found, Error> {
     let query = CostDetailsQuery {
         metric: request.cost_basis,
         period: CostDetailsPeriod::Days(day, day),
     };
-    client.start_cost_details(scope, &query).await.map(drop)
+    let started = client.start_cost_details(scope, &query).await?;
+    Ok(Found::any(match started {
+        CostDetails::Ready(report) => !report.files.is_empty(),
+        CostDetails::Pending(_) => true,
+    }))
 }
 
 /// What an error of an API at a scope means, and what to do about it, in one sentence without a
