@@ -2,13 +2,13 @@
 
 pub(crate) mod azure;
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -150,7 +150,7 @@ pub(crate) struct Probe {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Loopback address of the HTTP API, which asks for no key
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Time between two evaluations, such as 90m or 4h
     #[arg(long, value_name = "TIME", default_value = "4h", value_parser = duration)]
@@ -163,7 +163,7 @@ pub(crate) struct Sandbox {
     #[arg(long, value_name = "NAME|FILE", default_value = "enterprise")]
     pub(crate) scenario: String,
     /// Loopback address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7071")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7071", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// What goes wrong: a JSON file, added to the faults of the scenario
     #[arg(long, value_name = "FILE")]
@@ -171,7 +171,8 @@ pub(crate) struct Sandbox {
     /// The day on which the bill is looked at [default: the scenario's]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) today: Option<Date>,
-    /// Print a built-in scenario, to start one's own from, and end
+    /// Print a built-in scenario (enterprise, customer, pay-as-you-go, partner), to start one's own
+    /// from, and end
     #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "listen", "faults", "today", "write_costs"])]
     pub(crate) print_scenario: Option<String>,
     /// Write the costs as a CSV file, the way Azure exports them, and end
@@ -189,11 +190,41 @@ pub(crate) struct Completions {
     pub(crate) shell: Shell,
 }
 
-/// Says that the command line is wrong, where only the command itself can tell: exit code 2.
+/// What is wrong with the command line, where only the command itself can tell: exit code 2.
+#[derive(Debug)]
+pub(crate) struct WrongUse(String);
+
+/// Says that the command line is wrong.
 pub(crate) fn wrong_use(message: impl Display) -> anyhow::Error {
-    Cli::command()
-        .error(ErrorKind::ValueValidation, message)
-        .into()
+    WrongUse(message.to_string()).into()
+}
+
+impl Display for WrongUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUse {}
+
+impl WrongUse {
+    /// The message with the usage of the command that was called.
+    pub(crate) fn explained(&self, called: &ArgMatches) -> clap::Error {
+        let mut all = Cli::command();
+        all.build();
+        let (mut command, mut called) = (&all, called);
+        while let Some((name, inner)) = called.subcommand()
+            && let Some(found) = command.find_subcommand(name)
+        {
+            (command, called) = (found, inner);
+        }
+        command.clone().error(ErrorKind::ValueValidation, self)
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:8080".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

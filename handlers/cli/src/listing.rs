@@ -181,6 +181,7 @@ pub(crate) struct List<T> {
     nouns: (&'static str, &'static str),
     fields: Vec<Field<T>>,
     total: Option<fn(&T) -> Option<Money>>,
+    nothing: Option<String>,
 }
 
 impl<T> List<T> {
@@ -190,6 +191,7 @@ impl<T> List<T> {
             nouns: (one, many),
             fields: Vec::new(),
             total: None,
+            nothing: None,
         }
     }
 
@@ -225,6 +227,12 @@ impl<T> List<T> {
     /// The amount whose sum is told below a whole table.
     pub(crate) fn total(mut self, amount: fn(&T) -> Option<Money>) -> List<T> {
         self.total = Some(amount);
+        self
+    }
+
+    /// What is said on stderr when no item comes, where nothing could be taken for zero.
+    pub(crate) fn or_nothing(mut self, words: String) -> List<T> {
+        self.nothing = Some(words);
         self
     }
 
@@ -295,7 +303,10 @@ impl<T> List<T> {
         if is_cut {
             talk(&format!("these are the first {limit}; --limit 0 shows all"));
         } else if count == 0 {
-            talk(&format!("there are no {}", self.nouns.1));
+            match &self.nothing {
+                Some(words) => talk(words),
+                None => talk(&format!("there are no {}", self.nouns.1)),
+            }
         }
         Ok(())
     }

@@ -25,21 +25,22 @@ mod words;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::args::Cli;
+use crate::args::{Cli, WrongUse};
 use crate::commands::Exit;
 
 fn main() -> ExitCode {
     spendwatch::install_crypto();
-    let cli = Cli::parse();
+    let called = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&called).unwrap_or_else(|error| error.exit());
     logs::start(cli.global.verbose);
     match run(&cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            if let Some(wrong) = error.downcast_ref::<clap::Error>() {
+            if let Some(wrong) = error.downcast_ref::<WrongUse>() {
                 // Nobody is told when nobody listens.
-                let _ = wrong.print();
+                let _ = wrong.explained(&called).print();
                 return ExitCode::from(2);
             }
             output::report(&error);

@@ -36,10 +36,11 @@ impl Place {
     }
 
     /// Saves a stream of bytes: first under another name beside the place, and under its own once
-    /// it is whole. Gives back how many bytes it has.
+    /// it is whole. Gives back how many bytes it has, which are `total` if that is known.
     ///
     /// # Errors
-    /// When the stream fails or the file cannot be written; the place is left as it was.
+    /// When the stream fails, has another length or the file cannot be written; the place is left
+    /// as it was.
     pub(crate) async fn save<B: AsRef<[u8]>>(
         &self,
         total: Option<u64>,
@@ -52,9 +53,16 @@ impl Place {
         let name = format!(".{}.{}.part", name.to_string_lossy(), std::process::id());
         let part = self.path.with_file_name(name);
         let reading = Reading::new();
-        let write = write(&part, total, reading.as_deref(), bytes);
+        let write = self.write(&part, total, reading.as_deref(), bytes);
         let written = Reading::watch(reading.as_deref(), write).await;
         let moved = match written {
+            Ok(written) if total.is_some_and(|total| total != written) => {
+                let total = total.unwrap_or_default();
+                Err(anyhow::anyhow!(
+                    "{} is not saved: {written} bytes came, and {total} are announced; ask again",
+                    self.path.display()
+                ))
+            }
             Ok(written) => self.settle(&part).await.map(|()| written),
             Err(error) => Err(error),
         };
@@ -65,6 +73,38 @@ impl Place {
         moved
     }
 
+    async fn write<B: AsRef<[u8]>>(
+        &self,
+        part: &Path,
+        total: Option<u64>,
+        reading: Option<&Reading>,
+        bytes: impl Stream<Item = anyhow::Result<B>>,
+    ) -> anyhow::Result<u64> {
+        // The name of the part is nobody's business.
+        let shown = self.path.display();
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // Costs are nobody else's business.
+        #[cfg(unix)]
+        options.mode(0o600);
+        let file = options.open(part).await;
+        let mut file = file.with_context(|| format!("write {shown}"))?;
+        let mut written = 0;
+        let mut bytes = pin!(bytes);
+        while let Some(chunk) = bytes.try_next().await? {
+            let chunk = chunk.as_ref();
+            let wrote = file.write_all(chunk).await;
+            wrote.with_context(|| format!("write {shown}"))?;
+            written += chunk.len() as u64;
+            if let Some(reading) = reading {
+                reading.advanced(written, total);
+            }
+        }
+        let flushed = file.sync_all().await;
+        flushed.with_context(|| format!("write {shown}"))?;
+        Ok(written)
+    }
+
     async fn settle(&self, part: &Path) -> anyhow::Result<()> {
         let shown = self.path.display();
         if self.replace {
@@ -73,7 +113,9 @@ impl Place {
         }
         // Unlike a rename, a link never replaces what came there meanwhile.
         match fs::hard_link(part, &self.path).await {
-            Ok(()) => fs::remove_file(part).await.context("remove the part file"),
+            Ok(()) => fs::remove_file(part)
+                .await
+                .with_context(|| format!("write {shown}")),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 anyhow::bail!("{shown} is there already; --force replaces it")
             }
@@ -84,36 +126,6 @@ impl Place {
             }
         }
     }
-}
-
-async fn write<B: AsRef<[u8]>>(
-    part: &Path,
-    total: Option<u64>,
-    reading: Option<&Reading>,
-    bytes: impl Stream<Item = anyhow::Result<B>>,
-) -> anyhow::Result<u64> {
-    let shown = part.display();
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    // Costs are nobody else's business.
-    #[cfg(unix)]
-    options.mode(0o600);
-    let file = options.open(part).await;
-    let mut file = file.with_context(|| format!("write {shown}"))?;
-    let mut written = 0;
-    let mut bytes = pin!(bytes);
-    while let Some(chunk) = bytes.try_next().await? {
-        let chunk = chunk.as_ref();
-        let wrote = file.write_all(chunk).await;
-        wrote.with_context(|| format!("write {shown}"))?;
-        written += chunk.len() as u64;
-        if let Some(reading) = reading {
-            reading.advanced(written, total);
-        }
-    }
-    let flushed = file.sync_all().await;
-    flushed.with_context(|| format!("write {shown}"))?;
-    Ok(written)
 }
 
 #[cfg(test)]
@@ -140,6 +152,32 @@ mod tests {
         assert_eq!(place.save(None, whole).await.unwrap(), 5);
         assert_eq!(std::fs::read(&path).unwrap(), b"12345");
         assert_eq!(names(folder.path()), ["a.pdf"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_another_length_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(&folder.path().join("a.csv"), false).unwrap();
+        let bytes = || stream::iter([Ok(b"12345".to_vec())]);
+        for total in [4, 6] {
+            let error = place
+                .save(Some(total), bytes())
+                .await
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("5 bytes came") && error.contains(&total.to_string()),
+                "{error}"
+            );
+            assert!(names(folder.path()).is_empty());
+        }
+        assert_eq!(place.save(Some(5), bytes()).await.unwrap(), 5);
+        let place = Place::new(&folder.path().join("missing/a.csv"), false).unwrap();
+        let error = format!("{:#}", place.save(None, bytes()).await.unwrap_err());
+        assert!(
+            error.contains("missing/a.csv") && !error.contains(".part"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

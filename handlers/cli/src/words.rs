@@ -3,6 +3,8 @@
 use budget_engine::{Decision, Outcome, Reason};
 use jiff::Timestamp;
 
+use std::fmt::Display;
+
 /// Why a decision is as it is, in one sentence without a final period.
 pub(crate) fn why(decision: &Decision) -> String {
     let about_forecast = decision.when.starts_with("forecast");
@@ -101,6 +103,24 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     }
 }
 
+/// What a reader of files says, without the names that numbers have in a program.
+pub(crate) fn plain(problem: &impl Display) -> String {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let said = problem.to_string();
+    let mut words = String::with_capacity(said.len());
+    for part in said.split_inclusive(|c: char| !is_name(c)) {
+        let name = part.trim_end_matches(|c: char| !is_name(c));
+        words.push_str(match name {
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+            "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+            "f32" | "f64" => "a number",
+            name => name,
+        });
+        words.push_str(&part[name.len()..]);
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use budget_engine::Money;
@@ -124,6 +144,20 @@ mod tests {
             reason,
         };
         assert_eq!(why(&decision), expected);
+    }
+
+    #[test]
+    fn problems_name_no_types() {
+        let said = serde_json::from_str::<Vec<u16>>("[\"x\"]").unwrap_err();
+        let said = plain(&said);
+        assert!(
+            said.contains("expected a whole number from 0 on at line 1"),
+            "{said}"
+        );
+        assert_eq!(
+            plain(&"the tag i64_id; i64"),
+            "the tag i64_id; a whole number"
+        );
     }
 
     #[test]

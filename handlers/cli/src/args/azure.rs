@@ -1,5 +1,7 @@
 //! The command line of `spendwatch azure`.
 
+mod values;
+
 use std::path::PathBuf;
 
 use azure_cost::Cloud;
@@ -7,7 +9,10 @@ use budget_engine::{Currency, Scope};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+pub(crate) use values::GroupBy;
+
 use super::date;
+use values::{billing_period, dimension, grouping, rows, scope};
 
 const AFTER_HELP: &str = "\
 A scope is a path such as
@@ -36,7 +41,7 @@ pub(crate) struct Azure {
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// Subscription, resource group, management group or billing scope
-    #[arg(short, long, global = true, value_name = "PATH")]
+    #[arg(short, long, global = true, value_name = "PATH", value_parser = scope)]
     pub(crate) scope: Option<Scope>,
     /// Which Azure: public, us-government or china
     #[arg(long, global = true, value_name = "CLOUD")]
@@ -49,7 +54,7 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Write no more than N rows; 0 for all [default: 100 in tables, else all]
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
 }
 
@@ -61,13 +66,15 @@ pub(crate) enum What {
     Costs(Costs),
     /// What Azure expects the costs to be
     Forecast(Forecast),
+    /// How much of each meter was used, without prices (pay-as-you-go)
+    Quantities(Quantities),
     /// Marketplace charges
     Marketplace(Days),
     /// Prices: the agreement's price sheet, an offer's rate card, or the public price list
     Prices(Prices),
     /// Invoices; --download saves one as a PDF
     Invoices(Invoices),
-    /// Billing accounts, profiles and periods
+    /// Billing accounts, profiles, periods and transactions
     Billing {
         #[command(subcommand)]
         what: Billing,
@@ -79,7 +86,7 @@ pub(crate) enum What {
     },
     /// What is left of a prepayment (Enterprise) or of credits (Customer Agreement)
     Balance(Balance),
-    /// Charges of a billing scope, summed up by Azure
+    /// Charges of a billing scope or management group, summed up by Azure
     Charges(Charges),
     /// Tags that are in use
     Tags,
@@ -89,6 +96,9 @@ pub(crate) enum What {
     Budgets(Named),
     /// Alerts that Azure itself has raised
     Alerts(Alerts),
+    /// Mails that Azure sends at fixed times, and its rules about unusual costs
+    #[command(alias = "scheduled-actions")]
+    Mails(Mails),
     /// Exports to storage: list, history, run
     Exports {
         #[command(subcommand)]
@@ -156,10 +166,10 @@ pub(crate) struct Costs {
     /// Which cost
     #[arg(long, value_enum, default_value_t)]
     pub(crate) metric: Metric,
-    /// Group by: service, resource-group, subscription, resource, region, meter, charge-type,
-    /// publisher, tag:NAME, or any dimension of `azure dimensions`
-    #[arg(long, value_name = "WORD", value_delimiter = ',')]
-    pub(crate) by: Vec<String>,
+    /// Group by two at most: service, resource-group, subscription, resource, region, meter,
+    /// charge-type, publisher, tag:NAME, or a dimension of Azure's such as BillingMonth
+    #[arg(long, value_name = "WORD", value_delimiter = ',', value_parser = grouping)]
+    pub(crate) by: Vec<GroupBy>,
     /// A row for each
     #[arg(long, value_enum, default_value_t)]
     pub(crate) granularity: Granularity,
@@ -193,9 +203,18 @@ pub(crate) struct Forecast {
 
 #[derive(Debug, Args)]
 pub(crate) struct Prices {
-    /// Billing period of the price sheet, such as 202611 [default: the current one]
-    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["retail", "rate_card"])]
+    /// Billing period of an Enterprise price sheet, such as 202611 [default: the current one]
+    #[arg(long, value_name = "PERIOD", value_parser = billing_period, conflicts_with_all = ["retail", "rate_card"])]
     pub(crate) period: Option<String>,
+    /// The price sheet of a billing profile as it was for this invoice
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["period", "retail", "rate_card"])]
+    pub(crate) invoice: Option<String>,
+    /// Save the price sheet of a billing profile or billing account as the file that Azure makes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["retail", "rate_card"])]
+    pub(crate) save: Option<PathBuf>,
+    /// Replace the file of --save if it is there
+    #[arg(long, requires = "save")]
+    pub(crate) force: bool,
     /// Read the public price list; needs neither scope nor sign-in
     #[arg(long, conflicts_with = "rate_card")]
     pub(crate) retail: bool,
@@ -245,6 +264,20 @@ pub(crate) enum Billing {
     Profiles,
     /// Billing periods of a subscription
     Periods,
+    /// What is on the invoices of a billing profile, line by line (Customer Agreement)
+    Transactions(Transactions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Transactions {
+    #[command(flatten)]
+    pub(crate) days: Days,
+    /// What waits for an invoice, instead of what is on one
+    #[arg(long)]
+    pub(crate) unbilled: bool,
+    /// All that is on this invoice; needs a billing account as --scope
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["unbilled", "from", "to"])]
+    pub(crate) invoice: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -313,7 +346,7 @@ pub(crate) enum LookBack {
 #[derive(Debug, Args)]
 pub(crate) struct Balance {
     /// Billing period of an Enterprise balance, such as 202611 [default: the current one]
-    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["lots", "events"])]
+    #[arg(long, value_name = "PERIOD", value_parser = billing_period, conflicts_with_all = ["lots", "events"])]
     pub(crate) period: Option<String>,
     /// List the credits and commitments that the balance is made of
     #[arg(long, conflicts_with = "events")]
@@ -329,7 +362,8 @@ pub(crate) struct Balance {
 pub(crate) struct Charges {
     #[command(flatten)]
     pub(crate) days: Days,
-    /// Sum up by: billing-profile, invoice-section or customer (Customer Agreements)
+    /// Sum up those of a billing account by: billing-profile, invoice-section or customer
+    /// (Customer and Partner Agreements)
     #[arg(long, value_name = "WORD")]
     pub(crate) by: Option<ChargesBy>,
 }
@@ -346,8 +380,8 @@ pub(crate) enum ChargesBy {
 pub(crate) struct Dimensions {
     #[command(flatten)]
     pub(crate) days: Days,
-    /// Only this one
-    #[arg(long, value_name = "DIMENSION")]
+    /// Only this one, such as service or BillingMonth
+    #[arg(long, value_name = "DIMENSION", value_parser = dimension)]
     pub(crate) only: Option<String>,
 }
 
@@ -363,6 +397,25 @@ pub(crate) struct Alerts {
     /// Dismiss the alert of this name, which changes it at Azure
     #[arg(long, value_name = "NAME")]
     pub(crate) dismiss: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mails {
+    /// The private ones of whoever signs in, of no scope
+    #[arg(long)]
+    pub(crate) private: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quantities {
+    #[command(flatten)]
+    pub(crate) days: Days,
+    /// A row for each hour instead of each day
+    #[arg(long)]
+    pub(crate) hourly: bool,
+    /// A row for each resource
+    #[arg(long)]
+    pub(crate) by_resource: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,8 +10,11 @@ mod exports;
 mod forecast;
 mod invoices;
 mod labels;
+mod mails;
 mod marketplace;
+mod price_file;
 mod prices;
+mod quantities;
 mod report;
 mod reservations;
 mod usage;
@@ -51,6 +54,7 @@ pub(super) async fn run(global: &Global, azure: &Azure) -> anyhow::Result<Exit> 
         What::Usage(options) => usage::run(&asking, options).await?,
         What::Costs(options) => costs::run(&asking, options).await?,
         What::Forecast(options) => forecast::run(&asking, options).await?,
+        What::Quantities(options) => quantities::run(&asking, options).await?,
         What::Marketplace(days) => marketplace::run(&asking, days).await?,
         What::Prices(options) => prices::run(&asking, options).await?,
         What::Invoices(options) => invoices::run(&asking, options).await?,
@@ -62,6 +66,7 @@ pub(super) async fn run(global: &Global, azure: &Azure) -> anyhow::Result<Exit> 
         What::Dimensions(options) => labels::dimensions(&asking, options).await?,
         What::Budgets(options) => budgets::run(&asking, options).await?,
         What::Alerts(options) => alerts::run(&asking, options).await?,
+        What::Mails(options) => mails::run(&asking, options).await?,
         What::Exports { what } => exports::run(&asking, what).await?,
         What::Report(options) => report::run(&asking, options).await?,
     }
@@ -190,15 +195,27 @@ fn outermost(config: &Config) -> Vec<Scope> {
 
 /// An error with what to do about it in front.
 fn explained(error: Error, scope: &Scope) -> anyhow::Error {
-    // What is refused before it is sent is said in full by the client.
-    let is_ours = matches!(&error, Error::Invalid { code, .. } if code == "NotSent");
-    let advice = advice(&error, scope);
-    let error = anyhow::Error::new(error);
-    if is_ours {
-        error
-    } else {
-        error.context(advice)
+    // What is refused before it is sent was asked for in the wrong way.
+    if let Error::Invalid {
+        operation,
+        code,
+        message,
+    } = &error
+        && code == "NotSent"
+    {
+        return wrong_use(format!("{operation}: {message}"));
     }
+    let advice = advice(&error, scope);
+    anyhow::Error::new(error).context(advice)
+}
+
+/// That there are no costs, which is not the same as costs of zero.
+fn nothing_of(scope: &Scope, from: Date, to: Date) -> String {
+    format!(
+        "Azure answers, but has no rows of {scope} from {from} until {}: that is not a cost of \
+         zero. They may come later, or lie under another scope",
+        plus_days(to, -1)
+    )
 }
 
 /// Explains the error of an operation.
@@ -216,6 +233,7 @@ impl<T> Explain<T> for Result<T, Error> {
 
     fn explain_named(self, scope: &Scope) -> anyhow::Result<T> {
         self.map_err(|error| match error {
+            // The name is what is wrong, not the kind of scope.
             error @ Error::NotFound { .. } => error.into(),
             error => explained(error, scope),
         })

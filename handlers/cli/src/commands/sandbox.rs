@@ -3,9 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use azure_sandbox::{Agreement, Faults, Options, Quota, Scenario, World, serve, write_costs};
 use futures::stream;
+use serde_json::error::Category;
 use tokio::net::TcpListener;
 
 use super::Exit;
@@ -13,16 +14,22 @@ use super::serve::stopped;
 use crate::args::{Sandbox, wrong_use};
 use crate::output::{print_text, talk};
 use crate::saving::Place;
+use crate::words::plain;
 
 /// Serves until Ctrl-C or SIGTERM; nothing is kept.
 pub(super) async fn run(options: &Sandbox) -> anyhow::Result<Exit> {
     if let Some(name) = &options.print_scenario {
         let text = Scenario::text(name).ok_or_else(|| {
+            let is_known = Scenario::names().any(|known| known == name);
             let names = Scenario::names().filter(|name| Scenario::text(name).is_some());
             let names = names.collect::<Vec<_>>().join(", ");
-            wrong_use(format!(
-                "there is no scenario `{name}` to print; there are {names}"
-            ))
+            wrong_use(match is_known {
+                true => format!(
+                    "the scenario `{name}` has no file: the program makes it; to start one's own \
+                     from there are {names}"
+                ),
+                false => format!("there is no scenario `{name}` to print; there are {names}"),
+            })
         })?;
         print_text(text)?;
         return Ok(Exit::Fine);
@@ -34,12 +41,13 @@ pub(super) async fn run(options: &Sandbox) -> anyhow::Result<Exit> {
         talk(&format!("the costs are in {}", file.display()));
         return Ok(Exit::Fine);
     }
-    ensure!(
-        options.listen.ip().is_loopback(),
-        "{} is not a loopback address: the sandbox gives a token to everybody, so it is served to \
-         this machine only",
-        options.listen
-    );
+    if !options.listen.ip().is_loopback() {
+        return Err(wrong_use(format!(
+            "{} is not a loopback address: the sandbox gives a token to everybody, so it is served \
+             to this machine only",
+            options.listen
+        )));
+    }
     if let Some(file) = &options.faults {
         faults.0.extend(read_faults(file)?.0);
     }
@@ -71,20 +79,31 @@ fn scenario(name: &str) -> anyhow::Result<Scenario> {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let names = Scenario::names().collect::<Vec<_>>().join(", ");
-            bail!("`{name}` is neither a file nor one of the built-in scenarios: {names}")
+            return Err(wrong_use(format!(
+                "`{name}` is neither a file nor one of the built-in scenarios: {names}"
+            )));
         }
         Err(error) => return Err(error).context(format!("read {name}")),
     };
-    Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))
+    Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{name}: {}", plain(&error)))
 }
 
 fn read_faults(file: &Path) -> anyhow::Result<Faults> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("read {shown}"))?;
-    serde_json::from_str(&text).with_context(|| {
-        format!(
+    serde_json::from_str(&text).map_err(|error| {
+        let problem = match error.classify() {
+            Category::Data => plain(&error),
+            _ => format!(
+                "it is not JSON, at line {} column {}",
+                error.line(),
+                error.column()
+            ),
+        };
+        anyhow::anyhow!(
             "{shown} is no list of faults such as \
-             [{{\"what\": {{\"throttled\": {{\"Retry-After\": 3}}}}, \"operation\": \"Query_Usage\"}}]"
+             [{{\"what\": {{\"throttled\": {{\"Retry-After\": 3}}}}, \"operation\": \"Query_Usage\"}}]: \
+             {problem}"
         )
     })
 }

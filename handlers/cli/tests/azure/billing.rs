@@ -90,6 +90,97 @@ fn prices_come_from_three_lists() {
 }
 
 #[test]
+fn price_sheets_that_are_files_are_listed_and_saved() {
+    let customer = Sandbox::new("customer");
+    let profile = customer.profile();
+    let enterprise = Sandbox::new("enterprise");
+    let account = enterprise.account();
+    for (sandbox, asked) in [
+        (&customer, &["prices", "--scope", &profile][..]),
+        (
+            &enterprise,
+            &["prices", "--scope", &account, "--period", "202610"],
+        ),
+    ] {
+        let charge = &sandbox.world.subscriptions[0].groups[0].charges[0];
+        let currency = &sandbox.world.currency;
+        let prices = sandbox.json(asked);
+        let mut prices = prices.as_array().unwrap().iter();
+        let line = prices.find(|line| line["meter"] == charge.meter.as_str());
+        let line = line.unwrap();
+        let unit = line["unit"].as_str().unwrap();
+        let count: Decimal = unit.split(' ').next().unwrap().parse().unwrap();
+        let price = decimal(&line["price"]["amount"]);
+        close(price, sandbox.world.price(charge, currency) * count);
+        assert_eq!(line["currency"], currency.as_str());
+        assert_eq!(line["category"], charge.service.as_str());
+        let few = sandbox.run(&[asked, &["--limit", "1"]].concat());
+        code(&few, 0);
+        assert_eq!(stdout(&few).lines().count(), 2, "a heading and a row");
+
+        let save = [asked, &["--save", "prices.csv"]].concat();
+        let output = sandbox.run(&save);
+        code(&output, 0);
+        assert_eq!(stdout(&output), "");
+        assert!(!stderr(&output).contains("sig="), "{}", stderr(&output));
+        let text = std::fs::read_to_string(sandbox.folder.path().join("prices.csv")).unwrap();
+        let rows = sandbox.json(asked).as_array().unwrap().len();
+        assert_eq!(text.lines().count(), rows + 1);
+        assert!(text.to_lowercase().contains(",metername,"), "{text}");
+        let output = sandbox.run(&save);
+        code(&output, 1);
+        assert!(stderr(&output).contains("--force replaces it"));
+        code(&sandbox.run(&[&save[..], &["--force"]].concat()), 0);
+    }
+    let books = Books::open(&customer.world);
+    let invoices = books.invoices();
+    let invoice = invoices[0].name.as_str();
+    let asked = ["prices", "--scope", &profile, "--invoice", invoice];
+    assert!(!customer.json(&asked).as_array().unwrap().is_empty());
+    let unknown = ["prices", "--scope", &profile, "--invoice", "G000"];
+    let output = customer.run(&unknown);
+    code(&output, 1);
+    assert!(stderr(&output).contains("G000"), "{}", stderr(&output));
+}
+
+#[test]
+fn transactions_are_the_lines_of_invoices() {
+    let sandbox = Sandbox::new("customer");
+    let books = Books::open(&sandbox.world);
+    let invoices = books.invoices();
+    let invoice = &invoices[0];
+    let account = sandbox.account();
+    let asked = [
+        "billing",
+        "transactions",
+        "--invoice",
+        &invoice.name,
+        "--scope",
+        &account,
+    ];
+    let lines = sandbox.json(&asked);
+    let lines = lines.as_array().unwrap();
+    assert!(!lines.is_empty());
+    let total: Decimal = lines.iter().map(|line| amount(&line["subTotal"])).sum();
+    close(total, invoice.sub_total);
+
+    let profile = sandbox.profile();
+    let days = ["--from", "2026-10-01", "--to", "2026-10-31"];
+    let billed = [&["billing", "transactions", "--scope", &profile][..], &days].concat();
+    let billed = sandbox.json(&billed);
+    let billed = billed.as_array().unwrap();
+    assert!(!billed.is_empty());
+    assert!(billed.iter().all(|line| line["invoice"] != "pending"));
+    let output = sandbox.run(&["billing", "transactions", "--scope", &account]);
+    code(&output, 2);
+    assert!(
+        stderr(&output).contains("for a billing profile, not for a billing account"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn invoices_are_listed_and_saved() {
     let sandbox = Sandbox::new("enterprise");
     let account = sandbox.account();
@@ -285,11 +376,7 @@ fn balances_are_those_of_the_books() {
     assert_eq!(csv.lines().count(), 2, "{csv}");
 
     let sandbox = Sandbox::new("customer");
-    let profile = format!(
-        "{}/billingProfiles/{}",
-        sandbox.account(),
-        sandbox.world.parents()[0].id
-    );
+    let profile = sandbox.profile();
     let lots = sandbox.json(&["balance", "--lots", "--scope", &profile]);
     let amounts: Vec<_> = lots.as_array().unwrap().iter().collect();
     let amounts: Vec<_> = amounts

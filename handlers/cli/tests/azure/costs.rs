@@ -1,12 +1,14 @@
 //! Costs and what goes with them: usage, queries, marketplace, charges, budgets, exports.
 
-use azure_cost::{Budget, BudgetNotification, BudgetPeriod};
+use azure_cost::{
+    ActionNotification, Budget, BudgetNotification, BudgetPeriod, Client, ScheduledAction,
+};
 use budget_engine::Scope;
 use rust_decimal::Decimal;
 use spendwatch::{Connection, Environment};
 
 use crate::support::{
-    DAYS, FIRST, LAST, Sandbox, all_close, amount, by, close, code, eur, stderr, stdout,
+    DAYS, FIRST, LAST, Sandbox, all_close, amount, by, close, code, decimal, eur, stderr, stdout,
 };
 
 #[test]
@@ -60,7 +62,9 @@ fn usage_rows_are_those_of_the_bill() {
     ]);
     code(&none, 0);
     assert_eq!(stdout(&none), "");
-    assert!(stderr(&none).contains("there are no rows"));
+    let words = format!("has no rows of {scope} from 2024-01-01 until 2024-01-02");
+    assert!(stderr(&none).contains(&words), "{}", stderr(&none));
+    assert!(stderr(&none).contains("not a cost of zero"));
 }
 
 #[test]
@@ -174,10 +178,77 @@ fn charges_tags_and_dimensions_are_those_of_the_world() {
 }
 
 #[test]
-fn azures_own_budgets_and_alerts_are_shown_and_dismissed() {
+fn a_management_group_is_charged_with_all_in_it() {
+    let sandbox = Sandbox::new("enterprise");
+    let name = &sandbox.world.management_group;
+    let group = format!("/providers/Microsoft.Management/managementGroups/{name}");
+    let asked = [&["charges", "--scope", &group][..], &DAYS].concat();
+    let found = sandbox.json(&asked);
+    assert_eq!(found[0]["group"], name.as_str());
+    let of = |row: &serde_json::Value| -> Decimal {
+        let parts = ["azure", "billedSeparately", "marketplace"];
+        parts.iter().map(|part| amount(&row[*part])).sum()
+    };
+    let rows = sandbox.world.rows_between(FIRST, LAST);
+    close(of(&found[0]), rows.map(|row| row.cost).sum());
+    assert!(sandbox.table(&asked).contains(name.as_str()));
+}
+
+#[test]
+fn quantities_are_those_of_the_meters() {
+    let sandbox = Sandbox::new("pay-as-you-go");
+    let scope = sandbox.subscription();
+    let charge = &sandbox.world.subscriptions[0].groups[0].charges[0];
+    let asked = [&["quantities", "--scope", &scope][..], &DAYS].concat();
+    let sum = |found: &serde_json::Value| -> Decimal {
+        let rows = found.as_array().unwrap().iter();
+        let rows = rows.filter(|row| row["meter"] == charge.meter.as_str());
+        rows.map(|row| decimal(&row["quantity"])).sum()
+    };
+    let all = sandbox.json(&asked);
+    let each = sandbox.json(&[&asked[..], &["--by-resource"]].concat());
+    let hours = sandbox.json(&[&asked[..], &["--hourly"]].concat());
+    assert!(sum(&all) > Decimal::ZERO);
+    close(sum(&each), sum(&all));
+    // Hours are reported on their own, some of them before or after their day.
+    assert!((sum(&hours) / sum(&all) - Decimal::ONE).abs() < Decimal::new(1, 1));
+    let count = |found: &serde_json::Value| found.as_array().unwrap().len();
+    assert!(count(&each) > count(&all) && count(&hours) > count(&all));
+    let resource = each[0]["resourceId"].as_str().unwrap();
+    assert!(resource.starts_with("/subscriptions/"), "{resource}");
+    assert_eq!(all[0].get("resourceId"), None);
+    assert!(hours[0]["usageStart"].as_str().unwrap().ends_with(":00"));
+}
+
+#[test]
+fn what_azure_mails_is_listed() {
     let sandbox = Sandbox::with("enterprise", |options| options.needs_token = false);
     let path = sandbox.subscription();
     let scope = Scope::parse(&path).unwrap();
+    let client = client(&sandbox);
+    let notification = ActionNotification {
+        to: vec!["finance@contoso.example".to_owned()],
+        subject: "Look at this".to_owned(),
+        ..ActionNotification::default()
+    };
+    let from = "2026-11-18T00:00:00Z".parse().unwrap();
+    let until = "2027-10-01T00:00:00Z".parse().unwrap();
+    let rule = ScheduledAction::anomaly_alert(&scope, "Unusual", notification, from, until);
+    run(client.put_scheduled_action(Some(&scope), "unusual", &rule)).unwrap();
+    let mails = sandbox.json(&["mails", "--scope", &path]);
+    assert_eq!(mails[0]["name"], "unusual");
+    assert_eq!(mails[0]["when"], "unusual costs");
+    assert_eq!(mails[0]["to"][0], "finance@contoso.example");
+    assert_eq!(mails[0]["until"], "2027-10-01");
+    let table = sandbox.table(&["scheduled-actions", "--scope", &path]);
+    assert!(table.contains("Look at this"), "{table}");
+    let private = sandbox.run(&["mails", "--private"]);
+    code(&private, 0);
+    assert!(stderr(&private).contains("there are no mails"));
+}
+
+/// A client of the sandbox that signs in as nobody.
+fn client(sandbox: &Sandbox) -> Client {
     let none: Environment = Vec::<(String, String)>::new().into_iter().collect();
     spendwatch::install_crypto();
     let connection = Connection {
@@ -186,19 +257,27 @@ fn azures_own_budgets_and_alerts_are_shown_and_dismissed() {
         auth: "none".to_owned(),
         history_days: 0,
     };
-    let client = spendwatch::sources::connect(&connection, &none, &azure_cost::Quotas::new());
+    spendwatch::sources::connect(&connection, &none, &azure_cost::Quotas::new()).unwrap()
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+#[test]
+fn azures_own_budgets_and_alerts_are_shown_and_dismissed() {
+    let sandbox = Sandbox::with("enterprise", |options| options.needs_token = false);
+    let path = sandbox.subscription();
+    let scope = Scope::parse(&path).unwrap();
     let period = BudgetPeriod::new(FIRST, None);
     let mut budget = Budget::new("team", Decimal::from(1000), "Monthly", period);
     let mut over = BudgetNotification::new("GreaterThan", Decimal::from(80));
     over.contact_emails = vec!["finance@contoso.example".to_owned()];
     budget.notifications.insert("over".to_owned(), over);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime
-        .block_on(client.unwrap().put_budget(&scope, &budget))
-        .unwrap();
+    run(client(&sandbox).put_budget(&scope, &budget)).unwrap();
     sandbox.control("POST", "/sandbox/evaluate");
 
     let spent: Decimal = sandbox.november(|_| String::new()).values().sum();

@@ -26,7 +26,7 @@ fn refusals_say_what_to_do() {
         stderr(&output)
     );
     let output = sandbox.run(&["balance", "--scope", &scope]);
-    code(&output, 1);
+    code(&output, 2);
     assert!(stderr(&output).contains("for a billing account, not for a subscription"));
 
     let denied = Sandbox::with("enterprise", |options| {
@@ -79,6 +79,9 @@ fn what_could_not_be_read_whole_does_not_look_whole() {
 fn a_wrong_command_line_is_exit_code_2() {
     let sandbox = Sandbox::new("example");
     let scope = sandbox.subscription();
+    let account = sandbox.account();
+    let department = format!("{account}/departments/1");
+    let profile = "/providers/Microsoft.Billing/billingAccounts/1:2/billingProfiles/P";
     for (arguments, says) in [
         (&["usage"][..], "--scope is missing"),
         (&["usage", "--scope", "here"], "/subscriptions/{guid}"),
@@ -103,6 +106,76 @@ fn a_wrong_command_line_is_exit_code_2() {
             &["invoices", "--download", "G1", "--scope", &scope],
             "--file",
         ),
+        (
+            &["usage", "--scope", "/subscriptions/shop"],
+            "`shop` is no id of a subscription: expected a GUID",
+        ),
+        (
+            &["usage", "--limit", "-1", "--scope", &scope],
+            "or 0 for all",
+        ),
+        (
+            &["usage", "--limit", "x", "--scope", &scope],
+            "or 0 for all",
+        ),
+        (
+            &["balance", "--period", "2026-11", "--scope", &account],
+            "such as 202611",
+        ),
+        (
+            &["prices", "--period", "202613", "--scope", &account],
+            "such as 202611",
+        ),
+        (&["costs", "--by", "mood", "--scope", &scope], "tag:NAME"),
+        (
+            &["costs", "--by", "tag:", "--scope", &scope],
+            "expected the name of a tag",
+        ),
+        (
+            &["costs", "--by", "resource", "--scope", &account],
+            "at a subscription or resource group only",
+        ),
+        (
+            &["dimensions", "--only", "mood", "--scope", &scope],
+            "BillingMonth",
+        ),
+        (
+            &["charges", "--by", "customer", "--scope", &department],
+            "is a department",
+        ),
+        (
+            &[
+                "report",
+                "--from",
+                "2026-09-01",
+                "--to",
+                "2026-10-01",
+                "--scope",
+                &scope,
+            ],
+            "longer than a month",
+        ),
+        (&["prices", "--scope", &department], "not of a department"),
+        (
+            &["prices", "--period", "202610", "--scope", profile],
+            "is for an Enterprise billing account",
+        ),
+        (
+            &["prices", "--save", "x.csv", "--scope", &scope],
+            "comes page by page",
+        ),
+        (
+            &["prices", "--invoice", "G1", "--scope", &account],
+            "--invoice is for a billing profile",
+        ),
+        (
+            &[
+                "prices",
+                "--scope",
+                "/providers/Microsoft.Billing/billingAccounts/1:2",
+            ],
+            "azure billing profiles",
+        ),
     ] {
         let output = sandbox.run(arguments);
         code(&output, 2);
@@ -112,6 +185,10 @@ fn a_wrong_command_line_is_exit_code_2() {
             stderr(&output)
         );
     }
+    let asked = sandbox.control("GET", "/sandbox/requests");
+    assert!(!asked.contains("Token_Get"), "nothing is sent: {asked}");
+    let output = sandbox.run(&["charges", "--by", "customer", "--scope", &department]);
+    assert!(stderr(&output).contains("Usage: spendwatch azure charges [OPTIONS]"));
     let output = spendwatch(sandbox.folder.path())
         .args([
             "azure",
@@ -157,6 +234,8 @@ fn every_command_has_help() {
         "alerts",
         "exports",
         "report",
+        "quantities",
+        "mails",
     ] {
         assert!(all.contains(&format!("\n  {name} ")), "{name} in {all}");
         assert!(help(&["azure", name]).contains("--scope"), "{name}");

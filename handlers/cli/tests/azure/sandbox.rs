@@ -102,11 +102,39 @@ fn the_sandbox_writes_its_scenarios_and_costs() {
     code(&sandbox(&write), 1);
     code(&sandbox(&[&write[..], &["--force"]].concat()), 0);
 
+    let output = sandbox(&["--print-scenario", "example"]);
+    code(&output, 2);
+    assert!(
+        stderr(&output).contains("has no file"),
+        "{}",
+        stderr(&output)
+    );
+
     let output = sandbox(&["--listen", "0.0.0.0:0"]);
-    code(&output, 1);
+    code(&output, 2);
     assert!(stderr(&output).contains("not a loopback address"));
+    assert!(stderr(&output).contains("Usage: spendwatch sandbox"));
+    let output = sandbox(&["--listen", "here"]);
+    code(&output, 2);
+    assert!(
+        stderr(&output).contains("127.0.0.1:8080"),
+        "{}",
+        stderr(&output)
+    );
+    for (faults, says) in [
+        ("[{", "it is not JSON, at line 1 column 2"),
+        (
+            r#"[{"what": "cut_off", "times": "two"}]"#,
+            "expected a whole number from 0 on",
+        ),
+    ] {
+        std::fs::write(folder.path().join("faults.json"), faults).unwrap();
+        let output = sandbox(&["--listen", "127.0.0.1:0", "--faults", "faults.json"]);
+        code(&output, 1);
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+    }
     let output = sandbox(&["--scenario", "nothing"]);
-    code(&output, 1);
+    code(&output, 2);
     assert!(
         stderr(&output).contains("pay-as-you-go"),
         "{}",

@@ -91,6 +91,12 @@ impl Sandbox {
         )
     }
 
+    /// The path of the first billing profile.
+    pub(crate) fn profile(&self) -> String {
+        let id = &self.world.parents()[0].id;
+        format!("{}/billingProfiles/{id}", self.account())
+    }
+
     /// The path of the first subscription.
     pub(crate) fn subscription(&self) -> String {
         format!("/subscriptions/{}", self.world.subscriptions[0].id)
@@ -111,8 +117,8 @@ impl Sandbox {
         sums
     }
 
-    /// Sends a request to the sandbox's own controls.
-    pub(crate) fn control(&self, method: &str, path: &str) {
+    /// Sends a request to the sandbox's own controls, and gives the answer.
+    pub(crate) fn control(&self, method: &str, path: &str) -> String {
         let address = self.base.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         let head = format!(
@@ -122,6 +128,7 @@ impl Sandbox {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+        answer
     }
 }
 

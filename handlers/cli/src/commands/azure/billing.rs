@@ -1,11 +1,11 @@
-//! `azure billing`: who pays, and for which periods.
+//! `azure billing`: who pays, for which periods, and what for.
 
-use azure_cost::{BillingAccount, BillingPeriod, BillingProfile};
+use azure_cost::{BillingAccount, BillingPeriod, BillingProfile, Transaction, TransactionType};
 use budget_engine::ScopeKind;
 use futures::StreamExt;
 
-use super::Asking;
-use crate::args::azure::Billing;
+use super::{Asking, Explain};
+use crate::args::azure::{Billing, Transactions};
 use crate::listing::{List, Value};
 
 pub(super) async fn run(asking: &Asking<'_>, what: &Billing) -> anyhow::Result<()> {
@@ -28,7 +28,67 @@ pub(super) async fn run(asking: &Asking<'_>, what: &Billing) -> anyhow::Result<(
                 .list(periods_list(), &scope, client.billing_periods(&scope, None))
                 .await
         }
+        Billing::Transactions(options) => transactions(asking, options).await,
     }
+}
+
+async fn transactions(asking: &Asking<'_>, options: &Transactions) -> anyhow::Result<()> {
+    let client = asking.client()?;
+    if let Some(invoice) = &options.invoice {
+        let scope = asking.scope(&[ScopeKind::BillingAccount])?;
+        let found = client.invoice_transactions(&scope, invoice);
+        let found = found.map(|one| one.explain_named(&scope));
+        return asking.print(transactions_list(), found).await;
+    }
+    let scope = asking.scope(&[ScopeKind::BillingProfile])?;
+    let (from, to) = options.days.range()?;
+    let which = match options.unbilled {
+        true => TransactionType::Unbilled,
+        false => TransactionType::Billed,
+    };
+    let found = client.billing_transactions(&scope, from, to, which);
+    asking.list(transactions_list(), &scope, found).await
+}
+
+fn transactions_list() -> List<Transaction> {
+    List::of("transaction", "transactions")
+        .shown("Date", "date", |one: &Transaction| one.date)
+        .shown("Kind", "kind", |one| Value::from(&one.transaction_type))
+        .shown("Product", "product", |one| {
+            Value::from(&one.product_description)
+        })
+        .field("product_family", |one| Value::from(&one.product_family))
+        .field("product_type", |one| Value::from(&one.product_type))
+        .field("part_number", |one| Value::from(&one.part_number))
+        .field("azure_plan", |one| Value::from(&one.azure_plan))
+        .field("order", |one| Value::from(&one.order_name))
+        .field("service_from", |one| one.service_period_start)
+        .field("service_until", |one| one.service_period_end)
+        .shown("Invoice section", "invoice_section", |one| {
+            Value::from(&one.invoice_section_display_name)
+        })
+        .field("invoice_section_id", |one| {
+            Value::from(&one.invoice_section_id)
+        })
+        .field("billing_profile_id", |one| {
+            Value::from(&one.billing_profile_id)
+        })
+        .field("customer", |one| Value::from(&one.customer_display_name))
+        .shown("Invoice", "invoice", |one| Value::from(&one.invoice))
+        .field("quantity", |one| one.quantity)
+        .field("units", |one| one.units)
+        .field("unit", |one| Value::from(&one.unit_of_measure))
+        .field("unit_price", |one| one.effective_price.map(Value::Price))
+        .field("market_price", |one| one.market_price.map(Value::Price))
+        .field("discount", |one| one.discount)
+        .field("exchange_rate", |one| one.exchange_rate)
+        .number("Before tax", "sub_total", |one| one.sub_total)
+        .number("Tax", "tax", |one| one.tax)
+        .field("credit", |one| one.azure_credit_applied)
+        .field("commitment", |one| one.consumption_commitment_decremented)
+        .number("Amount", "amount", |one| one.transaction_amount)
+        .field("currency", |one| one.billing_currency)
+        .total(|one| one.transaction_amount)
 }
 
 fn accounts_list() -> List<BillingAccount> {

@@ -1,13 +1,16 @@
 //! `azure charges`: charges of a billing scope by billing period, summed up by Azure.
 
-use azure_cost::{ChargePeriod, ChargeSummary};
-use budget_engine::ScopeKind;
+use azure_cost::{AggregatedCost, ChargePeriod, ChargeSummary};
+use budget_engine::{Scope, ScopeKind};
+use futures::stream;
 
-use super::Asking;
+use super::{Asking, Explain};
 use crate::args::azure::{Charges, ChargesBy};
+use crate::args::wrong_use;
 use crate::listing::{List, Value};
 
 const KINDS: &[ScopeKind] = &[
+    ScopeKind::ManagementGroup,
     ScopeKind::BillingAccount,
     ScopeKind::Department,
     ScopeKind::EnrollmentAccount,
@@ -26,6 +29,15 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Charges) -> anyhow::Resul
             ChargePeriod::Days(from, to)
         }
     };
+    if options.by.is_some() && scope.kind() != ScopeKind::BillingAccount {
+        return Err(wrong_use(format!(
+            "--by divides the charges of a billing account, and {scope} is a {}",
+            scope.kind().words()
+        )));
+    }
+    if scope.kind() == ScopeKind::ManagementGroup {
+        return of_group(asking, &scope, &period).await;
+    }
     let by = options.by.map(|by| match by {
         ChargesBy::BillingProfile => "billingProfileId",
         ChargesBy::InvoiceSection => "invoiceSectionId",
@@ -63,6 +75,53 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Charges) -> anyhow::Resul
         .field("currency", |charge| charge.currency);
     let charges = asking.client()?.charges(&scope, &period, by);
     asking.list(list, &scope, charges).await
+}
+
+/// A management group with all groups in it, each with what it costs with those in it.
+async fn of_group(asking: &Asking<'_>, scope: &Scope, period: &ChargePeriod) -> anyhow::Result<()> {
+    let cost = asking.client()?.aggregated_cost(scope, period).await;
+    let mut groups = Vec::new();
+    let mut left = vec![cost.explain(scope)?];
+    while let Some(mut cost) = left.pop() {
+        left.extend(std::mem::take(&mut cost.children).into_iter().rev());
+        groups.push(cost);
+    }
+    let list = List::of("management group", "management groups")
+        .shown("From", "usage_start", |cost: &AggregatedCost| {
+            cost.usage_start
+        })
+        .shown("To", "usage_end", |cost| cost.usage_end)
+        .field("billing_period_id", |cost| {
+            Value::from(&cost.billing_period_id)
+        })
+        .shown("Group", "group", |cost| Value::from(group(&cost.id)))
+        .number("Azure", "azure", |cost| {
+            Value::money(cost.azure_charges, cost.currency)
+        })
+        .number("Billed separately", "billed_separately", |cost| {
+            Value::money(cost.charges_billed_separately, cost.currency)
+        })
+        .number("Marketplace", "marketplace", |cost| {
+            Value::money(cost.marketplace_charges, cost.currency)
+        })
+        .field("currency", |cost| cost.currency)
+        .field("included_subscriptions", |cost| {
+            Value::Texts(cost.included_subscriptions.clone())
+        })
+        .field("excluded_subscriptions", |cost| {
+            Value::Texts(cost.excluded_subscriptions.clone())
+        });
+    asking
+        .print(list, stream::iter(groups.into_iter().map(Ok)))
+        .await
+}
+
+/// The name of the management group in the path of a record.
+fn group(id: &str) -> &str {
+    let mut parts = id.split('/');
+    let is_fixed = |part: &str| part.eq_ignore_ascii_case("managementGroups");
+    parts.find(|part| is_fixed(part));
+    parts.next().unwrap_or_default()
 }
 
 /// The name of the smallest part of the account that a sum is about.

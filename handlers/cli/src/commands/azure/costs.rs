@@ -1,9 +1,10 @@
 //! `azure costs`: costs that Azure has summed up, by Cost Management's query.
 
 use azure_cost::{QueryDefinition, QueryRow, QueryValue, TimePeriod};
+use budget_engine::ScopeKind;
 
-use super::{ANY, Asking};
-use crate::args::azure::{Costs, Granularity};
+use super::{ANY, Asking, nothing_of};
+use crate::args::azure::{Costs, Granularity, GroupBy};
 use crate::args::wrong_use;
 use crate::listing::{List, Value};
 
@@ -25,19 +26,27 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Costs) -> anyhow::Result<
     if options.granularity != Granularity::Total {
         list = list.shown("Date", "date", |row: &QueryRow| row.date());
     }
-    for word in &options.by {
-        let word = word.trim();
-        if let Some(tag) = word.strip_prefix("tag:") {
-            query = query.by_tag(tag);
-            list = list.shown(tag, format!("tag:{tag}"), |row| value(row.get("TagValue")));
-        } else {
-            let dimension = dimension(word);
-            query = query.by_dimension(dimension);
-            let name = dimension.to_owned();
-            let heading = heading(word);
-            list = list.shown(&heading, word.replace('-', "_"), move |row| {
-                value(row.get(&name))
-            });
+    for by in &options.by {
+        match by {
+            GroupBy::Tag(tag) => {
+                query = query.by_tag(tag);
+                list = list.shown(tag, format!("tag:{tag}"), |row| value(row.get("TagValue")));
+            }
+            GroupBy::Dimension { word, name } => {
+                let has_resources = [ScopeKind::Subscription, ScopeKind::ResourceGroup];
+                if name == "ResourceId" && !has_resources.contains(&scope.kind()) {
+                    return Err(wrong_use(format!(
+                        "Azure groups by resource at a subscription or resource group only, and \
+                         {scope} is a {}; `azure usage --by resource` sums up its rows",
+                        scope.kind().words()
+                    )));
+                }
+                query = query.by_dimension(name);
+                let name = name.clone();
+                list = list.shown(&heading(word), word.replace('-', "_"), move |row| {
+                    value(row.get(&name))
+                });
+            }
         }
     }
     let list = list
@@ -46,24 +55,10 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Costs) -> anyhow::Result<
             None => row.cost().into(),
         })
         .field("currency", QueryRow::currency)
-        .total(QueryRow::money);
+        .total(QueryRow::money)
+        .or_nothing(nothing_of(&scope, from, to));
     let rows = asking.client()?.query(&scope, &query);
     asking.list(list, &scope, rows).await
-}
-
-/// The dimension that a word of ours means; any other is taken as Azure's own.
-fn dimension(word: &str) -> &str {
-    match word {
-        "service" => "ServiceName",
-        "resource-group" => "ResourceGroupName",
-        "subscription" => "SubscriptionId",
-        "resource" => "ResourceId",
-        "region" => "ResourceLocation",
-        "meter" => "Meter",
-        "charge-type" => "ChargeType",
-        "publisher" => "PublisherType",
-        other => other,
-    }
 }
 
 fn heading(word: &str) -> String {
@@ -88,9 +83,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_by_people_and_by_azure() {
-        assert_eq!(dimension("resource-group"), "ResourceGroupName");
-        assert_eq!(dimension("BillingMonth"), "BillingMonth");
+    fn headings_are_words() {
         assert_eq!(heading("resource-group"), "Resource group");
+        assert_eq!(heading("BillingMonth"), "BillingMonth");
     }
 }

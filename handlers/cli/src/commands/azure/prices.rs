@@ -7,7 +7,7 @@ use budget_engine::{Currency, Money, ScopeKind};
 use futures::{StreamExt, stream};
 use spendwatch::sources;
 
-use super::{Asking, Explain};
+use super::{Asking, Explain, price_file};
 use crate::args::azure::Prices;
 use crate::args::wrong_use;
 use crate::listing::{List, Value};
@@ -27,7 +27,25 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Prices) -> anyhow::Result
 }
 
 async fn sheet(asking: &Asking<'_>, options: &Prices) -> anyhow::Result<()> {
-    let scope = asking.scope(&[ScopeKind::Subscription])?;
+    let scope = asking.scope(&[
+        ScopeKind::Subscription,
+        ScopeKind::BillingProfile,
+        ScopeKind::BillingAccount,
+    ])?;
+    if scope.kind() != ScopeKind::Subscription {
+        return price_file::run(asking, options, &scope).await;
+    }
+    for (option, is_given) in [
+        ("--invoice", options.invoice.is_some()),
+        ("--save", options.save.is_some()),
+    ] {
+        if is_given {
+            return Err(wrong_use(format!(
+                "{option} is for the price sheet of a billing profile or billing account, which \
+                 Azure makes as a file; that of a subscription comes page by page"
+            )));
+        }
+    }
     let prices = asking
         .client()?
         .price_sheet(&scope, options.period.as_deref());

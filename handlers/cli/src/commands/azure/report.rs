@@ -6,9 +6,11 @@ use anyhow::Context;
 use azure_cost::{CostDetailsPeriod, CostDetailsQuery, ReportFile};
 use budget_engine::{ScopeKind, plus_days};
 use futures::{StreamExt, stream};
+use jiff::ToSpan;
 
-use super::{Asking, Explain, explained};
+use super::{Asking, Explain, explained, nothing_of};
 use crate::args::azure::Report;
+use crate::args::wrong_use;
 use crate::listing::{List, Value};
 use crate::output::talk;
 use crate::saving::Place;
@@ -34,6 +36,12 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result
     let scope = asking.scope(KINDS)?;
     let (from, to) = options.days.range()?;
     let last = plus_days(to, -1);
+    if last >= from.saturating_add(1.month()) {
+        return Err(wrong_use(format!(
+            "--from {from} --to {last} is longer than a month, which is the most that Azure puts \
+             into one report; ask for each month on its own"
+        )));
+    }
     let query = CostDetailsQuery {
         metric: options.metric.into(),
         period: CostDetailsPeriod::Days(from, last),
@@ -52,11 +60,13 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result
     }
     talk("Azure makes the report, which takes some minutes");
     let report = client.cost_details(&scope, &query).await.explain(&scope)?;
-    let end = if report.is_compressed {
-        "csv.gz"
-    } else {
-        "csv"
+    let end = match report.is_compressed {
+        true => "csv.gz",
+        false => "csv",
     };
+    if report.is_compressed && !options.reveal_links {
+        talk("Azure has compressed the files; gunzip unpacks them, and files sources read them");
+    }
     let places = report.files.iter().enumerate().map(|(index, file)| {
         let name = match report.files.len() {
             1 => format!("{stem}.{end}"),
@@ -72,7 +82,9 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result
                 let place = Place::new(&path, options.force)?;
                 let bytes = client.download(&file.link);
                 let bytes = bytes.map(|bytes| bytes.map_err(|error| explained(error, &scope)));
-                Some(place.save(file.bytes, bytes).await?)
+                // Whether the size is the packed or the unpacked one, Azure does not say.
+                let announced = file.bytes.filter(|_| !report.is_compressed);
+                Some(place.save(announced, bytes).await?)
             }
         };
         saved.push(row(&path, file, bytes, options.reveal_links));
@@ -86,6 +98,7 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result
         true => list.shown("Link", "link", |file| file.link.clone()),
         false => list,
     };
+    let list = list.or_nothing(nothing_of(&scope, from, to));
     asking
         .print(list, stream::iter(saved.into_iter().map(Ok)))
         .await

@@ -7,7 +7,7 @@ use azure_cost::{UsageQuery, UsageRow};
 use budget_engine::{Currency, Money};
 use futures::{Stream, StreamExt, TryStreamExt, pin_mut, stream};
 
-use super::{ANY, Asking, explained};
+use super::{ANY, Asking, explained, nothing_of};
 use crate::args::azure::{Usage, UsageBy};
 use crate::listing::{List, Value};
 use crate::output::talk;
@@ -29,11 +29,13 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Usage) -> anyhow::Result<
     });
     let rows = rows.try_flatten();
     if options.by.is_empty() {
-        return asking.print(row_list(), rows).await;
+        let list = row_list().or_nothing(nothing_of(&scope, from, to));
+        return asking.print(list, rows).await;
     }
     let sums = sum_up(&options.by, rows).await?;
     let sums = stream::iter(sums.into_iter().map(Ok));
-    asking.print(sum_list(&options.by), sums).await
+    let list = sum_list(&options.by).or_nothing(nothing_of(&scope, from, to));
+    asking.print(list, sums).await
 }
 
 fn row_list() -> List<UsageRow> {
