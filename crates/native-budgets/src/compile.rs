@@ -1,0 +1,326 @@
+//! From a budget of the configuration to the budgets that Azure can express.
+
+mod filter;
+mod notifications;
+
+use azure_cost::{
+    Budget as AzureBudget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetNotification,
+    BudgetPeriod,
+};
+use budget_engine::{Budget, Budgets, CostBasis, Period, Scope, ScopeKind, TimeGrain};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use self::notifications::Notice;
+use crate::desired::{Desired, Provider, Settings};
+
+/// The most notifications that one of Azure's budgets takes.
+const MOST_NOTIFICATIONS: usize = 5;
+
+/// What became of a budget.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Compiled {
+    /// What Azure should have: none, one, or several that share the notifications.
+    pub desired: Vec<Desired>,
+    /// What Azure cannot express.
+    pub losses: Vec<Loss>,
+}
+
+/// Something that Azure's budgets cannot express as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// Id of the budget.
+    pub budget: String,
+    /// What of it: a setting or the id of a threshold.
+    pub about: String,
+    /// What becomes of it.
+    pub effect: Effect,
+    /// Why, and what would help.
+    pub reason: String,
+}
+
+/// What becomes of something that Azure cannot express.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Azure gets something close.
+    Approximated,
+    /// Azure does not get it; for a setting of the whole budget, Azure does not get the budget.
+    LeftOut,
+}
+
+/// The period whose amount Azure should have: today's, or the first one of a budget that begins
+/// later. The error says why there is none.
+pub fn period_to_plan(budget: &Budget, today: Date) -> Result<Period, String> {
+    if let Some(ends) = budget.ends.filter(|ends| *ends < today) {
+        return Err(format!("it ended on {ends}"));
+    }
+    let first = budget.starts.map_or(today, |starts| starts.max(today));
+    let period = budget.calendar.period_of(first);
+    let period = period.ok_or("its calendar has no period for today")?;
+    if period.start() > today.saturating_add(12.months()) {
+        return Err(format!(
+            "it begins on {}; Azure takes budgets at most 12 months ahead",
+            period.start()
+        ));
+    }
+    Ok(period)
+}
+
+/// Compiles a budget. `planned` is its amount for [`period_to_plan`], or why there is none.
+pub fn compile(
+    budgets: &Budgets,
+    budget: &Budget,
+    settings: &Settings,
+    planned: &Result<Decimal, String>,
+    today: Date,
+) -> Compiled {
+    let mut losses = Losses::of(&budget.id);
+    let desired = attempt(budgets, budget, settings, planned, today, &mut losses);
+    let desired = desired.unwrap_or_else(|(about, reason)| {
+        losses.0.clear();
+        losses.left_out(about, reason);
+        Vec::new()
+    });
+    let losses = losses.0;
+    Compiled { desired, losses }
+}
+
+/// What was lost of one budget.
+struct Losses<'a>(Vec<Loss>, &'a str);
+
+impl<'a> Losses<'a> {
+    fn of(budget: &'a str) -> Self {
+        Losses(Vec::new(), budget)
+    }
+
+    fn add(&mut self, about: &str, effect: Effect, reason: impl Into<String>) {
+        self.0.push(Loss {
+            budget: self.1.to_owned(),
+            about: about.to_owned(),
+            effect,
+            reason: reason.into(),
+        });
+    }
+
+    fn approximated(&mut self, about: &str, reason: impl Into<String>) {
+        self.add(about, Effect::Approximated, reason);
+    }
+
+    fn left_out(&mut self, about: &str, reason: impl Into<String>) {
+        self.add(about, Effect::LeftOut, reason);
+    }
+}
+
+/// Why a budget as a whole cannot be kept in Azure: the setting, and the reason.
+type Refused = (&'static str, String);
+
+fn attempt(
+    budgets: &Budgets,
+    budget: &Budget,
+    settings: &Settings,
+    planned: &Result<Decimal, String>,
+    today: Date,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<Desired>, Refused> {
+    let grain = grain(budget.calendar.grain()).map_err(|why| ("grain", why))?;
+    let period = period_to_plan(budget, today).map_err(|why| ("period", why))?;
+    let amount = planned.clone().map_err(|why| ("amount", why))?.normalize();
+    let start = period.start();
+    if start < date(2017, 6, 1) {
+        let why = format!("Azure's budgets begin on 2017-06-01 or later, this one on {start}");
+        return Err(("starts", why));
+    }
+    let (scope, mut conditions) = place(budgets, budget, settings)?;
+    check_provider(&scope, settings.provider).map_err(|why| ("scopes", why))?;
+    let selectors = budgets.selectors(budget);
+    let selector = selectors.first();
+    if let Some(filter) = selector.and_then(|selector| selector.filter) {
+        conditions.extend(filter::conditions(filter).map_err(|why| ("filter", why))?);
+    }
+    if let Some(exclude) = selector.map(|selector| selector.exclude)
+        && !exclude.is_empty()
+    {
+        conditions.push(filter::charge_types(exclude).map_err(|why| ("exclude", why))?);
+        losses.approximated(
+            "exclude",
+            "written as the list of charge types that count; a type that Azure adds later would \
+             not count there",
+        );
+    }
+    if budget.cost_basis == CostBasis::Amortized {
+        losses.approximated(
+            "cost_basis",
+            "Azure's budgets look at actual cost only, so purchases count there on the day they \
+             are charged",
+        );
+    }
+    let told = notifications::of(budget, settings, &scope, amount, losses);
+    if told.is_empty() {
+        let why = "Azure could tell nobody: none of its thresholds becomes a notification";
+        let mut whole: Vec<String> = losses.0.iter().map(|loss| loss.reason.clone()).collect();
+        whole.dedup();
+        let because = whole.join("; ");
+        return Err(("thresholds", format!("{why} ({because})")));
+    }
+    let time_period = BudgetPeriod::new(start, budget.ends);
+    let parts = told.chunks(MOST_NOTIFICATIONS).enumerate();
+    let parts = parts.map(|(index, notices)| {
+        let name = name_of(budget, settings, index);
+        let mut native = AzureBudget::new(name, amount, grain, time_period);
+        native.filter = BudgetFilter::all(conditions.clone());
+        let mut reasons = std::collections::BTreeMap::new();
+        for Notice { key, body, reason } in notices {
+            reasons.insert(key.clone(), reason.clone());
+            native
+                .notifications
+                .insert(key.clone(), BudgetNotification::clone(body));
+        }
+        Desired {
+            scope: scope.clone(),
+            provider: settings.provider,
+            budget: native,
+            of: Some(budget.id.clone()),
+            amount_reason: format!("planned for {}", budget.calendar.label(&period)),
+            notification_reasons: reasons,
+        }
+    });
+    Ok(parts.collect())
+}
+
+fn grain(grain: TimeGrain) -> Result<&'static str, String> {
+    Ok(match grain {
+        TimeGrain::Weekly => {
+            let why = "Azure's budgets have no weeks; the shortest grain is a month";
+            return Err(why.to_owned());
+        }
+        TimeGrain::Monthly => "Monthly",
+        TimeGrain::Quarterly => "Quarterly",
+        TimeGrain::Annually => "Annually",
+        TimeGrain::BillingMonth => "BillingMonth",
+        TimeGrain::BillingQuarter => "BillingQuarter",
+        TimeGrain::BillingAnnual => "BillingAnnual",
+    })
+}
+
+/// The one scope that Azure's budget is made at, and what narrows it down to the budget's scopes.
+fn place(
+    budgets: &Budgets,
+    budget: &Budget,
+    settings: &Settings,
+) -> Result<(Scope, Vec<BudgetCondition>), Refused> {
+    let selectors = budgets.selectors(budget);
+    let first = selectors
+        .first()
+        .ok_or(("scopes", "it counts nothing".to_owned()))?;
+    let alike = selectors
+        .iter()
+        .all(|other| other.filter == first.filter && other.exclude == first.exclude);
+    if !alike {
+        let why = "its children count costs by different filters, which one filter of Azure's \
+                   cannot say";
+        return Err(("scopes", why.to_owned()));
+    }
+    let mut scopes: Vec<&Scope> = selectors.iter().flat_map(|each| each.scopes).collect();
+    scopes.sort();
+    scopes.dedup();
+    let all = scopes.clone();
+    scopes.retain(|scope| {
+        !all.iter()
+            .any(|other| other != scope && other.contains(scope))
+    });
+    let told = |name: &str, values: Vec<String>| {
+        vec![BudgetCondition::Dimensions(BudgetComparison::new(
+            name, values,
+        ))]
+    };
+    let ids = || {
+        scopes
+            .iter()
+            .map(|scope| scope.id().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all_are = |kind| scopes.iter().all(|scope| scope.kind() == kind);
+    let in_one = |above: &Scope| scopes.iter().all(|scope| above.contains(scope));
+    match (&settings.scope, &scopes[..]) {
+        (None, [only]) => Ok(((*only).clone(), Vec::new())),
+        (Some(above), [only]) if above == *only => Ok((above.clone(), Vec::new())),
+        (Some(above), _) if all_are(ScopeKind::ResourceGroup) && in_one(above) => {
+            Ok((above.clone(), told("ResourceGroupName", ids())))
+        }
+        (Some(above), _)
+            if all_are(ScopeKind::Subscription)
+                && !matches!(
+                    above.kind(),
+                    ScopeKind::Subscription | ScopeKind::ResourceGroup
+                ) =>
+        {
+            Ok((above.clone(), told("SubscriptionID", ids())))
+        }
+        (Some(above), _) => Err((
+            "native.scope",
+            format!(
+                "{above} does not tell the budget's scopes apart: it may be the subscription of its \
+                 resource groups, or a management group or billing scope above its subscriptions"
+            ),
+        )),
+        (None, many) => match many.first().and_then(|scope| scope.subscription_of()) {
+            Some(above) if all_are(ScopeKind::ResourceGroup) && in_one(&above) => {
+                Ok((above, told("ResourceGroupName", ids())))
+            }
+            _ => Err((
+                "scopes",
+                format!(
+                    "it counts {} scopes and Azure's budgets have one: name a management group or \
+                     billing scope above its subscriptions with `native = {{ scope = … }}`",
+                    many.len()
+                ),
+            )),
+        },
+    }
+}
+
+fn check_provider(scope: &Scope, provider: Provider) -> Result<(), String> {
+    if scope.kind() == ScopeKind::Customer && provider == Provider::Consumption {
+        let why = "budgets of partners' customers are Cost Management's: set `native = { provider \
+                   = \"cost-management\" }`";
+        return Err(why.to_owned());
+    }
+    Ok(())
+}
+
+fn name_of(budget: &Budget, settings: &Settings, part: usize) -> String {
+    let base = match &settings.name {
+        Some(name) => name.clone(),
+        None => native_name(&budget.id),
+    };
+    match part {
+        0 => base,
+        more => format!("{base}-{}", more + 1),
+    }
+}
+
+/// The longest name that Azure takes is 63; the number of a part needs room.
+const LONGEST_NAME: usize = 59;
+
+/// The name in Azure for a budget's id: the id itself where Azure takes it, else its letters and a
+/// few characters of its hash. It does not depend on anything else, so that it stays.
+pub fn native_name(id: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if id.len() <= LONGEST_NAME && id.chars().all(fits) {
+        return id.to_owned();
+    }
+    let plain: String = id.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let hash = Sha256::digest(id.as_bytes());
+    let hash: String = hash
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let plain = &plain[..plain.len().min(LONGEST_NAME - 9)];
+    format!("{plain}-{hash}")
+}

@@ -1,0 +1,235 @@
+//! From thresholds to Azure's notifications: a percentage of the amount, actual or forecasted.
+
+use azure_cost::BudgetNotification;
+use budget_engine::{Budget, Level, Scope, ScopeKind, Threshold, When};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::Losses;
+use crate::desired::{Contacts, Settings};
+
+/// A notification with its key in Azure.
+pub(super) struct Notice {
+    pub(super) key: String,
+    pub(super) body: BudgetNotification,
+    /// Where it comes from, for people.
+    pub(super) reason: String,
+}
+
+/// The most steps of a repeating threshold that Azure gets.
+const MOST_STEPS: u32 = 20;
+/// The most addresses, and the most groups, that one notification takes.
+const MOST_CONTACTS: usize = 50;
+/// The highest percentage.
+const HIGHEST: Decimal = Decimal::ONE_THOUSAND;
+
+/// Whether notifications at a scope may name roles and action groups.
+pub(super) fn takes_groups(scope: &Scope) -> bool {
+    matches!(
+        scope.kind(),
+        ScopeKind::Subscription | ScopeKind::ResourceGroup
+    )
+}
+
+/// What Azure can tell of a budget's thresholds, in their order.
+pub(super) fn of(
+    budget: &Budget,
+    settings: &Settings,
+    scope: &Scope,
+    amount: Decimal,
+    losses: &mut Losses<'_>,
+) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = Vec::new();
+    for threshold in &budget.thresholds {
+        let Some(contacts) = settings.thresholds.get(&threshold.id) else {
+            continue;
+        };
+        let Some((threshold_type, percents)) = percents(threshold, amount, losses) else {
+            continue;
+        };
+        let Some(contacts) = reachable(&threshold.id, contacts, scope, losses) else {
+            continue;
+        };
+        for percent in percents {
+            let key = format!("{threshold_type}_{}", percent.to_string().replace('.', "_"));
+            let same = notices
+                .iter_mut()
+                .find(|each| each.key == key && each.body.operator == contacts.operator.as_str());
+            if let Some(same) = same {
+                // Azure would take only one of two that say the same.
+                extend(&mut same.body, &contacts);
+                same.reason = format!("{}, {}", same.reason, threshold.id);
+                continue;
+            }
+            let mut key = key;
+            if notices.iter().any(|each| each.key == key) {
+                key = format!("{key}_{}", contacts.operator.as_str());
+            }
+            let mut body = BudgetNotification::new(contacts.operator.as_str(), percent);
+            threshold_type.clone_into(&mut body.threshold_type);
+            body.locale = contacts.locale.clone().unwrap_or_default();
+            extend(&mut body, &contacts);
+            let reason = format!("threshold {}", threshold.id);
+            notices.push(Notice { key, body, reason });
+        }
+    }
+    notices
+}
+
+fn extend(body: &mut BudgetNotification, contacts: &Contacts) {
+    let add = |list: &mut Vec<String>, more: &[String]| {
+        for each in more {
+            if !list.iter().any(|known| known.eq_ignore_ascii_case(each)) {
+                list.push(each.clone());
+            }
+        }
+    };
+    add(&mut body.contact_emails, &contacts.emails);
+    add(&mut body.contact_roles, &contacts.roles);
+    add(&mut body.contact_groups, &contacts.groups);
+}
+
+/// The type of notification and the percentages of a threshold; `None` if Azure has no such thing.
+fn percents(
+    threshold: &Threshold,
+    amount: Decimal,
+    losses: &mut Losses<'_>,
+) -> Option<(&'static str, Vec<Decimal>)> {
+    let id = &threshold.id;
+    let (threshold_type, level) = match threshold.when {
+        When::Actual(level) => ("Actual", level),
+        When::Forecast(level) => {
+            let likely = threshold.probability.normalize();
+            losses.approximated(
+                id,
+                format!(
+                    "Azure compares its own forecast, without regard to a probability ({likely} %)"
+                ),
+            );
+            ("Forecasted", level)
+        }
+        When::Pace(_) => {
+            losses.left_out(id, "Azure does not know how much should be spent by today");
+            return None;
+        }
+        When::Stale(_) => {
+            losses.left_out(id, "Azure does not tell that its data are late");
+            return None;
+        }
+    };
+    let percent_of = |money: Decimal| {
+        let exact = money
+            .checked_mul(Decimal::ONE_HUNDRED)?
+            .checked_div(amount)?;
+        Some(round(exact))
+    };
+    let wanted = match level {
+        Level::Percent(percent) => vec![round(percent)],
+        Level::Amount(money) => vec![percent_of(money)?],
+        Level::EveryPercent(step) => steps(step, id, losses).into_iter().map(round).collect(),
+        Level::EveryAmount(step) => {
+            let step = step
+                .checked_mul(Decimal::ONE_HUNDRED)?
+                .checked_div(amount)?;
+            steps(step, id, losses).into_iter().map(round).collect()
+        }
+    };
+    if let (Level::Amount(money), [percent]) = (level, &wanted[..])
+        && amount * *percent != money * Decimal::ONE_HUNDRED
+        && *percent <= HIGHEST
+    {
+        let money = money.normalize();
+        losses.approximated(
+            id,
+            format!("{money} is written as {percent} % of {amount}: Azure takes two decimals"),
+        );
+    }
+    let fits = |percent: &Decimal| *percent > Decimal::ZERO && *percent <= HIGHEST;
+    if !wanted.iter().all(fits) {
+        losses.left_out(
+            id,
+            format!(
+                "{} is not within 0.01 to 1000 % of {amount}, which is what Azure takes",
+                threshold.when
+            ),
+        );
+    }
+    let wanted: Vec<Decimal> = wanted.into_iter().filter(fits).collect();
+    (!wanted.is_empty()).then_some((threshold_type, wanted))
+}
+
+/// Two decimals, never told later than configured.
+fn round(percent: Decimal) -> Decimal {
+    percent
+        .round_dp_with_strategy(2, RoundingStrategy::ToZero)
+        .normalize()
+}
+
+/// Multiples of a step up to the amount, or the first one if it is beyond.
+fn steps(step: Decimal, id: &str, losses: &mut Losses<'_>) -> Vec<Decimal> {
+    let mut steps = vec![step];
+    let mut count = Decimal::TWO;
+    while let Some(next) = step.checked_mul(count)
+        && next <= Decimal::ONE_HUNDRED
+        && steps.len() < MOST_STEPS as usize
+    {
+        steps.push(next);
+        count += Decimal::ONE;
+    }
+    let last = steps.last().copied().map(round).unwrap_or_default();
+    losses.approximated(
+        id,
+        format!("Azure has no repeating thresholds: it gets the steps up to {last} %"),
+    );
+    steps
+}
+
+/// The contacts that a scope takes; `None` if nobody is left.
+fn reachable(
+    id: &str,
+    contacts: &Contacts,
+    scope: &Scope,
+    losses: &mut Losses<'_>,
+) -> Option<Contacts> {
+    let mut contacts = contacts.clone();
+    let kind = scope.kind().words();
+    let names_groups = !contacts.groups.is_empty() || !contacts.roles.is_empty();
+    if names_groups && !takes_groups(scope) {
+        contacts.groups.clear();
+        contacts.roles.clear();
+        losses.approximated(
+            id,
+            format!(
+                "budgets of a {kind} tell mail addresses only; action groups and roles work at \
+                 subscriptions and resource groups"
+            ),
+        );
+    }
+    if contacts.emails.is_empty() && contacts.groups.is_empty() {
+        let groups = match takes_groups(scope) {
+            true => " or action group",
+            false => "",
+        };
+        losses.left_out(
+            id,
+            format!(
+                "Azure wants at least one mail address{groups}: set `contact_emails` in [native] or \
+                 in the budget's `native`"
+            ),
+        );
+        return None;
+    }
+    for (list, what) in [
+        (&mut contacts.emails, "addresses"),
+        (&mut contacts.groups, "action groups"),
+    ] {
+        if list.len() > MOST_CONTACTS {
+            let more = list.len() - MOST_CONTACTS;
+            list.truncate(MOST_CONTACTS);
+            losses.approximated(
+                id,
+                format!("Azure takes {MOST_CONTACTS} {what} for a notification; the last {more} are left out"),
+            );
+        }
+    }
+    Some(contacts)
+}

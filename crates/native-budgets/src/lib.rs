@@ -1,0 +1,16 @@
+//! Azure's own budgets, kept in step with ours as a safety net.
+//!
+//! A budget of the configuration is compiled into budgets that Azure can express ([`compile`]); what
+//! cannot be expressed is a [`Loss`] with its reason. [`plan`] compares them with what Azure has and
+//! says what to create, update, replace, delete and leave, field by field. Everything here is pure:
+//! reading and writing Azure is the work of the application.
+
+mod compare;
+mod compile;
+mod desired;
+mod plan;
+
+pub use compare::{FieldChange, differences};
+pub use compile::{Compiled, Effect, Loss, compile, native_name, period_to_plan};
+pub use desired::{Contacts, Desired, Operator, Provider, Settings};
+pub use plan::{Action, Change, Live, Prune, collisions, plan};

@@ -1,0 +1,427 @@
+//! What Azure is asked to keep for a budget, and what it cannot keep.
+
+use std::collections::BTreeSet;
+
+use azure_cost::{BudgetCondition, BudgetFilter};
+use budget_engine::{
+    Budgets, Calendar, ChargeCategory, CostBasis, Dimension, Filter, TagName, TimeGrain,
+};
+use jiff::civil::{Date, date};
+use native_budgets::{Compiled, Effect, Operator, compile, native_name};
+use rust_decimal::Decimal;
+
+use crate::sample::{SUBSCRIPTION, TODAY, budget, compiled, scope, settings};
+
+/// `(type, percent)` of all notifications of a compiled budget, part by part.
+fn told(compiled: &Compiled) -> Vec<Vec<(String, String)>> {
+    let parts = compiled.desired.iter();
+    let told = parts.map(|part| {
+        let notifications = part.budget.notifications.values();
+        let mut told: Vec<_> = notifications
+            .map(|each| (each.threshold_type.clone(), each.threshold))
+            .collect();
+        told.sort();
+        let told = told.into_iter();
+        told.map(|(kind, percent)| (kind, percent.to_string()))
+            .collect()
+    });
+    told.collect()
+}
+
+fn losses(compiled: &Compiled) -> Vec<(&str, Effect)> {
+    let losses = compiled.losses.iter();
+    losses
+        .map(|loss| (loss.about.as_str(), loss.effect))
+        .collect()
+}
+
+fn first_day(compiled: &Compiled) -> String {
+    compiled.desired[0].budget.time_period.start.to_string()
+}
+
+#[test]
+fn percentages_of_both_kinds_stay_apart() {
+    let budget = budget("web", &["actual 80%", "forecast 80%", "actual 100%"]);
+    let compiled = compiled(&budget, &settings(&budget));
+    let expected = [("Actual", "80"), ("Actual", "100"), ("Forecasted", "80")];
+    assert_eq!(
+        told(&compiled),
+        [expected.map(|(kind, percent)| (kind.to_owned(), percent.to_owned()))]
+    );
+    let native = &compiled.desired[0].budget;
+    assert_eq!(
+        (native.name.as_str(), &*native.time_grain),
+        ("web", "Monthly")
+    );
+    assert_eq!(native.amount, Some(Decimal::from(10_000)));
+    assert_eq!(first_day(&compiled), "2026-11-01T00:00:00Z");
+    assert!(
+        native
+            .notifications
+            .values()
+            .all(|each| each.operator == "GreaterThanOrEqualTo")
+    );
+    assert_eq!(
+        losses(&compiled),
+        [("forecast-80pct", Effect::Approximated)]
+    );
+}
+
+#[test]
+fn amounts_become_percentages_that_are_not_told_later() {
+    // 8,000 of 10,000 is 80 %; 1,000.07 is 10.0007 %, which Azure cannot write.
+    let budget = budget(
+        "web",
+        &[
+            "actual 8000",
+            "actual 1000.07",
+            "actual 200000",
+            "actual 0.5",
+        ],
+    );
+    let compiled = compiled(&budget, &settings(&budget));
+    assert_eq!(
+        told(&compiled),
+        [[
+            ("Actual".to_owned(), "10".to_owned()),
+            ("Actual".to_owned(), "80".to_owned())
+        ]]
+    );
+    assert_eq!(
+        losses(&compiled),
+        [
+            ("actual-1000.07", Effect::Approximated),
+            // 2,000 % and 0.005 %.
+            ("actual-200000", Effect::LeftOut),
+            ("actual-0.5", Effect::Approximated),
+            ("actual-0.5", Effect::LeftOut),
+        ]
+    );
+}
+
+#[test]
+fn more_than_five_notifications_are_split_over_budgets_with_stable_names() {
+    let budget = budget("web", &["actual every 10%", "forecast 100%"]);
+    let compiled = compiled(&budget, &settings(&budget));
+    let parts: Vec<_> = told(&compiled).iter().map(Vec::len).collect();
+    assert_eq!(parts, [5, 5, 1]);
+    let names: Vec<_> = compiled
+        .desired
+        .iter()
+        .map(|part| &*part.budget.name)
+        .collect();
+    assert_eq!(names, ["web", "web-2", "web-3"]);
+    let percents = told(&compiled)
+        .concat()
+        .into_iter()
+        .map(|(_, percent)| percent);
+    let percents: BTreeSet<Decimal> = percents.map(|percent| percent.parse().unwrap()).collect();
+    assert_eq!(
+        percents,
+        (1..=10).map(|step| Decimal::from(step * 10)).collect()
+    );
+}
+
+#[test]
+fn what_azure_does_not_know_is_listed() {
+    let budget = budget("web", &["actual 80%", "pace 120%", "stale 3 days"]);
+    let compiled = compiled(&budget, &settings(&budget));
+    assert_eq!(told(&compiled)[0].len(), 1);
+    let left_out = [
+        ("pace-120pct", Effect::LeftOut),
+        ("stale-3-days", Effect::LeftOut),
+    ];
+    assert_eq!(losses(&compiled), left_out);
+}
+
+#[test]
+fn a_budget_that_could_tell_nobody_is_left_out_with_the_reason() {
+    let budget = budget("web", &["pace 120%"]);
+    let compiled = compiled(&budget, &settings(&budget));
+    assert!(compiled.desired.is_empty());
+    let [loss] = &compiled.losses[..] else {
+        panic!("{:?}", compiled.losses)
+    };
+    assert_eq!(
+        (loss.about.as_str(), loss.effect),
+        ("thresholds", Effect::LeftOut)
+    );
+    assert!(loss.reason.contains("by today"), "{}", loss.reason);
+}
+
+#[test]
+fn fiscal_and_billing_periods_begin_where_they_lie() {
+    let start = |grain, anchor: Date| {
+        let mut budget = budget("web", &["actual 80%"]);
+        budget.calendar = Calendar::new(grain, anchor);
+        let compiled = compiled(&budget, &settings(&budget));
+        let grain = compiled.desired[0].budget.time_grain.clone();
+        (grain, first_day(&compiled)[..10].to_owned())
+    };
+    let pair = |grain: &str, day: &str| (grain.to_owned(), day.to_owned());
+    assert_eq!(
+        start(TimeGrain::Quarterly, date(2024, 2, 1)),
+        pair("Quarterly", "2026-11-01")
+    );
+    assert_eq!(
+        start(TimeGrain::Annually, date(2024, 7, 1)),
+        pair("Annually", "2026-07-01")
+    );
+    assert_eq!(
+        start(TimeGrain::BillingMonth, date(2024, 1, 19)),
+        pair("BillingMonth", "2026-10-19")
+    );
+    let mut weekly = budget("web", &["actual 80%"]);
+    weekly.calendar = Calendar::plain(TimeGrain::Weekly);
+    let compiled = compiled(&weekly, &settings(&weekly));
+    assert_eq!(losses(&compiled), [("grain", Effect::LeftOut)]);
+}
+
+#[test]
+fn a_budget_of_the_future_begins_in_its_first_period_and_a_past_one_is_gone() {
+    let mut future = budget("web", &["actual 80%"]);
+    future.starts = Some(date(2027, 4, 1));
+    assert_eq!(
+        first_day(&compiled(&future, &settings(&future))),
+        "2027-04-01T00:00:00Z"
+    );
+    future.starts = Some(date(2028, 4, 1));
+    assert_eq!(
+        losses(&compiled(&future, &settings(&future))),
+        [("period", Effect::LeftOut)]
+    );
+    let mut past = budget("web", &["actual 80%"]);
+    past.ends = Some(date(2026, 11, 17));
+    assert_eq!(
+        losses(&compiled(&past, &settings(&past))),
+        [("period", Effect::LeftOut)]
+    );
+    past.ends = Some(TODAY);
+    let end = compiled(&past, &settings(&past)).desired[0]
+        .budget
+        .time_period
+        .end;
+    assert_eq!(end.unwrap().to_string(), "2026-11-18T00:00:00Z");
+}
+
+#[test]
+fn resource_groups_of_one_subscription_share_a_filter() {
+    let mut budget = budget("web", &["actual 80%"]);
+    let group = |name: &str| scope(&format!("{SUBSCRIPTION}/resourceGroups/{name}"));
+    budget.scopes = vec![group("web"), group("api")];
+    let compiled = compiled(&budget, &settings(&budget));
+    assert_eq!(compiled.desired[0].scope, scope(SUBSCRIPTION));
+    let [BudgetCondition::Dimensions(only)] = &compiled.desired[0].budget.filter.all[..] else {
+        panic!("{:?}", compiled.desired[0].budget.filter)
+    };
+    assert_eq!(only.name, "ResourceGroupName");
+    let values: BTreeSet<&str> = only.values.iter().map(String::as_str).collect();
+    assert_eq!(values, BTreeSet::from(["api", "web"]));
+}
+
+#[test]
+fn subscriptions_need_a_scope_above_them() {
+    let mut budget = budget("web", &["actual 80%"]);
+    budget.scopes = vec![scope("/subscriptions/a"), scope("/subscriptions/b")];
+    let mut settings = settings(&budget);
+    assert_eq!(
+        losses(&compiled(&budget, &settings)),
+        [("scopes", Effect::LeftOut)]
+    );
+    settings.scope = Some(scope(
+        "/providers/Microsoft.Management/managementGroups/root",
+    ));
+    let done = compiled(&budget, &settings);
+    assert_eq!(Some(&done.desired[0].scope), settings.scope.as_ref());
+    assert_eq!(done.desired[0].budget.filter.all.len(), 1);
+}
+
+#[test]
+fn filters_are_written_where_azure_can_say_them() {
+    let values = |values: &[&str]| {
+        values
+            .iter()
+            .map(|value| (*value).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let service = |list: &[&str]| Filter::Dimension {
+        name: Dimension::ServiceName,
+        values: values(list),
+    };
+    let tag = |list: &[&str]| Filter::Tag {
+        name: TagName::new("env"),
+        values: values(list),
+    };
+    let written = |filter: Filter| -> Result<BudgetFilter, String> {
+        let mut budget = budget("web", &["actual 80%"]);
+        budget.filter = Some(filter);
+        let done = compiled(&budget, &settings(&budget));
+        match done.desired.first() {
+            Some(first) => Ok(first.budget.filter.clone()),
+            None => Err(done.losses[0].about.clone()),
+        }
+    };
+    let both = written(Filter::All(vec![
+        service(&["Storage"]),
+        tag(&["prod", "test"]),
+    ]))
+    .unwrap();
+    assert_eq!(both.all.len(), 2);
+    assert!(
+        matches!(&both.all[0], BudgetCondition::Dimensions(each) if each.name == "MeterCategory")
+    );
+    assert!(matches!(&both.all[1], BudgetCondition::Tags(each) if each.values == ["prod", "test"]));
+    let merged = written(Filter::Any(vec![
+        service(&["Storage"]),
+        service(&["Bandwidth"]),
+    ]))
+    .unwrap();
+    assert!(
+        matches!(&merged.all[..], [BudgetCondition::Dimensions(each)] if each.values == ["Storage", "Bandwidth"])
+    );
+    for filter in [
+        Filter::Not(Box::new(service(&["Storage"]))),
+        Filter::Any(vec![service(&["Storage"]), tag(&["prod"])]),
+        Filter::Any(vec![]),
+        tag(&["prod", ""]),
+        Filter::Dimension {
+            name: Dimension::RegionId,
+            values: values(&["westeurope"]),
+        },
+    ] {
+        assert_eq!(
+            written(filter.clone()),
+            Err("filter".to_owned()),
+            "{filter:?}"
+        );
+    }
+}
+
+#[test]
+fn excluded_categories_become_the_charge_types_that_count() {
+    let mut budget = budget("web", &["actual 80%"]);
+    budget.exclude = BTreeSet::from([
+        ChargeCategory::Purchase,
+        ChargeCategory::Tax,
+        ChargeCategory::Credit,
+    ]);
+    budget.cost_basis = CostBasis::Amortized;
+    let done = compiled(&budget, &settings(&budget));
+    let [BudgetCondition::Dimensions(types)] = &done.desired[0].budget.filter.all[..] else {
+        panic!()
+    };
+    assert_eq!(types.name, "ChargeType");
+    let counted = types
+        .values
+        .iter()
+        .map(|word| ChargeCategory::from_charge_type(word));
+    assert_eq!(
+        counted.collect::<BTreeSet<_>>(),
+        BTreeSet::from([ChargeCategory::Usage, ChargeCategory::Adjustment])
+    );
+    let both = [
+        ("exclude", Effect::Approximated),
+        ("cost_basis", Effect::Approximated),
+    ];
+    assert_eq!(losses(&done), both);
+}
+
+#[test]
+fn groups_and_roles_are_told_only_where_azure_takes_them() {
+    let mut budget = budget("web", &["actual 80%", "actual 100%"]);
+    let mut settings = settings(&budget);
+    let groups = vec![
+        "/subscriptions/a/resourceGroups/b/providers/microsoft.insights/actionGroups/c".to_owned(),
+    ];
+    for contacts in settings.thresholds.values_mut() {
+        contacts.groups.clone_from(&groups);
+        contacts.roles = vec!["Owner".into()];
+        contacts.operator = Operator::GreaterThan;
+    }
+    settings
+        .thresholds
+        .get_mut("actual-100pct")
+        .unwrap()
+        .emails
+        .clear();
+    let done = compiled(&budget, &settings);
+    assert_eq!(
+        told(&done)[0].len(),
+        2,
+        "a group is somebody at a subscription"
+    );
+    budget.scopes = vec![scope(
+        "/providers/Microsoft.Management/managementGroups/root",
+    )];
+    let done = compiled(&budget, &settings);
+    let [only] = &done.desired[0]
+        .budget
+        .notifications
+        .values()
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (
+            only.contact_groups.len(),
+            only.contact_roles.len(),
+            &*only.operator
+        ),
+        (0, 0, "GreaterThan")
+    );
+    let expected = [
+        ("actual-80pct", Effect::Approximated),
+        ("actual-100pct", Effect::Approximated),
+        ("actual-100pct", Effect::LeftOut),
+    ];
+    assert_eq!(losses(&done), expected);
+}
+
+#[test]
+fn thresholds_that_say_the_same_become_one_notification_for_all() {
+    let budget = budget("web", &["actual 80%", "actual 8000"]);
+    let mut settings = settings(&budget);
+    settings.thresholds.get_mut("actual-8000").unwrap().emails =
+        vec!["Cost@contoso.example".into(), "lead@contoso.example".into()];
+    let done = compiled(&budget, &settings);
+    let [only] = &done.desired[0]
+        .budget
+        .notifications
+        .values()
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!()
+    };
+    assert_eq!(
+        only.contact_emails,
+        ["cost@contoso.example", "lead@contoso.example"]
+    );
+}
+
+#[test]
+fn no_amount_means_no_budget_and_the_reason() {
+    let budget = budget("web", &["actual 80%"]);
+    let budgets = Budgets::new(vec![budget.clone()]).unwrap();
+    let planned = Err("the configuration has no amount for it".to_owned());
+    let done = compile(&budgets, &budget, &settings(&budget), &planned, TODAY);
+    assert_eq!(losses(&done), [("amount", Effect::LeftOut)]);
+}
+
+#[test]
+fn names_are_stable_distinct_and_within_azures_rules() {
+    assert_eq!(native_name("payments-prod"), "payments-prod");
+    let long = "x".repeat(64);
+    let names = ["a.b", "a-b", "a_b", &long, &long[..63]].map(native_name);
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 5);
+    for name in &names {
+        assert!(
+            name.len() <= 59
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)),
+            "{name}"
+        );
+    }
+    assert_eq!(native_name("a.b"), names[0], "a second time the same");
+}

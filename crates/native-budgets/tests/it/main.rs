@@ -1,0 +1,6 @@
+//! What becomes of budgets in Azure.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod compiling;
+mod planning;
+mod sample;
