@@ -35,6 +35,7 @@ pub(super) async fn answer(sandbox: &Sandbox, request: &Request) -> Handled {
             sandbox.faults.replace(Faults::default());
             done()
         }
+        (&Method::GET, ["operations"]) => Ok(Answer::json(&super::operation_names())),
         (&Method::GET, ["requests"]) => {
             let operations = sandbox.counts();
             let total: u64 = operations.values().sum();

@@ -1,5 +1,7 @@
 //! The ways in which Azure misbehaves, switched on one by one.
 
+mod reading;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -32,8 +34,13 @@ pub struct Fault {
     pub what: Mishap,
     /// Name of the operation that it happens to, in any case, for example `UsageDetails_List`; a
     /// `*` at the end stands for anything. Without it, it happens to every operation of the cost
-    /// APIs, but to neither tokens (`Token_Get`) nor blobs (`Blob_Get`, `Blob_List`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// APIs, but to neither tokens (`Token_Get`) nor blobs (`Blob_Get`, `Blob_List`). Reading a
+    /// name that no operation has is an error.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "reading::operation"
+    )]
     pub operation: Option<String>,
     /// How many requests go well before.
     #[serde(default)]
@@ -105,22 +112,24 @@ impl From<Fault> for Faults {
 #[serde(rename_all = "snake_case")]
 pub enum Mishap {
     /// 429 with these headers.
-    Throttled(BTreeMap<String, Wait>),
+    Throttled(#[serde(deserialize_with = "reading::headers")] BTreeMap<String, Wait>),
     /// 503, with `Retry-After` or without.
     #[serde(rename_all = "snake_case")]
     Unavailable {
         /// The header's value.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "reading::wait")]
         retry_after: Option<Wait>,
     },
     /// A page of HTML instead of JSON; with status 200 too.
     Html {
-        /// The status.
+        /// The status, 200 to 599.
+        #[serde(deserialize_with = "reading::status")]
         status: u16,
     },
     /// An error in Azure's shape.
     Refused {
-        /// The status.
+        /// The status, 200 to 599.
+        #[serde(deserialize_with = "reading::status")]
         status: u16,
         /// The error's code.
         code: String,

@@ -48,6 +48,7 @@ mod usage_rows;
 mod views;
 mod webhook;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -97,6 +98,16 @@ const TABLES: &[&[Operation]] = &[
     marketplaces::OPERATIONS,
     usage_details::OPERATIONS,
 ];
+
+/// Names of all operations, tokens and blobs too, each once and in order.
+fn operation_names() -> BTreeSet<&'static str> {
+    let others = ["Token_Get", "Blob_Get", "Blob_List"];
+    let tables = TABLES.iter().copied().flatten();
+    tables
+        .map(|operation| operation.name)
+        .chain(others)
+        .collect()
+}
 
 /// How the stand-in answers.
 #[derive(Debug, Clone)]
