@@ -18,8 +18,10 @@
 
 mod build;
 mod file;
+mod sense;
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::example;
 use crate::server::Faults;
@@ -37,6 +39,15 @@ pub struct Scenario {
 /// Why a scenario file is not one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScenarioError(String);
+
+impl ScenarioError {
+    /// With the line of a place in the file.
+    fn at(text: &str, place: Range<usize>, message: impl fmt::Display) -> ScenarioError {
+        let before = text.get(..place.start).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
+        ScenarioError(format!("line {line}: {message}"))
+    }
+}
 
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 
 use super::file::{self, File, Habits};
-use super::{Scenario, ScenarioError};
+use super::{Scenario, ScenarioError, sense};
 use crate::world::{
     Agreement, Charge, Group, Lot, LotSource, Named, Offer, Plan, Reservation, Restatement, Rhythm,
     Section, Subscription, Term, World, guid,
@@ -56,23 +56,15 @@ const SERVICES: [(&str, &str, &str, u32); 8] = [
 ];
 
 pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError> {
-    let place = |at: std::ops::Range<usize>| {
-        let before = text.get(..at.start).unwrap_or_default();
-        1 + before.matches('\n').count()
-    };
+    sense::check(&file, text)?;
     let agreement = Agreement::from(file.agreement);
     let today = file.today.0;
     let year_ago = today.saturating_sub(1.year()).first_of_month();
-    let first_day = file.first_day.map_or(year_ago, |day| day.0);
-    if first_day > today {
-        return Err(ScenarioError(format!(
-            "first_day = {first_day} is after today = {today}; it has to be the same day or before"
-        )));
-    }
+    let first_day = file.first_day.map_or(year_ago, |day| day.get_ref().0);
     let mut world = World::new(agreement, first_day, today);
     world.seed = file.seed;
     world.tax_percent = file.tax_percent.0;
-    set(&mut world.tenant, file.tenant);
+    set(&mut world.tenant, file.tenant.map(Spanned::into_inner));
     set(&mut world.billing_account, file.account);
     set(&mut world.account_name, file.account_name);
     set(&mut world.management_group, file.management_group);
@@ -82,20 +74,8 @@ pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError
     );
 
     for subscription in file.subscription {
-        let name = &subscription.name;
-        if world
-            .subscriptions
-            .iter()
-            .any(|each| each.name == **name.get_ref())
-        {
-            return Err(ScenarioError(format!(
-                "line {}: subscription.name = \"{}\" is there twice; each needs its own",
-                place(name.span()),
-                name.get_ref()
-            )));
-        }
         let built = subscription_of(&world, subscription, |span, message| {
-            ScenarioError(format!("line {}: {message}", place(span)))
+            ScenarioError::at(text, span, message)
         })?;
         world.subscriptions.push(built);
     }
@@ -106,16 +86,16 @@ pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError
         found.ok_or_else(|| {
             let names = world.subscriptions.iter();
             let names: Vec<String> = names.map(|each| format!("\"{}\"", each.name)).collect();
-            ScenarioError(format!(
-                "line {}: {key}.subscription = \"{}\" is no subscription here; there is {}",
-                place(name.span()),
+            let message = format!(
+                "{key}.subscription = \"{}\" is no subscription here; there is {}",
                 name.get_ref(),
                 if names.is_empty() {
                     "none".to_owned()
                 } else {
                     names.join(", ")
                 }
-            ))
+            );
+            ScenarioError::at(text, name.span(), message)
         })
     };
     for each in file.marketplace {
@@ -131,7 +111,7 @@ pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError
             "Microsoft.Compute/virtualMachines",
             -each.amount.0,
         );
-        charge.rhythm = Rhythm::Once(each.day.0);
+        charge.rhythm = Rhythm::Once(each.day.get_ref().0);
         charge.charge_type = "Refund".to_owned();
         into_group(&mut world.subscriptions[at], "refunds", charge);
     }
@@ -148,14 +128,14 @@ pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError
         world.restatements.push(Restatement {
             subscription: whose.map(|at| world.subscriptions[at].id.clone()),
             first: each.first.0,
-            last: each.last.0,
+            last: each.last.get_ref().0,
             percent: each.percent.0,
-            seen: each.seen.0,
+            seen: each.seen.get_ref().0,
         });
     }
     for (lot, number) in file.lot.into_iter().zip(1..) {
         let profile = match (&lot.profile, lot.source) {
-            (Some(name), _) => Some(profile(&world, name, place(name.span()))?),
+            (Some(name), _) => Some(profile(&world, name, text)?),
             (None, file::Source::Commitment) => None,
             // Credits belong to a profile: the first one, if the file does not say.
             (None, _) if agreement.is_modern() => {
@@ -173,7 +153,7 @@ pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError
             profile,
             amount: lot.amount.0,
             start: lot.start.0,
-            expiration: lot.expiration.0,
+            expiration: lot.expiration.get_ref().0,
         });
     }
     Ok(Scenario {
@@ -188,7 +168,7 @@ fn set(field: &mut String, value: Option<String>) {
     }
 }
 
-fn profile(world: &World, name: &Spanned<String>, line: usize) -> Result<String, ScenarioError> {
+fn profile(world: &World, name: &Spanned<String>, text: &str) -> Result<String, ScenarioError> {
     let wanted = name.get_ref();
     let profiles = world.parents();
     let mut known = profiles.iter();
@@ -198,10 +178,11 @@ fn profile(world: &World, name: &Spanned<String>, line: usize) -> Result<String,
             .iter()
             .map(|profile| format!("\"{}\"", profile.name))
             .collect();
-        ScenarioError(format!(
-            "line {line}: lot.profile = \"{wanted}\" is no billing profile here; there is {}",
+        let message = format!(
+            "lot.profile = \"{wanted}\" is no billing profile here; there is {}",
             names.join(", ")
-        ))
+        );
+        ScenarioError::at(text, name.span(), message)
     })
 }
 
@@ -222,7 +203,7 @@ fn subscription_of(
     let mut groups: Vec<Group> = Vec::new();
     for group in file.group {
         groups.push(Group {
-            name: group.name,
+            name: group.name.into_inner(),
             tags: group.tags.into_iter().collect(),
             charges: (group.charge.into_iter())
                 .map(|each| charge(each, habits))
@@ -230,7 +211,7 @@ fn subscription_of(
         });
     }
     if let Some(monthly) = file.monthly {
-        let resources = file.resources.map_or(2, |count| count.0);
+        let resources = file.resources.as_ref().map_or(2, |count| count.get_ref().0);
         groups.extend(usual(&name, monthly.0, resources, habits));
     }
     if groups.iter().all(|group| group.charges.is_empty()) {
@@ -241,14 +222,15 @@ fn subscription_of(
         return Err(wrong(span, message));
     }
     Ok(Subscription {
-        id: file.id.unwrap_or_else(|| guid(&["subscription", &name])),
+        id: (file.id.map(Spanned::into_inner)).unwrap_or_else(|| guid(&["subscription", &name])),
         name,
         currency,
         section,
         // Far enough for a today that moves on.
-        last_day: file
-            .until
-            .map_or_else(|| world.today.saturating_add(400.days()), |day| day.0),
+        last_day: file.until.map_or_else(
+            || world.today.saturating_add(400.days()),
+            |day| day.get_ref().0,
+        ),
         last_day_percent: file.last_day_percent.map_or(100, |percent| percent.0),
         lag_days: file.lag_days.map_or(1, |lag| lag.0),
         groups,
@@ -379,7 +361,7 @@ fn marketplace(file: file::Marketplace) -> Charge {
         charge.charge_type = "Purchase".to_owned();
     }
     charge.launched = file.launched.map(|day| day.0);
-    charge.stopped = file.stopped.map(|day| day.0);
+    charge.stopped = file.stopped.map(|day| day.get_ref().0);
     charge.with_offer(Offer {
         publisher: file.publisher,
         name: file.offer,
@@ -410,9 +392,9 @@ fn reservation(world: &World, subscription: &Subscription, file: file::Reservati
     };
     let bought: Date = file.purchased.0;
     let mut reservation = Reservation::new(
-        &file.name,
+        file.name.get_ref(),
         &subscription.id,
-        &file.sku,
+        file.sku.get_ref(),
         file.quantity.0,
         Decimal::ZERO,
         bought,
@@ -427,7 +409,7 @@ fn reservation(world: &World, subscription: &Subscription, file: file::Reservati
         },
         |price| price.0,
     );
-    reservation.returned = file.returned.map(|day| day.0);
+    reservation.returned = file.returned.map(|day| day.get_ref().0);
     let weekday = file.use_percent.map_or(90, |percent| percent.0);
     let weekend = file.weekend_percent.map_or(weekday, |percent| percent.0);
     reservation.with_use(weekday, weekend)

@@ -21,11 +21,11 @@ pub(super) struct File {
     #[serde(default = "one")]
     pub(super) seed: u64,
     pub(super) today: Day,
-    pub(super) first_day: Option<Day>,
+    pub(super) first_day: Option<Spanned<Day>>,
     pub(super) currency: Option<Currency>,
     #[serde(default)]
     pub(super) tax_percent: Percent,
-    pub(super) tenant: Option<String>,
+    pub(super) tenant: Option<Spanned<String>>,
     pub(super) account: Option<String>,
     pub(super) account_name: Option<String>,
     pub(super) management_group: Option<String>,
@@ -53,16 +53,16 @@ fn one() -> u64 {
 #[serde(deny_unknown_fields)]
 pub(super) struct Subscription {
     pub(super) name: Spanned<String>,
-    pub(super) id: Option<String>,
+    pub(super) id: Option<Spanned<String>>,
     pub(super) currency: Option<Currency>,
     /// Cost of a month on the usual services, where no groups are given.
     pub(super) monthly: Option<Amount>,
     /// Resources of each of the usual services.
-    pub(super) resources: Option<Count>,
+    pub(super) resources: Option<Spanned<Count>>,
     pub(super) lag_days: Option<Lag>,
     pub(super) last_day_percent: Option<Percent>,
     /// Last day with data, for good.
-    pub(super) until: Option<Day>,
+    pub(super) until: Option<Spanned<Day>>,
     pub(super) department: Option<String>,
     pub(super) enrollment_account: Option<String>,
     pub(super) profile: Option<String>,
@@ -74,7 +74,7 @@ pub(super) struct Subscription {
     pub(super) weekend_percent: Option<Percent>,
     pub(super) noise_percent: Option<Percent>,
     pub(super) launched: Option<Day>,
-    pub(super) stopped: Option<Day>,
+    pub(super) stopped: Option<Spanned<Day>>,
 }
 
 /// How costs move; what a charge does not say, its subscription does.
@@ -94,7 +94,7 @@ impl Subscription {
             weekend_percent: self.weekend_percent,
             noise_percent: self.noise_percent,
             launched: self.launched,
-            stopped: self.stopped,
+            stopped: self.stopped.as_ref().map(|day| *day.get_ref()),
         }
     }
 }
@@ -106,7 +106,7 @@ impl Charge {
             weekend_percent: self.weekend_percent,
             noise_percent: self.noise_percent,
             launched: self.launched,
-            stopped: self.stopped,
+            stopped: self.stopped.as_ref().map(|day| *day.get_ref()),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Charge {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
-    pub(super) name: String,
+    pub(super) name: Spanned<String>,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
     #[serde(default)]
@@ -136,7 +136,7 @@ pub(super) struct Charge {
     pub(super) weekend_percent: Option<Percent>,
     pub(super) noise_percent: Option<Percent>,
     pub(super) launched: Option<Day>,
-    pub(super) stopped: Option<Day>,
+    pub(super) stopped: Option<Spanned<Day>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -150,9 +150,9 @@ pub(super) enum Rhythm {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reservation {
-    pub(super) name: String,
+    pub(super) name: Spanned<String>,
     pub(super) subscription: Spanned<String>,
-    pub(super) sku: String,
+    pub(super) sku: Spanned<String>,
     pub(super) quantity: Count,
     pub(super) purchased: Day,
     #[serde(default)]
@@ -161,7 +161,7 @@ pub(super) struct Reservation {
     pub(super) plan: Plan,
     /// Price of one machine for the whole term; a usual one without it.
     pub(super) price: Option<Amount>,
-    pub(super) returned: Option<Day>,
+    pub(super) returned: Option<Spanned<Day>>,
     pub(super) use_percent: Option<Percent>,
     pub(super) weekend_percent: Option<Percent>,
 }
@@ -192,7 +192,7 @@ pub(super) struct Marketplace {
     #[serde(default)]
     pub(super) rhythm: Rhythm,
     pub(super) launched: Option<Day>,
-    pub(super) stopped: Option<Day>,
+    pub(super) stopped: Option<Spanned<Day>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,7 +200,7 @@ pub(super) struct Marketplace {
 pub(super) struct Refund {
     pub(super) subscription: Spanned<String>,
     pub(super) amount: Amount,
-    pub(super) day: Day,
+    pub(super) day: Spanned<Day>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -208,9 +208,9 @@ pub(super) struct Refund {
 pub(super) struct Restatement {
     pub(super) subscription: Option<Spanned<String>>,
     pub(super) first: Day,
-    pub(super) last: Day,
+    pub(super) last: Spanned<Day>,
     pub(super) percent: Growth,
-    pub(super) seen: Day,
+    pub(super) seen: Spanned<Day>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,7 +219,7 @@ pub(super) struct Lot {
     pub(super) source: Source,
     pub(super) amount: Amount,
     pub(super) start: Day,
-    pub(super) expiration: Day,
+    pub(super) expiration: Spanned<Day>,
     pub(super) profile: Option<Spanned<String>>,
 }
 
