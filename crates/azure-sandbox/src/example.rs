@@ -44,6 +44,8 @@ pub fn world() -> World {
         last_day,
         last_day_percent: 100,
         lag_days: 1,
+        unsupported_offer: None,
+        created: None,
         groups,
     };
     let mut world = World {

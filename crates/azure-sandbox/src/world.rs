@@ -75,6 +75,10 @@ pub struct Subscription {
     pub last_day_percent: u32,
     /// Days from the last one with data to the day on which they are looked at.
     pub lag_days: u32,
+    /// Id of its offer, if that is one which Cost Management does not support: it has no budgets.
+    pub unsupported_offer: Option<String>,
+    /// The day on which it was created, if that matters: there are no budgets for two days.
+    pub created: Option<Date>,
     /// Resource groups.
     pub groups: Vec<Group>,
 }

@@ -233,6 +233,8 @@ fn subscription_of(
         ),
         last_day_percent: file.last_day_percent.map_or(100, |percent| percent.0),
         lag_days: file.lag_days.map_or(1, |lag| lag.0),
+        unsupported_offer: file.unsupported_offer,
+        created: file.created.map(|day| day.0),
         groups,
     })
 }

@@ -63,6 +63,10 @@ pub(super) struct Subscription {
     pub(super) last_day_percent: Option<Percent>,
     /// Last day with data, for good.
     pub(super) until: Option<Spanned<Day>>,
+    /// An offer that Cost Management does not support.
+    pub(super) unsupported_offer: Option<String>,
+    /// A new subscription has no budgets for two days.
+    pub(super) created: Option<Day>,
     pub(super) department: Option<String>,
     pub(super) enrollment_account: Option<String>,
     pub(super) profile: Option<String>,

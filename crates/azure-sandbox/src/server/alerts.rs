@@ -110,6 +110,9 @@ pub(super) fn evaluate(sandbox: &Sandbox) -> Result<(Value, Vec<Post>), Refusal>
         let Some(amount) = stored.body.amount else {
             continue;
         };
+        if stored.body.is_over(world.today) {
+            continue;
+        }
         let spend = stored.body.spend(&world, &scope)?;
         for (key, notification) in &stored.body.notifications {
             let reached = if notification.is_forecast() {

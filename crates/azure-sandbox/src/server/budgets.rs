@@ -1,10 +1,12 @@
 //! Budgets of `Microsoft.Consumption` and `Microsoft.CostManagement`, over one store.
 
+mod rules;
+
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use jiff::ToSpan;
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -24,25 +26,42 @@ const MANAGEMENT_ALL: &str = "{scope}/providers/Microsoft.CostManagement/budgets
 const MANAGEMENT_ONE: &str = "{scope}/providers/Microsoft.CostManagement/budgets/{name}";
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    get("Budgets_List", CONSUMPTION_ALL, CONSUMPTION, list),
-    get("Budgets_Get", CONSUMPTION_ONE, CONSUMPTION, read),
+    get("Budgets_List", CONSUMPTION_ALL, CONSUMPTION, list).at(CONSUMPTION_SCOPES),
+    get("Budgets_Get", CONSUMPTION_ONE, CONSUMPTION, read).at(CONSUMPTION_SCOPES),
     put(
         "Budgets_CreateOrUpdate",
         CONSUMPTION_ONE,
         CONSUMPTION,
         write,
-    ),
-    delete("Budgets_Delete", CONSUMPTION_ONE, CONSUMPTION, remove),
-    get("Budgets_List", MANAGEMENT_ALL, COST_MANAGEMENT, list),
-    get("Budgets_Get", MANAGEMENT_ONE, COST_MANAGEMENT, read),
+    )
+    .at(CONSUMPTION_SCOPES),
+    delete("Budgets_Delete", CONSUMPTION_ONE, CONSUMPTION, remove).at(CONSUMPTION_SCOPES),
+    get("Budgets_List", MANAGEMENT_ALL, COST_MANAGEMENT, list).at(MANAGEMENT_SCOPES),
+    get("Budgets_Get", MANAGEMENT_ONE, COST_MANAGEMENT, read).at(MANAGEMENT_SCOPES),
     put(
         "Budgets_CreateOrUpdate",
         MANAGEMENT_ONE,
         COST_MANAGEMENT,
         write,
-    ),
-    delete("Budgets_Delete", MANAGEMENT_ONE, COST_MANAGEMENT, remove),
+    )
+    .at(MANAGEMENT_SCOPES),
+    delete("Budgets_Delete", MANAGEMENT_ONE, COST_MANAGEMENT, remove).at(MANAGEMENT_SCOPES),
 ];
+
+const MANAGEMENT_SCOPES: &[Kind] = &[
+    Kind::Subscription,
+    Kind::ResourceGroup,
+    Kind::ManagementGroup,
+    Kind::BillingAccount,
+    Kind::Department,
+    Kind::EnrollmentAccount,
+    Kind::BillingProfile,
+    Kind::InvoiceSection,
+    Kind::Customer,
+];
+
+/// All but customers, the last of them.
+const CONSUMPTION_SCOPES: &[Kind] = MANAGEMENT_SCOPES.split_at(MANAGEMENT_SCOPES.len() - 1).0;
 
 /// A body of PUT.
 #[derive(Debug, Deserialize)]
@@ -130,8 +149,31 @@ impl Budget {
         day("timePeriod.startDate", &self.time_period.start_date)
     }
 
+    fn end(&self) -> Result<Date, Refusal> {
+        match &self.time_period.end_date {
+            Some(end) => day("timePeriod.endDate", end),
+            None => Ok(self.start()?.saturating_add(10.years())),
+        }
+    }
+
     fn is_of_cost(&self) -> bool {
         self.category == "Cost"
+    }
+
+    /// Whether its last day has passed: Azure deletes it then.
+    pub(super) fn is_over(&self, today: Date) -> bool {
+        self.end().is_ok_and(|end| end < today)
+    }
+
+    /// Keeps the types that notifications had: Azure takes a change of one, and ignores it.
+    fn keep_threshold_types(&mut self, before: &Budget) {
+        for (key, notification) in &mut self.notifications {
+            if let Some(before) = before.notifications.get(key) {
+                notification
+                    .threshold_type
+                    .clone_from(&before.threshold_type);
+            }
+        }
     }
 
     /// First and last day of the period that a day lies in: grains count from the start date.
@@ -199,6 +241,7 @@ fn provider(call: &Call) -> &'static str {
 fn list(call: &Call) -> Handled {
     let scope = call.scope()?;
     rows::check_scope(&call.world, scope)?;
+    rules::check_offer(call)?;
     let mut category = None;
     for term in call.filter_terms()? {
         if !term.is("category") || term.comparison != Comparison::Equal {
@@ -212,7 +255,8 @@ fn list(call: &Call) -> Handled {
         category = Some("Cost".to_owned());
     }
     let all = call.sandbox.documents.budgets.list(&scope.path);
-    let asked = all.iter().filter(|each| {
+    let lasting = all.iter().filter(|each| !each.body.is_over(call.today()));
+    let asked = lasting.filter(|each| {
         let category = category.as_ref();
         category.is_none_or(|category| each.body.category.eq_ignore_ascii_case(category))
     });
@@ -220,194 +264,58 @@ fn list(call: &Call) -> Handled {
     Ok(call.page(shown?, call.page_size(1000)?)?.answer())
 }
 
-fn read(call: &Call) -> Handled {
+/// The budget that is asked for, if it is there and not over.
+fn find(call: &Call) -> Result<Option<Stored<Budget>>, Refusal> {
     let (scope, name) = (call.scope()?, call.name("name"));
     rows::check_scope(&call.world, scope)?;
-    let budget = call.sandbox.documents.budgets.get(&scope.path, name);
-    let budget = budget.ok_or_else(|| missing("budget", name))?;
+    rules::check_offer(call)?;
+    let found = call.sandbox.documents.budgets.get(&scope.path, name);
+    Ok(found.filter(|each| !each.body.is_over(call.today())))
+}
+
+fn read(call: &Call) -> Handled {
+    let budget = find(call)?.ok_or_else(|| missing("budget", call.name("name")))?;
     Ok(Answer::json(&show(call, &budget)?))
 }
 
 fn remove(call: &Call) -> Handled {
-    let (scope, name) = (call.scope()?, call.name("name"));
-    rows::check_scope(&call.world, scope)?;
-    if call.sandbox.documents.budgets.remove(&scope.path, name) {
-        Ok(Answer::empty(StatusCode::OK))
-    } else {
-        Err(missing("budget", name))
-    }
+    let Some(budget) = find(call)? else {
+        return Err(missing("budget", call.name("name")));
+    };
+    let budgets = &call.sandbox.documents.budgets;
+    budgets.remove(&budget.scope, &budget.name);
+    Ok(Answer::empty(StatusCode::OK))
 }
 
 fn write(call: &Call) -> Handled {
+    let before = find(call)?;
     let (scope, name) = (call.scope()?, call.name("name"));
-    rows::check_scope(&call.world, scope)?;
     let body: Body = call.request.json()?;
-    let budgets = &call.sandbox.documents.budgets;
-    let before = budgets.get(&scope.path, name);
-    let budget = body.properties;
-    check(call, name, &budget, before.is_none())?;
+    let mut budget = body.properties;
+    rules::check(call, &budget, before.is_none())?;
     if let Some(before) = &before {
-        if body
-            .e_tag
-            .as_ref()
-            .is_some_and(|etag| *etag != before.etag())
-        {
-            let message = format!(
-                "There are changes made to Budget {name}. Please get the latest budget to avoid \
-                 overwrite."
-            );
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "400", message));
-        }
-        if before.body.start()? != budget.start()? {
-            let message = "Start date of budgets cannot be updated. Please delete and create a \
-                           new budget.";
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "400", message));
-        }
-        if before.body.time_grain != budget.time_grain {
-            let message = "Time grain of budgets cannot be updated.";
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "400", message));
-        }
+        rules::check_change(before, &budget, body.e_tag.as_deref())?;
+        budget.keep_threshold_types(&before.body);
     }
-    let (is_new, stored) = budgets.put(&scope.path, name, budget);
+    let (is_new, stored) = call
+        .sandbox
+        .documents
+        .budgets
+        .put(&scope.path, name, budget);
+    let is_new = is_new || before.is_none();
     Ok(Answer::json(&show(call, &stored)?).with_status(status_of(is_new)))
-}
-
-/// The rules that a budget is held to.
-fn check(call: &Call, name: &str, budget: &Budget, is_new: bool) -> Result<(), Refusal> {
-    let refuse = |problem: &str| {
-        let message = format!("Invalid budget configuration: {problem}.");
-        Err(Refusal::new(StatusCode::BAD_REQUEST, "400", message))
-    };
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.len() > 63 || !name.chars().all(is_letter) {
-        return refuse("the name has 1 to 63 letters, digits, underscores or hyphens");
-    }
-    let reservation = budget.category == "ReservationUtilization";
-    if !budget.is_of_cost() && (!reservation || provider(call) == "Microsoft.Consumption") {
-        return refuse("the category must be Cost");
-    }
-    let is_positive = budget.amount.is_some_and(|amount| amount.0 > Decimal::ZERO);
-    if budget.is_of_cost() && !is_positive {
-        return refuse("the amount must be greater than zero");
-    }
-    let grains: &[&str] = if reservation {
-        &["Last7Days", "Last30Days"]
-    } else {
-        &[
-            "Monthly",
-            "Quarterly",
-            "Annually",
-            "BillingMonth",
-            "BillingQuarter",
-            "BillingAnnual",
-        ]
-    };
-    if !grains.contains(&&*budget.time_grain) {
-        return refuse(&format!(
-            "the time grain must be one of {}",
-            grains.join(", ")
-        ));
-    }
-    let (today, start) = (call.today(), budget.start()?);
-    let end = budget.time_period.end_date.as_ref();
-    let end = end.map(|end| day("timePeriod.endDate", end)).transpose()?;
-    if end.is_some_and(|end| end <= start) {
-        return refuse("the end date must lie after the start date");
-    }
-    if reservation {
-        if is_new && start < today {
-            return refuse("the start date must be today or later");
-        }
-        if budget.notifications.len() != 1 {
-            return refuse("there must be exactly one notification");
-        }
-    } else {
-        if !budget.time_grain.starts_with("Billing") && start.day() != 1 {
-            return refuse("the start date must be the first of a month");
-        }
-        if start < date(2017, 6, 1) {
-            return refuse("the start date must be on or after 2017-06-01");
-        }
-        if start > today.saturating_add(12.months()) {
-            return refuse("the start date must lie within the next 12 months");
-        }
-        if is_new && start < today && budget.period_at(today)?.0 != start {
-            return refuse("a start date in the past must lie in the current period");
-        }
-    }
-    if let Some(filter) = &budget.filter
-        && *filter != FilterNode::default()
-    {
-        filter.check()?;
-        let nested = filter.and.iter().flatten();
-        let is_flat = |node: &FilterNode| node.and.is_none() && node.or.is_none();
-        if filter.or.is_some() || !nested.clone().all(is_flat) {
-            return refuse("a filter is one of dimensions, tags, or and of these");
-        }
-    }
-    check_notifications(call.scope()?, budget).or_else(|problem| refuse(&problem))
-}
-
-fn check_notifications(scope: &Scope, budget: &Budget) -> Result<(), String> {
-    let of_type = |forecast: bool| {
-        let all = budget.notifications.values();
-        all.filter(|each| each.is_forecast() == forecast).count()
-    };
-    if of_type(false) > 5 || of_type(true) > 5 {
-        return Err("there are at most 5 notifications of a threshold type".to_owned());
-    }
-    let has_groups = matches!(scope.kind, Kind::Subscription | Kind::ResourceGroup);
-    let most = if budget.is_of_cost() { 1000 } else { 100 };
-    for (key, each) in &budget.notifications {
-        let operators = ["GreaterThan", "GreaterThanOrEqualTo", "EqualTo", "LessThan"];
-        if !operators.contains(&&*each.operator) {
-            return Err(format!(
-                "the operator of {key} is none of {}",
-                operators.join(", ")
-            ));
-        }
-        if each.operator == "LessThan" && budget.is_of_cost() {
-            return Err(format!("the operator of {key} is for utilization only"));
-        }
-        if !["Actual", "Forecasted"].contains(&&*each.threshold_type) {
-            return Err(format!(
-                "the threshold type of {key} is none of Actual, Forecasted"
-            ));
-        }
-        let threshold = each.threshold.0.normalize();
-        if threshold < Decimal::ZERO || threshold > Decimal::from(most) || threshold.scale() > 2 {
-            return Err(format!(
-                "the threshold of {key} is 0 to {most} with two decimals"
-            ));
-        }
-        if each.contact_emails.len() > 50 || each.contact_groups.len() > 50 {
-            return Err(format!("{key} has more than 50 addresses or groups"));
-        }
-        let names_groups = !each.contact_groups.is_empty() || !each.contact_roles.is_empty();
-        if names_groups && !has_groups {
-            return Err(format!(
-                "{key} has groups or roles, which only subscriptions and resource groups take"
-            ));
-        }
-        if each.contact_emails.is_empty() && (!has_groups || each.contact_groups.is_empty()) {
-            return Err(format!("{key} has nobody to tell"));
-        }
-    }
-    Ok(())
 }
 
 fn show(call: &Call, stored: &Stored<Budget>) -> Result<Object, Refusal> {
     let (budget, provider) = (&stored.body, provider(call));
-    let start = budget.start()?;
-    let default_end = start.saturating_add(10.years());
-    let end = budget.time_period.end_date.clone();
-    let period = Object::new().with("startDate", plain_midnight(start)).with(
-        "endDate",
-        end.unwrap_or_else(|| plain_midnight(default_end)),
-    );
-    let mut properties = Object::new()
-        .with("category", &budget.category)
-        .with("amount", budget.amount)
+    let period = Object::new()
+        .with("startDate", plain_midnight(budget.start()?))
+        .with("endDate", plain_midnight(budget.end()?));
+    let mut properties = Object::new().with("category", &budget.category);
+    if let Some(amount) = budget.amount {
+        properties = properties.with("amount", amount);
+    }
+    properties = properties
         .with("timeGrain", &budget.time_grain)
         .with("timePeriod", period);
     if let Some(filter) = &budget.filter {

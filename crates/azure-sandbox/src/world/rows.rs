@@ -301,6 +301,8 @@ mod tests {
                 last_day: date(2026, 7, 31),
                 last_day_percent: 100,
                 lag_days: 1,
+                unsupported_offer: None,
+                created: None,
                 groups: vec![Group {
                     name: "g".to_owned(),
                     tags: Vec::new(),

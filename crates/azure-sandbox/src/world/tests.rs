@@ -52,6 +52,8 @@ fn world() -> World {
             last_day: date(2026, 7, 31),
             last_day_percent: 50,
             lag_days: 2,
+            unsupported_offer: None,
+            created: None,
             groups: vec![Group {
                 name: "g".to_owned(),
                 tags: Vec::new(),

@@ -160,6 +160,105 @@ async fn what_breaks_a_rule_is_refused() {
             changed(&format!("{over}/contactGroups"), json!([])),
             "nobody to tell",
         ),
+        (
+            "n",
+            changed(&format!("{over}/contactGroups"), json!(["ag1"])),
+            "'ag1' is no id of an action group",
+        ),
+        (
+            "n",
+            changed(&format!("{over}/contactEmails"), json!(["owner"])),
+            "'owner' is no mail address",
+        ),
+        (
+            "n",
+            changed(
+                &format!("{over}/contactEmails"),
+                json!(vec!["owner@contoso.example"; 51]),
+            ),
+            "more than 50 mail addresses",
+        ),
+        (
+            "n",
+            changed(
+                over,
+                with(
+                    &budget()["properties"]["notifications"]["over"],
+                    "locale",
+                    "xx",
+                ),
+            ),
+            "the locale 'xx'",
+        ),
+        (
+            "n",
+            changed(
+                over,
+                with(
+                    &budget()["properties"]["notifications"]["over"],
+                    "frequency",
+                    "Daily",
+                ),
+            ),
+            "utilization only",
+        ),
+        (
+            "n",
+            changed("notifications", many(6)),
+            "at most 5 notifications",
+        ),
+        (
+            "n",
+            changed("timeGrain", json!("BillingMonth")),
+            "the time grain",
+        ),
+        (
+            "n",
+            changed("timeGrain", json!("Last7Days")),
+            "the time grain",
+        ),
+        (&"n".repeat(64), budget(), "the name"),
+        (
+            "n",
+            changed(
+                "timePeriod",
+                json!({"startDate": "2026-11-01T00:00:00Z", "endDate": "2026-11-01T00:00:00Z"}),
+            ),
+            "the end date must lie after",
+        ),
+        (
+            "n",
+            changed(
+                "timePeriod",
+                json!({"startDate": "2026-11-01T00:00:00Z", "endDate": "2026-11-10T00:00:00Z"}),
+            ),
+            "the end date must not lie in the past",
+        ),
+        (
+            "n",
+            filtered(json!({"dimensions": tag("ServiceName", "Equals")})),
+            "only operator",
+        ),
+        (
+            "n",
+            filtered(json!({"dimensions": tag("Weather", "In")})),
+            "'Weather' is unknown",
+        ),
+        (
+            "n",
+            filtered(json!({"and": [{"tags": tag("env", "In")}]})),
+            "at least 2",
+        ),
+        (
+            "n",
+            filtered(json!({"or": [{"tags": tag("env", "In")}, {"tags": tag("team", "In")}]})),
+            "a filter is one of",
+        ),
+        (
+            "n",
+            filtered(json!({"dimensions": tag("ServiceName", "In"), "tags": tag("env", "In")})),
+            "exactly one of",
+        ),
     ] {
         let (status, answer) = local.call("PUT", &path(name), &body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}: {answer}");
@@ -176,6 +275,234 @@ async fn what_breaks_a_rule_is_refused() {
             .contains("groups or roles"),
         "{answer}"
     );
+}
+
+/// So many notifications, each at its own percent.
+fn many(count: u32) -> Value {
+    let all = (1..=count).map(|number| {
+        let told = json!({
+            "enabled": true, "operator": "GreaterThan", "threshold": number,
+            "contactEmails": ["owner@contoso.example"],
+        });
+        (format!("n{number}"), told)
+    });
+    Value::Object(all.collect())
+}
+
+fn with(value: &Value, key: &str, member: &str) -> Value {
+    let mut value = value.clone();
+    value[key] = json!(member);
+    value
+}
+
+fn filtered(filter: Value) -> Value {
+    let mut body = budget();
+    body["properties"]["filter"] = filter;
+    body
+}
+
+fn tag(name: &str, operator: &str) -> Value {
+    json!({"name": name, "operator": operator, "values": ["x"]})
+}
+
+#[tokio::test]
+async fn what_azure_takes_is_taken() {
+    let local = Local::new(options());
+    let mut five = budget();
+    five["properties"]["notifications"] = many(5);
+    five["properties"]["filter"] =
+        json!({"and": [{"tags": tag("env", "In")}, {"dimensions": tag("ServiceName", "In")}]});
+    five["properties"]["timePeriod"]["endDate"] = json!("2027-10-31");
+    // What only Azure says is ignored.
+    five["properties"]["currentSpend"] = json!({"amount": 1, "unit": "XXX"});
+    let (status, made) = local.call("PUT", &path(&"n".repeat(63)), &five).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let made = &made["properties"];
+    assert_eq!(made["notifications"].as_object().unwrap().len(), 5);
+    assert_eq!(made["timePeriod"]["endDate"], "2027-10-31T00:00:00Z");
+    assert_eq!(made["currentSpend"]["unit"], "EUR");
+    assert_eq!(made["filter"], five["properties"]["filter"]);
+    assert_eq!(made.get("forecastSpend"), None);
+}
+
+#[tokio::test]
+async fn a_changed_threshold_type_is_ignored_as_azure_does() {
+    let local = Local::new(options());
+    local.call("PUT", &path("b"), &budget()).await;
+    let mut body = budget();
+    body["properties"]["notifications"]["over"]["thresholdType"] = json!("Forecasted");
+    body["properties"]["notifications"]["new"] =
+        body["properties"]["notifications"]["soon"].clone();
+    let (status, updated) = local.call("PUT", &path("b"), &body).await;
+    assert_eq!(status, StatusCode::OK);
+    let told = &updated["properties"]["notifications"];
+    assert_eq!(told["over"]["thresholdType"], "Actual");
+    assert_eq!(told["new"]["thresholdType"], "Forecasted");
+}
+
+#[tokio::test]
+async fn a_budget_that_is_over_is_gone_and_its_name_free() {
+    let local = Local::new(options());
+    let mut body = budget();
+    body["properties"]["timePeriod"]["endDate"] = json!("2026-11-30T00:00:00Z");
+    local.call("PUT", &path("b"), &body).await;
+    let all = path("b").replace("/b?", "?");
+    let on = |day: &str| json!({"today": day});
+    local.call("PUT", "/sandbox/today", &on("2026-11-30")).await;
+    assert_eq!(local.list(&all).await.len(), 1);
+    local.call("PUT", "/sandbox/today", &on("2026-12-01")).await;
+    assert_eq!(local.list(&all).await.len(), 0);
+    assert_eq!(local.get(&path("b")).await.0, StatusCode::NOT_FOUND);
+    let (_, told) = local.call("POST", "/sandbox/evaluate", &Value::Null).await;
+    assert_eq!(told["raised"], json!([]));
+    body["properties"]["timePeriod"] = json!({"startDate": "2026-12-01T00:00:00Z"});
+    let (status, again) = local.call("PUT", &path("b"), &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{again}");
+}
+
+#[tokio::test]
+async fn an_offer_without_budgets_and_a_new_subscription_are_refused() {
+    let mut world = example::world();
+    world.subscriptions[0].unsupported_offer = Some("MS-AZR-0036P".to_owned());
+    world.subscriptions[1].created = Some(date(2026, 11, 17));
+    let of = |world: &World, number: usize| {
+        let id = &world.subscriptions[number].id;
+        format!(
+            "/subscriptions/{id}/providers/Microsoft.Consumption/budgets?api-version=2024-08-01"
+        )
+    };
+    let paths = [0, 1, 2].map(|number| of(&world, number));
+    let local = Local::over(world, options());
+    let (status, answer) = local.get(&paths[0]).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer["error"]["code"], "SubscriptionTypeNotSupported");
+    let (status, answer) = local.get(&paths[1]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(answer["error"]["code"], "SubscriptionNotFound");
+    assert_eq!(local.get(&paths[2]).await.0, StatusCode::OK);
+    let later = json!({"today": "2026-11-19"});
+    local.call("PUT", "/sandbox/today", &later).await;
+    assert_eq!(local.get(&paths[1]).await.0, StatusCode::OK);
+}
+
+fn utilization() -> Value {
+    json!({"properties": {
+        "category": "ReservationUtilization",
+        "timeGrain": "Last7Days",
+        "timePeriod": {"startDate": "2026-11-18T00:00:00Z", "endDate": "2029-11-17T00:00:00Z"},
+        "filter": {"dimensions": {
+            "name": "ReservedResourceType", "operator": "In", "values": ["VirtualMachines"],
+        }},
+        "notifications": {"idle": {
+            "enabled": true, "operator": "LessThan", "threshold": 95, "frequency": "Weekly",
+            "contactEmails": ["owner@contoso.example"],
+        }},
+    }})
+}
+
+#[tokio::test]
+async fn utilization_budgets_have_rules_of_their_own() {
+    let local = Local::new(options());
+    let account = "/providers/Microsoft.Billing/billingAccounts/86420975";
+    let at = |scope: &str| {
+        format!("{scope}/providers/Microsoft.CostManagement/budgets/idle?api-version=2025-03-01")
+    };
+    let (status, made) = local.call("PUT", &at(account), &utilization()).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(made["properties"].get("amount"), None);
+    assert_eq!(made["properties"].get("currentSpend"), None);
+    let consumption = at(account)
+        .replace("CostManagement", "Consumption")
+        .replace("2025-03-01", "2024-08-01");
+    let changed = |pointer: &str, value: Value| {
+        let mut body = utilization();
+        *body.pointer_mut(&format!("/properties/{pointer}")).unwrap() = value;
+        body
+    };
+    let with_amount = {
+        let mut body = utilization();
+        body["properties"]["amount"] = json!(5);
+        body
+    };
+    for (path, body, problem) in [
+        (consumption, utilization(), "the category must be Cost"),
+        (
+            at(GROUP),
+            utilization(),
+            "is of an Enterprise billing account",
+        ),
+        (at(account), with_amount, "no amount"),
+        (
+            at(account),
+            changed("timeGrain", json!("Monthly")),
+            "Last7Days, Last30Days",
+        ),
+        (
+            at(account),
+            changed("notifications/idle/threshold", json!(101)),
+            "0 to 100",
+        ),
+        (
+            at(account),
+            changed("notifications/idle/frequency", json!("Hourly")),
+            "the frequency",
+        ),
+        (
+            at(account),
+            changed("notifications", many(2)),
+            "exactly one notification",
+        ),
+        (
+            at(account),
+            changed("filter/dimensions/name", json!("ServiceName")),
+            "the filter is one dimension",
+        ),
+        (
+            at(account).replace("/idle?", "/other?"),
+            changed("timePeriod/startDate", json!("2026-11-17T00:00:00Z")),
+            "today or later",
+        ),
+        (
+            at(account).replace("/idle?", "/other?"),
+            changed("timePeriod/endDate", json!("2029-11-19T00:00:00Z")),
+            "within 3 years",
+        ),
+    ] {
+        let (status, answer) = local.call("PUT", &path, &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}: {answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(problem), "{problem}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn grains_and_scopes_are_those_of_the_agreement() {
+    let world = world_of(Agreement::PayAsYouGo);
+    let local = Local::over(world, options());
+    let mut body = budget();
+    body["properties"]["timeGrain"] = json!("BillingMonth");
+    body["properties"]["timePeriod"]["startDate"] = json!("2026-11-07T00:00:00Z");
+    let (status, made) = local.call("PUT", &path("b"), &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+
+    let world = crate::Scenario::named("partner").unwrap().world;
+    let customer = format!(
+        "/providers/Microsoft.Billing/billingAccounts/{}/customers/{}",
+        world.billing_account,
+        world.customers()[0].id
+    );
+    let options = Options::new(world.today);
+    let local = Local::over(world, options);
+    let mut body = budget();
+    body["properties"]["notifications"] = many(1);
+    let consumption = path("b").replace(GROUP, &customer);
+    let (status, answer) = local.call("PUT", &consumption, &body).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
+    let management = consumption
+        .replace("Consumption", "CostManagement")
+        .replace("2024-08-01", "2025-03-01");
+    let (status, made) = local.call("PUT", &management, &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
 }
 
 /// A receiver that keeps what it gets.
