@@ -34,7 +34,7 @@ pub use example::world as example_world;
 pub use files::write_costs;
 pub use scenario::{Scenario, ScenarioError};
 pub use server::{
-    Denial, Fault, Faults, Mishap, Options, Quota, TENANT, Wait, router, serve, token,
+    Denial, Fault, Faults, Mishap, Options, Quota, Standing, TENANT, Wait, router, serve, token,
 };
 pub use world::{
     Agreement, Basis, Charge, CostRow, Group, Installment, Lot, LotSource, Meter, Named, Offer,

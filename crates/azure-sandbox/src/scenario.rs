@@ -19,12 +19,13 @@
 mod build;
 mod file;
 mod sense;
+mod standing;
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::example;
-use crate::server::Faults;
+use crate::server::{Faults, Standing};
 use crate::world::World;
 
 /// What a scenario file says.
@@ -34,6 +35,9 @@ pub struct Scenario {
     pub world: World,
     /// What goes wrong: its tables `[[faults]]`.
     pub faults: Faults,
+    /// What is there from the start: its tables `[[budget]]`, `[[action_group]]`,
+    /// `[[anomaly_rule]]` and `[[export]]`.
+    pub standing: Standing,
 }
 
 /// Why a scenario file is not one.
@@ -83,9 +87,14 @@ impl Scenario {
     /// A scenario that is always there; `None` for an unknown name.
     pub fn named(name: &str) -> Option<Scenario> {
         if name == "example" {
+            let world = example::world();
+            let text = include_str!("../scenarios/example-documents.toml");
+            let tables = toml::from_str(text).expect("the example's documents are tested");
+            let standing = standing::standing(&tables, &world, text);
             return Some(Scenario {
-                world: example::world(),
+                world,
                 faults: Faults::default(),
+                standing: standing.expect("the example's documents are tested"),
             });
         }
         let text = Scenario::text(name)?;

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 
 use super::file::{self, File, Habits};
+use super::standing::{self, Tables};
 use super::{Scenario, ScenarioError, sense};
 use crate::world::{
     Agreement, Charge, Group, Lot, LotSource, Named, Offer, Plan, Reservation, Restatement, Rhythm,
@@ -156,9 +157,17 @@ pub(super) fn scenario(file: File, text: &str) -> Result<Scenario, ScenarioError
             expiration: lot.expiration.get_ref().0,
         });
     }
+    let tables = Tables {
+        action_group: file.action_group,
+        budget: file.budget,
+        anomaly_rule: file.anomaly_rule,
+        export: file.export,
+    };
+    let standing = standing::standing(&tables, &world, text)?;
     Ok(Scenario {
         world,
         faults: file.faults,
+        standing,
     })
 }
 

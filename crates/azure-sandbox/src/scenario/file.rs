@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::standing;
 use crate::server::Faults;
 use crate::world::{self, currencies, rate};
 
@@ -41,6 +42,14 @@ pub(super) struct File {
     pub(super) restatement: Vec<Restatement>,
     #[serde(default)]
     pub(super) lot: Vec<Lot>,
+    #[serde(default)]
+    pub(super) action_group: Vec<standing::ActionGroup>,
+    #[serde(default)]
+    pub(super) budget: Vec<standing::Budget>,
+    #[serde(default)]
+    pub(super) anomaly_rule: Vec<standing::AnomalyRule>,
+    #[serde(default)]
+    pub(super) export: Vec<standing::Export>,
     #[serde(default)]
     pub(super) faults: Faults,
 }

@@ -90,7 +90,7 @@ fn every_table_reaches_the_world() {
         operation = "Query_Usage"
         times = 2
     "#;
-    let Scenario { world, faults } = Scenario::parse(text).unwrap();
+    let Scenario { world, faults, .. } = Scenario::parse(text).unwrap();
     assert_eq!((world.seed, &*world.currency), (9, "GBP"));
     let shop = &world.subscriptions[0];
     assert_eq!(shop.currency, "GBP");

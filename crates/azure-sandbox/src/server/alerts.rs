@@ -42,6 +42,12 @@ pub(super) struct ActionGroup {
     common_schema: bool,
 }
 
+impl ActionGroup {
+    pub(super) fn new(url: String, common_schema: bool) -> ActionGroup {
+        ActionGroup { url, common_schema }
+    }
+}
+
 /// Action groups by their ids in lower case.
 pub(super) type ActionGroups = BTreeMap<String, ActionGroup>;
 

@@ -117,7 +117,7 @@ impl IntoResponse for Refusal {
 
 /// A decimal that is a JSON number with all its digits, in both directions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Exact(pub(super) Decimal);
+pub(crate) struct Exact(pub(crate) Decimal);
 
 impl Serialize for Exact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -140,15 +140,15 @@ impl<'de> Deserialize<'de> for Exact {
 
 /// A JSON object whose keys keep their order and whose decimals keep their digits.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Object(Vec<(String, Box<RawValue>)>);
+pub(crate) struct Object(Vec<(String, Box<RawValue>)>);
 
 impl Object {
-    pub(super) fn new() -> Object {
+    pub(crate) fn new() -> Object {
         Object::default()
     }
 
     /// With a member. A decimal goes in as [`Exact`].
-    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Object {
+    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Object {
         let value = to_raw_value(&value).expect("members hold nothing that JSON cannot");
         self.0.push((name.to_owned(), value));
         self

@@ -41,6 +41,7 @@ mod scheduled_actions;
 mod scope;
 mod settings;
 mod shapes;
+mod standing;
 mod state;
 mod storage;
 mod usage_details;
@@ -63,6 +64,10 @@ use tokio::net::TcpListener;
 pub use self::auth::{Denial, TENANT, token};
 pub use self::faults::{Fault, Faults, Mishap, Wait};
 pub use self::quota::Quota;
+pub use self::standing::Standing;
+
+pub(crate) use self::answer::{Exact, Object};
+pub(crate) use self::standing::{Put, Trial};
 
 use self::answer::Handled;
 use self::faults::{cut_off, delay};
@@ -134,10 +139,12 @@ pub struct Options {
     pub today: Date,
     /// What goes wrong.
     pub faults: Faults,
+    /// Budgets and other documents that are there from the start.
+    pub standing: Standing,
 }
 
 impl Options {
-    /// 1,000 rows on a page, a token needed, all roles, no quotas, no faults.
+    /// 1,000 rows on a page, a token needed, all roles, no quotas, no faults, no documents.
     pub fn new(today: Date) -> Options {
         Options {
             page_rows: 1000,
@@ -151,6 +158,7 @@ impl Options {
             quota: None,
             today,
             faults: Faults::default(),
+            standing: Standing::default(),
         }
     }
 }
@@ -171,6 +179,7 @@ pub async fn serve(listener: TcpListener, world: World, options: Options) -> io:
 /// The routes, for in-process calls.
 pub fn router(world: World, options: Options) -> Router {
     let sandbox = Sandbox::new(world, options);
+    sandbox.options.standing.set_up(&sandbox);
     // Scopes have many shapes, so the path is taken apart by hand.
     Router::new().fallback(answer).with_state(Arc::new(sandbox))
 }

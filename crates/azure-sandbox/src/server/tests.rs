@@ -4,6 +4,7 @@ mod budgets;
 mod documents;
 mod queries;
 mod reports;
+mod standing;
 
 use axum::Router;
 use axum::body::Body;

@@ -34,7 +34,11 @@ pub(super) async fn run(options: &Sandbox) -> anyhow::Result<Exit> {
         print_text(text)?;
         return Ok(Exit::Fine);
     }
-    let Scenario { world, mut faults } = scenario(&options.scenario)?;
+    let Scenario {
+        world,
+        mut faults,
+        standing,
+    } = scenario(&options.scenario)?;
     let today = options.today.unwrap_or(world.today);
     if let Some(file) = &options.write_costs {
         save_costs(&world.as_seen_on(today), &Place::new(file, options.force)?).await?;
@@ -56,6 +60,7 @@ pub(super) async fn run(options: &Sandbox) -> anyhow::Result<Exit> {
         .with_context(|| format!("listen on {}", options.listen))?;
     let mut settings = Options::new(today);
     settings.faults = faults;
+    settings.standing = standing;
     // Azure's answers say what is left of the quotas, and clients go by that. A scope may be asked
     // as often as Azure lets it be in practice; its documentation also names far less.
     settings.quota = Some(Quota {

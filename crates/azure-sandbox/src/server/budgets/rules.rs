@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use jiff::ToSpan;
-use jiff::civil::date;
+use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 
 use super::super::answer::Refusal;
@@ -56,7 +56,7 @@ pub(super) fn check_offer(call: &Call) -> Result<(), Refusal> {
             message,
         ));
     }
-    let is_young = |created| call.today() < created.saturating_add(2.days());
+    let is_young = |created: Date| call.today() < created.saturating_add(2.days());
     if subscription.created.is_some_and(is_young) {
         let message = format!(
             "The subscription '{}' could not be found; a new one can have budgets after 48 hours.",
@@ -335,7 +335,8 @@ fn check_contacts(each: &Notification, scope: &Scope) -> Result<(), String> {
         return Err("a role has no name".to_owned());
     }
     let takes_groups = matches!(scope.kind, Kind::Subscription | Kind::ResourceGroup);
-    if !takes_groups && !(each.contact_groups.is_empty() && each.contact_roles.is_empty()) {
+    let has_groups = !each.contact_groups.is_empty() || !each.contact_roles.is_empty();
+    if has_groups && !takes_groups {
         return Err(
             "groups or roles are there, which only subscriptions and resource groups take"
                 .to_owned(),
