@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 
 use super::answer::{Handled, Refusal};
 use super::dataset::{Definition, FilterNode, Granularity, Measure};
+use super::filter::Comparison;
 use super::operation::{COST_MANAGEMENT, Call, Operation, day, post};
 use super::query::{self, Cell, SCOPES, number, period_cell};
 use super::quota::Charge;
@@ -86,6 +87,7 @@ fn usage(call: &Call) -> Handled {
     if let Some(filter) = &dataset.filter {
         filter.check()?;
     }
+    let asked = asked(call, granularity)?;
     let headers = match query::charge(call, first, last) {
         Charge::Paid(headers) => headers,
         Charge::Refused(answer) => return Ok(answer),
@@ -119,7 +121,8 @@ fn usage(call: &Call) -> Handled {
             let until = if with_fresh { today } else { past_of(today) };
             let actual = call.world.rows_on(basis, first, last.min(until));
             for row in actual.filter(|row| rows::is_in(row, scope)) {
-                if filter.is_none_or(|filter| filter.passes(&row)) {
+                let passes = filter.is_none_or(|filter| filter.passes(&row));
+                if passes && asked.takes(row.date, "Actual") {
                     let sum = sums.entry((period(row.date), "Actual")).or_default();
                     *sum += measure.in_row(&row);
                 }
@@ -129,6 +132,7 @@ fn usage(call: &Call) -> Handled {
             .max(today)
             .series(1.day())
             .take_while(|date| *date <= last)
+            .filter(|date| asked.takes(*date, "Forecast"))
         {
             *sums.entry((period(date), "Forecast")).or_default() += mean;
         }
@@ -145,6 +149,60 @@ fn usage(call: &Call) -> Handled {
         answer = answer.with_header(name, &value);
     }
     Ok(answer)
+}
+
+/// What a `$filter` asks of the days and their kind.
+struct Asked {
+    days: Vec<(Comparison, Date)>,
+    status: Option<String>,
+    /// Whether the grain is the one of the dataset.
+    has_grain: bool,
+}
+
+impl Asked {
+    fn takes(&self, date: Date, status: &str) -> bool {
+        let is_asked = |(comparison, limit): &(Comparison, Date)| match comparison {
+            Comparison::Less => date < *limit,
+            Comparison::LessOrEqual => date <= *limit,
+            Comparison::Greater => date > *limit,
+            Comparison::GreaterOrEqual => date >= *limit,
+            Comparison::Equal | Comparison::Contains => date == *limit,
+        };
+        let wanted = self.status.as_ref();
+        self.has_grain
+            && wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(status))
+            && self.days.iter().all(is_asked)
+    }
+}
+
+/// Reads `$filter`: days with any comparison, kind and grain with `eq`.
+fn asked(call: &Call, granularity: Granularity) -> Result<Asked, Refusal> {
+    let mut asked = Asked {
+        days: Vec::new(),
+        status: None,
+        has_grain: true,
+    };
+    let grain = match granularity {
+        Granularity::Total => "None",
+        Granularity::Daily => "Daily",
+        Granularity::Monthly => "Monthly",
+    };
+    for term in call.filter_terms()? {
+        let is_equal = term.comparison == Comparison::Equal;
+        if term.is("usageDate") && term.comparison != Comparison::Contains {
+            let date = day("usageDate", &term.value)?;
+            asked.days.push((term.comparison, date));
+        } else if term.is("chargeType") && is_equal {
+            asked.status = Some(term.value);
+        } else if term.is("grain") && is_equal {
+            asked.has_grain &= term.value.eq_ignore_ascii_case(grain);
+        } else {
+            return Err(Refusal::bad_request(
+                "The $filter of a forecast compares usageDate, or chargeType and grain with eq.",
+            ));
+        }
+    }
+    Ok(asked)
 }
 
 fn past_of(today: Date) -> Date {

@@ -113,19 +113,24 @@ impl Call<'_> {
         if on(Mishap::SelfLink) {
             next = Some(self.link(&number.to_string()));
         }
-        if on(Mishap::OtherHost) {
-            let base = self.request.base();
-            next = next.map(|link| link.replacen(&base, "https://elsewhere.example", 1));
-        }
         Ok(Page {
             items: page.iter().map(|index| items[*index].clone()).collect(),
-            next,
+            next: self.lead_astray(next, mishaps),
         })
+    }
+
+    /// The link, to another host if that fault is on.
+    pub(super) fn lead_astray(&self, link: Option<String>, mishaps: &[Mishap]) -> Option<String> {
+        if !mishaps.contains(&Mishap::OtherHost) {
+            return link;
+        }
+        let base = self.request.base();
+        link.map(|link| link.replacen(&base, "https://elsewhere.example", 1))
     }
 }
 
 /// Which rows stand on which page.
-fn lay_out(rows: usize, size: usize, mishaps: &[Mishap]) -> Vec<Vec<usize>> {
+pub(super) fn lay_out(rows: usize, size: usize, mishaps: &[Mishap]) -> Vec<Vec<usize>> {
     let on = |mishap| mishaps.contains(&mishap);
     let all: Vec<usize> = (0..rows).collect();
     let mut pages: Vec<Vec<usize>> = Vec::new();

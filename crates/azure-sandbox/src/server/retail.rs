@@ -1,8 +1,10 @@
 //! The public price list.
 
 use super::answer::{Answer, Handled, Object, Refusal, plain_midnight};
+use super::faults::Mishap;
 use super::filter::{Comparison, Filter, Term};
 use super::operation::{Call, Operation, get};
+use super::paging::lay_out;
 use super::shapes::exact;
 use crate::world::{self, RetailPrice, rate};
 
@@ -31,21 +33,23 @@ fn list(call: &Call) -> Handled {
         .collect();
     let skip = call.number("$skip")?.unwrap_or(0);
     let size = call.sandbox.options.page_rows.clamp(1, 1000);
-    let items = lines.iter().skip(skip).take(size);
-    let items: Vec<Object> = items.map(|line| item(line, newest)).collect();
-    let next = (skip + size < lines.len()).then(|| {
-        let kept = call.request.raw_query.split('&').filter(|part| {
-            let name = part.split('=').next().unwrap_or_default();
-            !name.is_empty() && !name.replace("%24", "$").eq_ignore_ascii_case("$skip")
-        });
-        let kept = kept.map(|part| format!("{part}&")).collect::<String>();
-        format!(
-            "{}{}?{kept}$skip={}",
-            call.request.base(),
-            call.request.path,
-            skip + size
-        )
-    });
+    let mishaps = call.page_mishaps();
+    let (items, is_more): (Vec<&RetailPrice>, bool) = if mishaps.is_empty() {
+        let items = lines.iter().skip(skip).take(size).copied();
+        (items.collect(), skip + size < lines.len())
+    } else {
+        // Pages of any length are numbered by what is skipped.
+        let (pages, number) = (lay_out(lines.len(), size, &mishaps), skip / size);
+        let page = pages.get(number).map_or(&[][..], |page| page);
+        let items = page.iter().map(|index| lines[*index]).collect();
+        (items, number + 1 < pages.len())
+    };
+    let items: Vec<Object> = items.iter().map(|line| item(line, newest)).collect();
+    let mut next = is_more.then(|| link(call, skip + size));
+    if mishaps.contains(&Mishap::SelfLink) {
+        next = Some(link(call, skip));
+    }
+    let next = call.lead_astray(next, &mishaps);
     let body = Object::new()
         .with("BillingCurrency", &currency)
         .with("CustomerEntityId", "Default")
@@ -54,6 +58,17 @@ fn list(call: &Call) -> Handled {
         .with("Items", items)
         .with("NextPageLink", next);
     Ok(Answer::json(&body))
+}
+
+/// The same request from another line on.
+fn link(call: &Call, skip: usize) -> String {
+    let kept = call.request.raw_query.split('&').filter(|part| {
+        let name = part.split('=').next().unwrap_or_default();
+        !name.is_empty() && !name.replace("%24", "$").eq_ignore_ascii_case("$skip")
+    });
+    let kept = kept.map(|part| format!("{part}&")).collect::<String>();
+    let (base, path) = (call.request.base(), &call.request.path);
+    format!("{base}{path}?{kept}$skip={skip}")
 }
 
 fn kind(line: &RetailPrice) -> &'static str {
@@ -146,13 +161,18 @@ mod tests {
     use rust_decimal::Decimal;
     use serde_json::Value;
 
-    use super::super::Options;
     use super::super::tests::Local;
+    use super::super::{Fault, Faults, Mishap, Options};
     use crate::example;
 
     async fn all(query: &str) -> Vec<Value> {
+        all_with(query, Faults::default()).await
+    }
+
+    async fn all_with(query: &str, faults: Faults) -> Vec<Value> {
         let options = Options {
             page_rows: 4,
+            faults,
             ..Options::new(example::AS_OF)
         };
         let mut sandbox = Local::over(example::world(), options);
@@ -198,5 +218,48 @@ mod tests {
             all("currencyCode='SEK'&$filter=meterName eq 'D8s v5' and priceType eq 'Consumption'")
                 .await;
         assert_eq!(price(&kronor), price(&dollars) * Decimal::TEN);
+    }
+
+    #[tokio::test]
+    async fn pages_come_in_disorder_when_they_are_told_to() {
+        let query = "$filter=serviceName eq 'Virtual Machines'";
+        let sorted = |items: Vec<Value>| {
+            let mut texts: Vec<String> = items.iter().map(Value::to_string).collect();
+            texts.sort_unstable();
+            texts
+        };
+        let with = async |mishap| sorted(all_with(query, Fault::new(mishap).into()).await);
+        let whole = sorted(all(query).await);
+        assert!(whole.len() > 8, "there are three pages or more");
+        for mishap in [
+            Mishap::EmptyPages,
+            Mishap::UnevenPages,
+            Mishap::ShuffledRows,
+            Mishap::ShuffledPages,
+        ] {
+            assert_eq!(with(mishap.clone()).await, whole, "{mishap:?}");
+        }
+        assert_eq!(with(Mishap::RepeatedPage).await.len(), whole.len() + 4);
+        let lacking = whole.len() - whole.len().div_ceil(4) + 1;
+        assert_eq!(with(Mishap::SkippedRow).await.len(), lacking);
+        for (mishap, start) in [
+            (
+                Mishap::SelfLink,
+                "http://127.0.0.1:7071/api/retail/prices?$skip=0",
+            ),
+            (
+                Mishap::OtherHost,
+                "https://elsewhere.example/api/retail/prices?$skip=4",
+            ),
+        ] {
+            let options = Options {
+                page_rows: 4,
+                faults: Fault::new(mishap).into(),
+                ..Options::new(example::AS_OF)
+            };
+            let sandbox = Local::over(example::world(), options);
+            let (_, page) = sandbox.get("/api/retail/prices").await;
+            assert_eq!(page["NextPageLink"], start);
+        }
     }
 }

@@ -276,6 +276,29 @@ async fn forecasts_tell_actual_days_and_then_the_mean() {
     assert!(near(sum(&forecast, "Cost"), mean * Decimal::from(13)));
 
     let forecast_path = path(SUBSCRIPTION, "forecast");
+    for (filter, days) in [
+        ("properties/chargeType eq 'Actual'", 8),
+        ("properties/chargeType eq 'Forecast'", 13),
+        (
+            "properties/usageDate ge '2026-11-15' and properties/usageDate lt '2026-11-20'",
+            5,
+        ),
+        ("properties/usageDate eq '2026-11-20'", 1),
+        (
+            "properties/grain eq 'Daily' and properties/chargeType eq 'Forecast'",
+            13,
+        ),
+        ("properties/grain eq 'Monthly'", 0),
+    ] {
+        let filtered = format!("{forecast_path}&$filter={filter}");
+        let (status, answer) = local.call("POST", &filtered, &asked).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let rows = answer["properties"]["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), days, "{filter}");
+    }
+    let wrong = format!("{forecast_path}&$filter=properties/meter eq 'x'");
+    let (status, _) = local.call("POST", &wrong, &asked).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
     let past = body("2026-10-01", "2026-10-31", dataset.clone());
     let mut fresh = asked.clone();
     fresh["includeActualCost"] = json!(false);
