@@ -54,15 +54,19 @@ pub struct Budget {
 }
 
 /// When a budget is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct BudgetPeriod {
     /// Beginning: the first of a month, not to be changed later.
+    #[serde(rename = "startDate")]
     pub start: Timestamp,
     /// End; without one Azure takes ten years.
+    #[serde(rename = "endDate", skip_serializing_if = "Option::is_none")]
     pub end: Option<Timestamp>,
 }
 
 /// Which costs count: those that meet all of `all` and do not meet `not`.
+///
+/// In JSON it has Azure's own shape; a filter with unknown parts cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct BudgetFilter {
@@ -70,8 +74,8 @@ pub struct BudgetFilter {
     pub all: Vec<BudgetCondition>,
     /// A condition that a cost must not meet. Only older budgets have one.
     pub not: Option<BudgetCondition>,
-    /// Names of parts that this crate does not know. A budget with such parts is shown and not
-    /// put, because they would be lost.
+    /// Names of parts that this crate does not know, such as `or`. A budget with such parts is
+    /// shown and not put, because they would be lost.
     pub unknown: Vec<String>,
 }
 
@@ -148,11 +152,33 @@ impl Budget {
         time_period: BudgetPeriod,
     ) -> Budget {
         Budget {
+            amount: Some(amount),
+            ..Budget::of_category(COST, name, time_grain, time_period)
+        }
+    }
+
+    /// A budget on how well reservations are used, without filter and notifications. It has no
+    /// amount, and Azure wants exactly one notification. The grain is `Last7Days` or `Last30Days`.
+    pub fn of_reservations(
+        name: impl Into<String>,
+        time_grain: impl Into<String>,
+        time_period: BudgetPeriod,
+    ) -> Budget {
+        Budget::of_category(RESERVATION_UTILIZATION, name, time_grain, time_period)
+    }
+
+    fn of_category(
+        category: &str,
+        name: impl Into<String>,
+        time_grain: impl Into<String>,
+        time_period: BudgetPeriod,
+    ) -> Budget {
+        Budget {
             id: String::new(),
             name: name.into(),
             etag: None,
-            category: COST.to_owned(),
-            amount: Some(amount),
+            category: category.to_owned(),
+            amount: None,
             time_grain: time_grain.into(),
             time_period,
             filter: BudgetFilter::default(),
@@ -205,11 +231,18 @@ impl Budget {
         body.name = "";
         body.properties.current_spend = None;
         body.properties.forecast_spend = None;
+        // Azure wants one, and what is read without one counts as this.
+        if body.properties.category.is_empty() {
+            body.properties.category = COST;
+        }
         body
     }
 }
 
 const COST: &str = "Cost";
+
+/// The category of budgets on the use of reservations.
+pub(crate) const RESERVATION_UTILIZATION: &str = "ReservationUtilization";
 
 impl BudgetPeriod {
     /// From the beginning of one day, UTC, until the beginning of another one.
@@ -243,38 +276,58 @@ impl BudgetFilter {
         }
     }
 
+    /// Whether every cost counts.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.not.is_none() && self.unknown.is_empty()
+    }
+
+    fn lost_parts(&self) -> Option<String> {
+        (!self.unknown.is_empty()).then(|| {
+            let unknown = self.unknown.join(", ");
+            format!("the filter has parts that would be lost: {unknown}")
+        })
+    }
+
     fn read(fields: &Fields) -> Result<BudgetFilter, String> {
         let mut filter = BudgetFilter::default();
         for (name, raw) in fields.entries() {
-            if raw.get() == "null" {
-                continue;
-            }
             match &*name.to_ascii_lowercase() {
+                _ if raw.get() == "null" => {}
+                // Read below.
                 "dimensions" | "tags" => {}
                 "and" => {
                     for part in fields.objects(name)? {
-                        match BudgetCondition::read(&part)? {
-                            Some(condition) => filter.all.push(condition),
-                            None => filter.unknown.extend(part.names().map(str::to_owned)),
-                        }
+                        let conditions = filter.conditions(&part)?;
+                        filter.all.extend(conditions);
                     }
                 }
                 "not" => {
-                    let part = fields.object(name)?;
-                    filter.not = BudgetCondition::read(&part)?;
-                    if filter.not.is_none() {
+                    let mut conditions = filter.conditions(&fields.object(name)?)?.into_iter();
+                    filter.not = conditions.next();
+                    // Whether "not" of two excludes what meets one or both is not written down.
+                    if filter.not.is_none() || conditions.next().is_some() {
                         filter.unknown.push(name.to_owned());
                     }
                 }
                 _ => filter.unknown.push(name.to_owned()),
             }
         }
-        for (name, make) in CONDITIONS {
-            if let Some(part) = fields.optional_object(name)? {
-                filter.all.push(make(BudgetComparison::read(&part)?));
-            }
-        }
+        let conditions = BudgetCondition::read(fields)?;
+        filter.all.extend(conditions);
         Ok(filter)
+    }
+
+    /// The conditions of one member; what else it has is noted as unknown.
+    fn conditions(&mut self, member: &Fields) -> Result<Vec<BudgetCondition>, String> {
+        let is_known = |name: &str| {
+            let mut known = CONDITIONS.iter();
+            known.any(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
+        let others = member
+            .entries()
+            .filter(|(name, raw)| raw.get() != "null" && !is_known(name));
+        self.unknown.extend(others.map(|(name, _)| name.to_owned()));
+        BudgetCondition::read(member)
     }
 }
 
@@ -286,32 +339,55 @@ const CONDITIONS: [(&str, MakeCondition); 2] = [
 ];
 
 impl BudgetCondition {
-    /// `None` if it is of another kind.
-    fn read(fields: &Fields) -> Result<Option<BudgetCondition>, String> {
+    /// The conditions that stand directly in an object: one, as a rule.
+    fn read(fields: &Fields) -> Result<Vec<BudgetCondition>, String> {
+        let mut conditions = Vec::new();
         for (name, make) in CONDITIONS {
             if let Some(part) = fields.optional_object(name)? {
-                return Ok(Some(make(BudgetComparison::read(&part)?)));
+                conditions.push(make(BudgetComparison::read(&part)?));
             }
         }
-        Ok(None)
+        Ok(conditions)
+    }
+
+    /// What it compares, whether a dimension or a tag.
+    pub fn comparison(&self) -> &BudgetComparison {
+        match self {
+            BudgetCondition::Dimensions(comparison) | BudgetCondition::Tags(comparison) => {
+                comparison
+            }
+        }
     }
 }
+
+/// The only operator that Azure has.
+const IN: &str = "In";
 
 impl BudgetComparison {
     /// A comparison with a list of values.
     pub fn new(name: impl Into<String>, values: impl Into<Vec<String>>) -> BudgetComparison {
         BudgetComparison {
             name: name.into(),
-            operator: "In".to_owned(),
+            operator: IN.to_owned(),
             values: values.into(),
         }
     }
 
     fn read(fields: &Fields) -> Result<BudgetComparison, String> {
+        // Values of tags may begin or end with spaces, which then matter.
+        let exact = fields.raw("values");
+        let exact = exact.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let operator = fields.text("operator")?;
         Ok(BudgetComparison {
             name: fields.required_text("name")?,
-            operator: fields.text("operator")?,
-            values: fields.texts("values")?,
+            operator: match &*operator {
+                "" => IN.to_owned(),
+                _ => operator,
+            },
+            values: match exact {
+                Some(values) => values,
+                None => fields.texts("values")?,
+            },
         })
     }
 }
@@ -386,23 +462,15 @@ struct Properties<'a> {
     amount: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "str::is_empty")]
     time_grain: &'a str,
-    time_period: Period,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filter: Option<Filter<'a>>,
+    time_period: &'a BudgetPeriod,
+    #[serde(skip_serializing_if = "BudgetFilter::is_empty")]
+    filter: &'a BudgetFilter,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     notifications: &'a BTreeMap<String, BudgetNotification>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_spend: Option<&'a BudgetSpend>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast_spend: Option<&'a BudgetSpend>,
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Period {
-    start_date: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_date: Option<String>,
 }
 
 #[derive(serde::Serialize)]
@@ -417,14 +485,6 @@ struct Filter<'a> {
 
 impl<'a> Resource<'a> {
     fn of(budget: &'a Budget) -> Resource<'a> {
-        let BudgetFilter { all, not, .. } = &budget.filter;
-        // Azure wants at least two members in `and`.
-        let (and, only): (&[_], _) = match &all[..] {
-            [only] => (&[], Some(only)),
-            and => (and, None),
-        };
-        let filters = !all.is_empty() || not.is_some();
-        let not = not.as_ref();
         Resource {
             id: &budget.id,
             name: &budget.name,
@@ -433,11 +493,8 @@ impl<'a> Resource<'a> {
                 category: &budget.category,
                 amount: budget.amount.map(wire::number),
                 time_grain: &budget.time_grain,
-                time_period: Period {
-                    start_date: budget.time_period.start.to_string(),
-                    end_date: budget.time_period.end.map(|end| end.to_string()),
-                },
-                filter: filters.then_some(Filter { and, only, not }),
+                time_period: &budget.time_period,
+                filter: &budget.filter,
                 notifications: &budget.notifications,
                 current_spend: budget.current_spend.as_ref(),
                 forecast_spend: budget.forecast_spend.as_ref(),
@@ -446,13 +503,27 @@ impl<'a> Resource<'a> {
     }
 }
 
+impl Serialize for BudgetFilter {
+    /// Writes Azure's shape. Parts that this crate does not know cannot be written, and are an
+    /// error.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(problem) = self.lost_parts() {
+            return Err(serde::ser::Error::custom(problem));
+        }
+        // Azure wants at least two members in `and`.
+        let (and, only): (&[_], _) = match &self.all[..] {
+            [only] => (&[], Some(only)),
+            and => (and, None),
+        };
+        let not = self.not.as_ref();
+        Filter { and, only, not }.serialize(serializer)
+    }
+}
+
 impl Serialize for Budget {
     /// Writes Azure's shape. Parts of a filter that this crate does not know cannot be written,
     /// and are an error.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(problem) = lost_parts(self) {
-            return Err(serde::ser::Error::custom(problem));
-        }
         Resource::of(self).serialize(serializer)
     }
 }
@@ -466,16 +537,6 @@ impl<'de> Deserialize<'de> for Budget {
 
 fn number<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
     wire::number(*value).serialize(serializer)
-}
-
-fn lost_parts(budget: &Budget) -> Option<String> {
-    let unknown = &budget.filter.unknown;
-    (!unknown.is_empty()).then(|| {
-        format!(
-            "the filter has parts that would be lost: {}",
-            unknown.join(", ")
-        )
-    })
 }
 
 /// The operations, which are the same at both providers. The URL is that of all budgets of a scope
@@ -492,9 +553,16 @@ impl Client {
         })
     }
 
-    pub(crate) async fn budget_at(&self, operation: String, url: Url) -> Result<Budget, Error> {
+    pub(crate) async fn budget_at(
+        &self,
+        operation: String,
+        url: Url,
+    ) -> Result<Option<Budget>, Error> {
         let request = Request::get(operation, url);
-        self.read_required(&request, Budget::read).await
+        match self.read_required(&request, Budget::read).await {
+            Err(error) if is_no_budget(&error) => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     pub(crate) async fn put_budget_at(
@@ -503,7 +571,7 @@ impl Client {
         url: Url,
         budget: &Budget,
     ) -> Result<Budget, Error> {
-        if let Some(problem) = lost_parts(budget) {
+        if let Some(problem) = budget.filter.lost_parts() {
             return Err(Error::not_sent(&operation, problem));
         }
         let mut request = Request::put(operation, url, &budget.body());
@@ -515,8 +583,31 @@ impl Client {
     }
 
     pub(crate) async fn delete_budget_at(&self, operation: String, url: Url) -> Result<(), Error> {
-        self.tell(&Request::delete(operation, url)).await
+        match self.tell(&Request::delete(operation, url)).await {
+            Err(error) if is_no_budget(&error) => Ok(()),
+            told => told,
+        }
     }
+}
+
+/// Whether there is no budget of a name at a scope that is there. Codes such as
+/// `SubscriptionNotFound` say that the scope itself is missing, wrong or too new.
+fn is_no_budget(error: &Error) -> bool {
+    const SCOPES: [&str; 8] = [
+        "subscription",
+        "resourcegroup",
+        "managementgroup",
+        "billing",
+        "department",
+        "enrollment",
+        "invoicesection",
+        "customer",
+    ];
+    let Error::NotFound { code, .. } = error else {
+        return false;
+    };
+    let code = code.to_ascii_lowercase();
+    !SCOPES.iter().any(|scope| code.starts_with(scope))
 }
 
 /// Azure refuses a stale eTag of a budget as a bad request, which only its words tell apart.

@@ -37,8 +37,8 @@ impl Client {
         }))
     }
 
-    /// A budget by its name; [`Error::NotFound`] if there is none.
-    pub async fn budget(&self, scope: &Scope, name: &str) -> Result<Budget, Error> {
+    /// A budget by its name; `None` if there is none. [`Error::NotFound`] is about the scope.
+    pub async fn budget(&self, scope: &Scope, name: &str) -> Result<Option<Budget>, Error> {
         let operation = format!("read budget {name} of {scope}");
         let url = self.budget_url(&operation, scope, name)?;
         self.budget_at(operation, url).await
@@ -56,7 +56,7 @@ impl Client {
         self.put_budget_at(operation, url, budget).await
     }
 
-    /// Deletes a budget; [`Error::NotFound`] if there is none.
+    /// Deletes a budget; if there is none, that is as good. [`Error::NotFound`] is about the scope.
     pub async fn delete_budget(&self, scope: &Scope, name: &str) -> Result<(), Error> {
         let operation = format!("delete budget {name} of {scope}");
         let url = self.budget_url(&operation, scope, name)?;

@@ -5,7 +5,7 @@ use futures::Stream;
 use url::Url;
 
 use super::API_VERSION;
-use crate::budget::Budget;
+use crate::budget::{Budget, RESERVATION_UTILIZATION};
 use crate::client::{Client, scope_path};
 use crate::error::Error;
 use crate::paging::lazily;
@@ -19,9 +19,6 @@ const RESERVATIONS: &[ScopeKind] = &[
     ScopeKind::BillingProfile,
     ScopeKind::Customer,
 ];
-
-/// The category of budgets on the use of reservations.
-const RESERVATION_UTILIZATION: &str = "ReservationUtilization";
 
 impl Client {
     /// The budgets of a scope at Cost Management; with a category, `Cost` or
@@ -52,8 +49,13 @@ impl Client {
         )
     }
 
-    /// A budget at Cost Management by its name; [`Error::NotFound`] if there is none.
-    pub async fn cost_management_budget(&self, scope: &Scope, name: &str) -> Result<Budget, Error> {
+    /// A budget at Cost Management by its name; `None` if there is none. [`Error::NotFound`] is about
+    /// the scope.
+    pub async fn cost_management_budget(
+        &self,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<Option<Budget>, Error> {
         let operation = format!("read Cost Management budget {name} of {scope}");
         let url = self.cm_budget_url(&operation, scope, name)?;
         self.budget_at(operation, url).await
@@ -78,7 +80,8 @@ impl Client {
         self.put_budget_at(operation, url, budget).await
     }
 
-    /// Deletes a budget at Cost Management; [`Error::NotFound`] if there is none.
+    /// Deletes a budget at Cost Management; if there is none, that is as good. [`Error::NotFound`] is
+    /// about the scope.
     pub async fn delete_cost_management_budget(
         &self,
         scope: &Scope,

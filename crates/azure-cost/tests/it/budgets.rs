@@ -155,7 +155,7 @@ async fn what_was_read_is_put_with_its_version_and_the_same_meaning() {
         .mount(&server)
         .await;
     let client = client(&server.uri());
-    let budget = client.budget(&scope(), "plan").await.unwrap();
+    let budget = client.budget(&scope(), "plan").await.unwrap().unwrap();
     assert_eq!(client.put_budget(&scope(), &budget).await.unwrap(), budget);
 }
 
@@ -249,10 +249,49 @@ async fn a_stale_version_is_a_conflict_however_it_is_said() {
 }
 
 #[tokio::test]
+async fn a_budget_that_is_not_there_is_none_and_deleted_already() {
+    for (code, is_about_budget) in [
+        ("404", true),
+        ("NotFound", true),
+        ("BudgetNotFound", true),
+        ("SubscriptionNotFound", false),
+        ("ResourceGroupNotFound", false),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(wiremock::matchers::any())
+            .respond_with(refusal(404, code, "not here"))
+            .expect(4)
+            .mount(&server)
+            .await;
+        let (client, scope) = (client(&server.uri()), scope());
+        let reads = [
+            client.budget(&scope, "plan").await,
+            client.cost_management_budget(&scope, "plan").await,
+        ];
+        let deletes = [
+            client.delete_budget(&scope, "plan").await,
+            client.delete_cost_management_budget(&scope, "plan").await,
+        ];
+        for found in reads {
+            match found {
+                Ok(found) => assert!(is_about_budget && found.is_none(), "{code}: {found:?}"),
+                Err(error) => {
+                    let is_not_found = matches!(error, Error::NotFound { .. });
+                    assert!(!is_about_budget && is_not_found, "{code}: {error:?}");
+                }
+            }
+        }
+        for deleted in deletes {
+            assert_eq!(deleted.is_ok(), is_about_budget, "{code}: {deleted:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_delete_whose_first_answer_was_lost_may_find_nothing() {
     let gone = || refusal(404, "404", "no such budget");
     // The first try may have deleted it, so that the second one finds nothing.
-    for (first, is_done) in [(500, true), (429, false)] {
+    for first in [500, 429] {
         let server = MockServer::start().await;
         Mock::given(method("DELETE"))
             .and(path(format!("{PATH}/plan")))
@@ -268,17 +307,8 @@ async fn a_delete_whose_first_answer_was_lost_may_find_nothing() {
             .mount(&server)
             .await;
         let deleted = client(&server.uri()).delete_budget(&scope(), "plan").await;
-        assert_eq!(deleted.is_ok(), is_done, "{first}");
+        assert!(deleted.is_ok(), "{first}: {deleted:?}");
     }
-
-    let server = MockServer::start().await;
-    Mock::given(method("DELETE"))
-        .respond_with(gone())
-        .expect(1)
-        .mount(&server)
-        .await;
-    let deleted = client(&server.uri()).delete_budget(&scope(), "plan").await;
-    assert!(matches!(deleted.unwrap_err(), Error::NotFound { .. }));
 
     let server = MockServer::start().await;
     Mock::given(method("DELETE"))
@@ -349,6 +379,109 @@ fn json_keeps_its_meaning() {
     });
     let written = serde_json::to_string(&read(&expected).unwrap()).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), expected);
+}
+
+#[test]
+fn words_that_this_crate_does_not_know_are_kept() {
+    for grain in [
+        "Monthly",
+        "Quarterly",
+        "Annually",
+        "BillingMonth",
+        "BillingQuarter",
+        "BillingAnnual",
+        "Last7Days",
+        "Last30Days",
+        "Fortnightly",
+    ] {
+        let mut expected = wire("plan");
+        expected.as_object_mut().unwrap().remove("type");
+        expected["properties"]["category"] = json!("Carbon");
+        expected["properties"]["timeGrain"] = json!(grain);
+        let notification = &mut expected["properties"]["notifications"]["Forecasted_110"];
+        for field in ["operator", "thresholdType", "locale", "frequency"] {
+            notification[field] = json!("Novel");
+        }
+        let written = serde_json::to_string(&read(&expected).unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), expected);
+    }
+}
+
+#[test]
+fn no_part_of_a_filter_is_lost_in_silence() {
+    let filter = |filter: Value| {
+        let mut budget = wire("plan");
+        budget["properties"]["filter"] = filter;
+        read(&budget).unwrap().filter
+    };
+    let tag = |value: &str| json!({"name": "env", "operator": "In", "values": [value]});
+    let on_tag =
+        |value: &str| BudgetCondition::Tags(BudgetComparison::new("env", [value.to_owned()]));
+    let group = BudgetComparison::new("ResourceGroupName", ["web".to_owned()]);
+    let web = json!({"name": "ResourceGroupName", "values": ["web"]});
+    let on_group = BudgetCondition::Dimensions(group);
+
+    // A member that is two conditions counts as two; an operator that is missing is the only one.
+    let both = filter(json!({"and": [{"dimensions": web, "tags": tag("live")}]}));
+    assert_eq!(both, BudgetFilter::all([on_group.clone(), on_tag("live")]));
+    // Spaces of a value belong to it; nothing is nothing.
+    let spaced = filter(json!({"Tags": tag(" live "), "dimensions": null, "and": null}));
+    assert_eq!(spaced, BudgetFilter::all([on_tag(" live ")]));
+    assert_eq!(on_tag("live").comparison().name, "env");
+    assert!(filter(json!({"and": []})).is_empty());
+
+    for (odd, unknown) in [
+        (json!({"and": [{"or": [{"tags": tag("live")}]}]}), "or"),
+        (
+            json!({"and": [{"tags": tag("live"), "groups": {}}]}),
+            "groups",
+        ),
+        (json!({"not": {"and": []}}), "and"),
+        (json!({"not": {"tags": tag("a"), "dimensions": web}}), "not"),
+    ] {
+        let found = filter(odd.clone());
+        assert!(
+            found.unknown.contains(&unknown.to_owned()),
+            "{odd}: {found:?}"
+        );
+        assert!(!found.is_empty());
+        assert!(serde_json::to_string(&found).is_err());
+    }
+    let one = serde_json::to_value(BudgetFilter::all([on_tag("live")])).unwrap();
+    assert_eq!(one, json!({"tags": tag("live")}));
+}
+
+#[tokio::test]
+async fn a_budget_on_reservations_has_no_amount() {
+    let server = MockServer::start().await;
+    let sent = json!({"properties": {
+        "category": "ReservationUtilization",
+        "timeGrain": "Last7Days",
+        "timePeriod": {"startDate": "2026-12-01T00:00:00Z", "endDate": "2029-11-30T00:00:00Z"},
+        "notifications": {"low": {
+            "enabled": true,
+            "operator": "LessThan",
+            "threshold": 95,
+            "contactEmails": ["finance@contoso.example"],
+            "frequency": "Daily",
+        }},
+    }});
+    Mock::given(method("PUT"))
+        .and(body_json(&sent))
+        .respond_with(ok(sent))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let period = BudgetPeriod::new(date(2026, 12, 1), Some(date(2029, 11, 30)));
+    let mut budget = Budget::of_reservations("use", "Last7Days", period);
+    let mut low = BudgetNotification::new("LessThan", dec("95"));
+    low.contact_emails = vec!["finance@contoso.example".to_owned()];
+    low.frequency = "Daily".to_owned();
+    budget.notifications.insert("low".to_owned(), low);
+    let account = Scope::parse("/providers/Microsoft.Billing/billingAccounts/100").unwrap();
+    let client = client(&server.uri());
+    let put = client.put_cost_management_budget(&account, &budget).await;
+    assert_eq!(put.unwrap().amount, None);
 }
 
 #[test]

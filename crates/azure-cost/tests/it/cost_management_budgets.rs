@@ -105,6 +105,7 @@ async fn what_was_read_is_put_with_the_same_meaning() {
     let read = client
         .cost_management_budget(&profile, "use")
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(
         client

@@ -195,7 +195,7 @@ async fn consumption(
                     client.delete_budget(&scope, &name).await.map_err(words)?;
                     return Ok(Heard::default());
                 }
-                _ => vec![client.budget(&scope, &name).await.map_err(words)?],
+                _ => Vec::from_iter(client.budget(&scope, &name).await.map_err(words)?),
             };
             Ok(Heard::kept(found, Writable::Budget))
         }
@@ -427,12 +427,10 @@ async fn cost_management(
                     let deleted = client.delete_cost_management_budget(&scope, &name).await;
                     return deleted.map(|()| Heard::default()).map_err(words);
                 }
-                _ => vec![
-                    client
-                        .cost_management_budget(&scope, &name)
-                        .await
-                        .map_err(words)?,
-                ],
+                _ => {
+                    let found = client.cost_management_budget(&scope, &name).await;
+                    Vec::from_iter(found.map_err(words)?)
+                }
             };
             Ok(Heard::kept(found, Writable::Budget))
         }

@@ -1,5 +1,6 @@
 //! `azure budgets`: the budgets that Azure itself keeps. Ours are in the configuration.
 
+use anyhow::Context;
 use azure_cost::Budget;
 use budget_engine::{Currency, Money};
 use jiff::Timestamp;
@@ -12,7 +13,8 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Named) -> anyhow::Result<
     let scope = asking.scope(ANY)?;
     let client = asking.client()?;
     if let Some(name) = &options.name {
-        let budget = client.budget(&scope, name).await.explain_named(&scope)?;
+        let found = client.budget(&scope, name).await.explain(&scope)?;
+        let budget = found.with_context(|| format!("{scope} has no budget `{name}`"))?;
         return list().print_one(asking.format, &budget.name, &budget);
     }
     asking.list(list(), &scope, client.budgets(&scope)).await
