@@ -7,8 +7,6 @@ mod plan;
 mod query;
 mod usage_details;
 
-use std::sync::Mutex;
-
 use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::{Client, Error};
@@ -29,8 +27,6 @@ pub use plan::{Group, NoQuery, Way, plan};
 struct Given<'a> {
     request: &'a ReadRequest,
     context: &'a ReadContext,
-    /// What people should know about the costs, as it is found.
-    notes: &'a Mutex<Vec<String>>,
 }
 
 /// Reads queries, cost details reports or usage details of the scopes of a request.
@@ -72,7 +68,6 @@ impl Azure {
             scope,
             basis,
             projection,
-            notes: given.notes,
         };
         match way {
             Way::Query(groups) => {
@@ -89,12 +84,14 @@ impl Azure {
             Way::CostDetails => reading.read(&cost_details, facts).await,
             Way::CostDetailsOrUsage => {
                 let mut of_scope = FactsBuilder::new(projection.clone());
+                let notes = reading.notes.len();
                 let read = reading.read(&cost_details, &mut of_scope).await;
                 match read {
                     Ok(()) => Ok(facts.absorb(&of_scope.finish(Timestamp::now()))?),
                     Err(error) if is_not_offered(&error) => {
                         let error = format!("{error:#}");
                         tracing::info!(%scope, error, "no cost details here, reading usage details");
+                        reading.notes.truncate(notes);
                         reading.read(&usage_details, facts).await
                     }
                     Err(error) => Err(error),
@@ -133,31 +130,27 @@ impl CostSource for Azure {
             AzureRead::UsageDetails => None,
             _ => Some(request.reach_of_reports()),
         };
-        let notes = Mutex::default();
         let mut reading = Reading {
             kept: context.kept.as_ref(),
             basis: request.cost_basis,
             days: request.days(self.history_days, reach),
             now: as_of,
             used: Vec::new(),
+            notes: Vec::new(),
         };
         let mut facts = FactsBuilder::new(request.projection.clone());
         for scope in &request.scopes {
             let way = plan(self.read, scope, request)
                 .with_context(|| format!("a query does not serve {scope}"))?;
             tracing::debug!(%scope, way = way.to_string(), "reading");
-            let given = Given {
-                request,
-                context,
-                notes: &notes,
-            };
+            let given = Given { request, context };
             self.read_scope(scope, &way, &given, &mut reading, &mut facts)
                 .await?;
         }
         reading.tidy().await;
         Ok(Answer {
             facts: facts.finish(as_of),
-            notes: notes.into_inner().unwrap_or_default(),
+            notes: reading.notes,
         })
     }
 }

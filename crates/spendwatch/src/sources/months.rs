@@ -30,7 +30,7 @@ const REUSE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 const RESUME_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Changes when what is kept of a month changes its meaning: older ones are read anew then.
-const FORMAT: &[u8] = b"months 1\0";
+const FORMAT: &[u8] = b"months 2\0";
 
 /// Where kept months live in the store.
 pub(crate) const READS: &str = "reads/";
@@ -129,13 +129,30 @@ struct Month {
     to: Date,
     /// Where the rest begins; absent when it is whole.
     rest: Option<Value>,
-    facts: CostFacts,
+    costs: Costs,
+}
+
+/// What was read of a month.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Costs {
+    /// The sums.
+    pub(crate) facts: CostFacts,
+    /// What people should know about them.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
+}
+
+impl From<CostFacts> for Costs {
+    fn from(facts: CostFacts) -> Costs {
+        let notes = Vec::new();
+        Costs { facts, notes }
+    }
 }
 
 /// What was read of a month before the process stopped.
 pub(crate) struct Begun {
-    /// The sums so far; `None` when there are none yet.
-    pub(crate) facts: CostFacts,
+    /// What there is so far.
+    pub(crate) costs: Costs,
     /// Where the rest begins, in the reader's own words.
     pub(crate) rest: Value,
 }
@@ -152,7 +169,7 @@ pub(crate) trait MonthReader: Send + Sync {
         days: Range<Date>,
         begun: Option<Begun>,
         save: &Save<'_>,
-    ) -> anyhow::Result<CostFacts>;
+    ) -> anyhow::Result<Costs>;
 }
 
 /// Keeps what was read of a month so far.
@@ -164,8 +181,8 @@ pub(crate) struct Save<'a> {
 }
 
 impl Save<'_> {
-    /// Keeps the sums so far and where the rest begins.
-    pub(crate) async fn keep(&self, facts: &FactsBuilder, rest: &impl Serialize) {
+    /// Keeps the sums and notes so far and where the rest begins.
+    pub(crate) async fn keep(&self, facts: &FactsBuilder, notes: &[String], rest: &impl Serialize) {
         let Some(kept) = self.kept else { return };
         let Ok(rest) = serde_json::to_value(rest) else {
             return;
@@ -175,7 +192,10 @@ impl Save<'_> {
             from: self.days.start,
             to: self.days.end,
             rest: Some(rest),
-            facts: facts.clone().finish(self.at),
+            costs: Costs {
+                facts: facts.clone().finish(self.at),
+                notes: notes.to_vec(),
+            },
         };
         kept.put(self.key, &month).await;
     }
@@ -190,6 +210,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) now: Timestamp,
     /// Keys that were used, to tell them from those that can go.
     pub(crate) used: Vec<String>,
+    /// What people should know about the costs, as it is found.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -205,7 +227,8 @@ impl Reading<'_> {
             let read = self.month(reader, &key, month.clone()).await;
             let read =
                 read.with_context(|| format!("{words}, {} until {}", month.start, month.end))?;
-            facts.absorb(&read)?;
+            facts.absorb(&read.facts)?;
+            self.notes.extend(read.notes);
             self.used.extend(key);
         }
         Ok(())
@@ -223,7 +246,7 @@ impl Reading<'_> {
         reader: &dyn MonthReader,
         key: &Option<String>,
         days: Range<Date>,
-    ) -> anyhow::Result<CostFacts> {
+    ) -> anyhow::Result<Costs> {
         let (Some(kept), Some(key)) = (self.kept, key) else {
             let save = Save {
                 kept: None,
@@ -239,12 +262,10 @@ impl Reading<'_> {
         {
             let age = self.now.duration_since(month.at);
             match month.rest {
-                None if is_settled(&days, month.at) && age < REUSE_FOR => return Ok(month.facts),
+                None if is_settled(&days, month.at) && age < REUSE_FOR => return Ok(month.costs),
                 Some(rest) if age < RESUME_WITHIN => {
-                    begun = Some(Begun {
-                        facts: month.facts,
-                        rest,
-                    });
+                    let costs = month.costs;
+                    begun = Some(Begun { costs, rest });
                 }
                 _ => {}
             }
@@ -256,8 +277,8 @@ impl Reading<'_> {
             days: &days,
             at: self.now,
         };
-        let facts = match reader.read(days.clone(), begun, &save).await {
-            Ok(facts) => facts,
+        let costs = match reader.read(days.clone(), begun, &save).await {
+            Ok(costs) => costs,
             // A kept place may have run out. A throttled or unfinished read has not: it goes on
             // there next time.
             Err(error) if was_begun && !is_to_be_continued(&error) => {
@@ -276,13 +297,13 @@ impl Reading<'_> {
                 from: days.start,
                 to: days.end,
                 rest: None,
-                facts: facts.clone(),
+                costs: costs.clone(),
             };
             kept.put(key, &month).await;
         } else {
             kept.remove(key).await;
         }
-        Ok(facts)
+        Ok(costs)
     }
 
     fn key(&self, words: &str, projection: &Projection, month: &Range<Date>) -> Option<String> {
@@ -379,12 +400,13 @@ mod tests {
             days: Range<Date>,
             begun: Option<Begun>,
             save: &Save<'_>,
-        ) -> anyhow::Result<CostFacts> {
+        ) -> anyhow::Result<Costs> {
             let mut facts = FactsBuilder::new(Projection::default());
-            let mut day = days.start;
+            let (mut day, mut notes) = (days.start, Vec::new());
             if let Some(begun) = begun {
                 day = serde_json::from_value(begun.rest)?;
-                facts.absorb(&begun.facts)?;
+                facts.absorb(&begun.costs.facts)?;
+                notes = begun.costs.notes;
             }
             let series = facts.series(SeriesKey {
                 place: Arc::new(Place {
@@ -415,14 +437,16 @@ mod tests {
                     }
                 }
                 self.pages.lock().unwrap().push(day);
+                notes.push(format!("page of {day}"));
                 let end = plus_days(day, 10).min(days.end);
                 while day < end {
                     facts.add(series, day, Some(Decimal::ONE), None)?;
                     day = plus_days(day, 1);
                 }
-                save.keep(&facts, &day).await;
+                save.keep(&facts, &notes, &day).await;
             }
-            Ok(facts.finish(Timestamp::UNIX_EPOCH))
+            let facts = facts.finish(Timestamp::UNIX_EPOCH);
+            Ok(Costs { facts, notes })
         }
     }
 
@@ -438,10 +462,17 @@ mod tests {
             days: date(2026, 10, 1)..date(2026, 11, 19),
             now: now.parse().unwrap(),
             used: Vec::new(),
+            notes: Vec::new(),
         };
         let mut facts = FactsBuilder::new(Projection::default());
         reading.read(reader, &mut facts).await?;
         reading.tidy().await;
+        // Whatever was read when, its notes are told each time.
+        let starts = ["10-01", "10-11", "10-21", "10-31", "11-01", "11-11"];
+        assert_eq!(
+            reading.notes,
+            starts.map(|day| format!("page of 2026-{day}"))
+        );
         let facts = facts.finish(Timestamp::UNIX_EPOCH);
         let days = facts.series().iter().flat_map(|series| &series.days);
         Ok(days.map(|day| day.actual).sum())

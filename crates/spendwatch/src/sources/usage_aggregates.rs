@@ -3,7 +3,6 @@
 mod pricing;
 
 use std::ops::Range;
-use std::sync::Mutex;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
@@ -11,7 +10,7 @@ use azure_cost::{
     Client, Error, Granularity, OfferTerm, RateCard, RateCardQuery, UsageAggregate,
     UsageAggregatesQuery, UsageFold, UsageKind, UsageRow,
 };
-use budget_engine::{CostBasis, CostFacts, Currency, FactsBuilder, Projection, Scope, plus_days};
+use budget_engine::{CostBasis, Currency, FactsBuilder, Projection, Scope, plus_days};
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -20,7 +19,7 @@ use rust_decimal::Decimal;
 use tokio::sync::OnceCell;
 
 use super::azure::advice;
-use super::months::{Begun, MonthReader, Reading, Save};
+use super::months::{Begun, Costs, MonthReader, Reading, Save};
 use super::{Answer, Attempt, CostSource, Examined, ReadContext, ReadRequest};
 use pricing::Usage;
 
@@ -63,10 +62,10 @@ impl CostSource for UsageAggregates {
             days: request.days(self.history_days, None),
             now: as_of,
             used: Vec::new(),
+            notes: Vec::new(),
         };
         // One rate card holds for all subscriptions of the offer.
         let card = OnceCell::new();
-        let notes = Mutex::default();
         let mut facts = FactsBuilder::new(request.projection.clone());
         for scope in &request.scopes {
             let reader = Reader {
@@ -76,16 +75,14 @@ impl CostSource for UsageAggregates {
                 today: request.today,
                 projection: &request.projection,
                 card: &card,
-                notes: &notes,
             };
             reading.read(&reader, &mut facts).await?;
         }
         reading.tidy().await;
         let facts = facts.finish(as_of);
-        let mut notes = notes.into_inner().unwrap_or_default();
+        let mut notes = reading.notes;
         notes.extend(card.get().into_iter().flat_map(unapplied_terms));
         if facts.skipped_rows() > 0 {
-            // The details above are of the months that were read just now.
             notes.push(format!(
                 "{} rows of usage have no price, and their cost is missing",
                 facts.skipped_rows()
@@ -174,7 +171,6 @@ struct Reader<'a> {
     today: Date,
     projection: &'a Projection,
     card: &'a OnceCell<RateCard>,
-    notes: &'a Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -197,13 +193,13 @@ impl MonthReader for Reader<'_> {
         days: Range<Date>,
         _: Option<Begun>,
         _: &Save<'_>,
-    ) -> anyhow::Result<CostFacts> {
+    ) -> anyhow::Result<Costs> {
         let as_of = Timestamp::now();
         let mut facts = FactsBuilder::new(self.projection.clone());
         // Azure refuses an end in the future, and days end at midnight.
         let end = plus_days(days.end, REPORTED_WITHIN_DAYS).min(self.today);
         if end <= days.start {
-            return Ok(facts.finish(as_of));
+            return Ok(facts.finish(as_of).into());
         }
         let card = self
             .card
@@ -224,17 +220,16 @@ impl MonthReader for Reader<'_> {
         }
         let (rows, unpriced) = usage.priced(|meter, day| Some(&card.meter(meter, day)?.rates));
         UsageFold::new(self.scope, CostBasis::Actual).add(&rows, &mut facts)?;
+        let mut notes = Vec::new();
         for one in unpriced {
             facts.skip(one.rows);
-            let note = format!(
+            notes.push(format!(
                 "{}, {} until {}: no price for {}",
                 self.scope, days.start, days.end, one.words
-            );
-            if let Ok(mut notes) = self.notes.lock() {
-                notes.push(note);
-            }
+            ));
         }
-        Ok(facts.finish(as_of))
+        let facts = facts.finish(as_of);
+        Ok(Costs { facts, notes })
     }
 }
 

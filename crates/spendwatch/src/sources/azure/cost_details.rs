@@ -1,7 +1,6 @@
 //! The cost details report as a month reader: started, waited for, and folded file by file.
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,14 +9,14 @@ use azure_cost::{
     Client, CostDetails as State, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, Error,
     Pending,
 };
-use budget_engine::{CostBasis, CostFacts, FactsBuilder, Projection, Scope, plus_days};
+use budget_engine::{CostBasis, FactsBuilder, Projection, Scope, plus_days};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::sources::files::remarks;
-use crate::sources::months::{Begun, MonthReader, Save};
+use crate::sources::months::{Begun, Costs, MonthReader, Save};
 use crate::sources::stream::fold_and_report;
 
 /// How long one try waits for a report. Then the read is postponed, and goes on waiting later: a
@@ -29,7 +28,6 @@ pub(super) struct CostDetails<'a> {
     pub(super) scope: &'a Scope,
     pub(super) basis: CostBasis,
     pub(super) projection: &'a Projection,
-    pub(super) notes: &'a Mutex<Vec<String>>,
 }
 
 /// Where a read stopped: the report, and the first file of it that is not in the sums.
@@ -50,15 +48,15 @@ impl MonthReader for CostDetails<'_> {
         days: Range<Date>,
         begun: Option<Begun>,
         save: &Save<'_>,
-    ) -> anyhow::Result<CostFacts> {
+    ) -> anyhow::Result<Costs> {
         let as_of = Timestamp::now();
         let mut facts = FactsBuilder::new(self.projection.clone());
-        let mut next_file = 0;
+        let (mut next_file, mut notes) = (0, Vec::new());
         let (state, mut place) = match begun {
             Some(begun) => {
                 let place: Place = serde_json::from_value(begun.rest)?;
-                facts.absorb(&begun.facts)?;
-                next_file = place.next_file;
+                facts.absorb(&begun.costs.facts)?;
+                (next_file, notes) = (place.next_file, begun.costs.notes);
                 let state = self
                     .client
                     .cost_details_again(self.scope, &place.report)
@@ -75,7 +73,7 @@ impl MonthReader for CostDetails<'_> {
             }
         };
         let mut report = self
-            .wait(state, &mut place, &facts, next_file, save)
+            .wait(state, &mut place, (&facts, &notes), next_file, save)
             .await?;
         let mut links_renewed = false;
         while let Some(file) = report.files.get(next_file) {
@@ -86,9 +84,7 @@ impl MonthReader for CostDetails<'_> {
             let of_file = match folded {
                 Ok((folded, report)) => {
                     let name = format!("cost details of {}, {}", self.scope, days.start);
-                    if let Ok(mut notes) = self.notes.lock() {
-                        notes.extend(remarks(&name, &report));
-                    }
+                    notes.extend(remarks(&name, &report));
                     folded
                 }
                 Err(error) => {
@@ -101,7 +97,7 @@ impl MonthReader for CostDetails<'_> {
                     links_renewed = true;
                     let state = self.client.cost_details_again(self.scope, &pending).await?;
                     report = self
-                        .wait(state, &mut place, &facts, next_file, save)
+                        .wait(state, &mut place, (&facts, &notes), next_file, save)
                         .await?;
                     continue;
                 }
@@ -113,10 +109,11 @@ impl MonthReader for CostDetails<'_> {
                     report: report.clone(),
                     next_file,
                 };
-                save.keep(&facts, &place).await;
+                save.keep(&facts, &notes, &place).await;
             }
         }
-        Ok(facts.finish(as_of))
+        let facts = facts.finish(as_of);
+        Ok(Costs { facts, notes })
     }
 }
 
@@ -126,7 +123,7 @@ impl CostDetails<'_> {
         &self,
         mut state: State,
         place: &mut Option<Pending>,
-        facts: &FactsBuilder,
+        (facts, notes): (&FactsBuilder, &[String]),
         next_file: usize,
         save: &Save<'_>,
     ) -> anyhow::Result<CostDetailsReport> {
@@ -141,7 +138,7 @@ impl CostDetails<'_> {
                 report: pending.clone(),
                 next_file,
             };
-            save.keep(facts, &kept).await;
+            save.keep(facts, notes, &kept).await;
             let wait = pending.ask_at.duration_since(Timestamp::now());
             let wait = Duration::try_from(wait).unwrap_or_default();
             if Instant::now() + wait > end {

@@ -8,15 +8,14 @@ use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::{Client, QueryDefinition, QueryRow, TimePeriod};
 use budget_engine::{
-    ChargeCategory, CostBasis, CostFacts, Dimension, FactsBuilder, Place, Projection, Scope,
-    SeriesKey,
+    ChargeCategory, CostBasis, Dimension, FactsBuilder, Place, Projection, Scope, SeriesKey,
 };
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::plan::Group;
-use crate::sources::months::{Begun, MonthReader, Save};
+use crate::sources::months::{Begun, Costs, MonthReader, Save};
 
 pub(super) struct Query<'a> {
     pub(super) client: &'a Client,
@@ -38,7 +37,7 @@ impl MonthReader for Query<'_> {
         days: Range<Date>,
         _: Option<Begun>,
         _: &Save<'_>,
-    ) -> anyhow::Result<CostFacts> {
+    ) -> anyhow::Result<Costs> {
         let as_of = Timestamp::now();
         let period = TimePeriod::days(days.start, days.end);
         let mut definition = QueryDefinition::costs(self.basis, period).daily();
@@ -64,7 +63,7 @@ impl MonthReader for Query<'_> {
             };
             facts.add(series, date, actual, amortized)?;
         }
-        Ok(facts.finish(as_of))
+        Ok(facts.finish(as_of).into())
     }
 }
 

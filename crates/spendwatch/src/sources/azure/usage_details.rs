@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_cost::{Client, MarketplaceCharge, Resume, UsageFold, UsageKind, UsageQuery, UsageRow};
-use budget_engine::{CostBasis, CostFacts, FactsBuilder, Projection, Scope, ScopeKind};
+use budget_engine::{CostBasis, FactsBuilder, Projection, Scope, ScopeKind};
 use futures::{StreamExt, pin_mut};
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::sources::Progress;
-use crate::sources::months::{Begun, MonthReader, Save};
+use crate::sources::months::{Begun, Costs, MonthReader, Save};
 
 /// Pages between two times that the sums so far are kept.
 const PAGES_PER_SAVE: usize = 25;
@@ -61,14 +61,14 @@ impl MonthReader for UsageDetails<'_> {
         days: Range<Date>,
         begun: Option<Begun>,
         save: &Save<'_>,
-    ) -> anyhow::Result<CostFacts> {
+    ) -> anyhow::Result<Costs> {
         let as_of = Timestamp::now();
         let mut facts = FactsBuilder::new(self.projection.clone());
         let mut seen = Seen::default();
         let mut resume = None;
         if let Some(begun) = begun {
             let place: Place = serde_json::from_value(begun.rest)?;
-            facts.absorb(&begun.facts)?;
+            facts.absorb(&begun.costs.facts)?;
             (seen, resume) = (place.seen, Some(place.page));
         }
         let query = UsageQuery::new(days.start, days.end, self.basis);
@@ -100,7 +100,7 @@ impl MonthReader for UsageDetails<'_> {
                 && count % PAGES_PER_SAVE == 0
             {
                 let place = Place { page: next, seen };
-                save.keep(&facts, &place).await;
+                save.keep(&facts, &[], &place).await;
             }
         }
         if self.has_separate_marketplace(seen) {
@@ -122,7 +122,7 @@ impl MonthReader for UsageDetails<'_> {
                 }
             }
         }
-        Ok(facts.finish(as_of))
+        Ok(facts.finish(as_of).into())
     }
 }
 
