@@ -16,6 +16,7 @@ use crate::quotas::Quotas;
 use crate::request::{Answer, Request};
 use crate::retry::{Gate, Pacing, Retry};
 use crate::transport::{SignIn, Transport};
+use crate::waits::Waits;
 
 /// Azure's cost APIs at one endpoint. Cheap to clone; clones share the pace and the quotas.
 ///
@@ -86,6 +87,12 @@ impl Client {
     /// The same client with other bounds on answers.
     pub fn with_limits(mut self, limits: Limits) -> Client {
         self.transport.limits = limits;
+        self
+    }
+
+    /// The same client with a bound on its waits, and with somebody who is told of them.
+    pub fn with_waits(mut self, waits: Waits) -> Client {
+        self.transport.waits = waits;
         self
     }
 

@@ -9,7 +9,7 @@ use http::header::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::{Host, Url};
 
 use crate::client::Client;
@@ -285,7 +285,9 @@ async fn again(
     };
     *tries += 1;
     let wait = transport.retry.wait(*tries, asked);
-    if *tries >= transport.retry.tries || wait > transport.retry.total {
+    let now = Instant::now();
+    let (again, end) = (now + wait, now + transport.retry.total);
+    if *tries >= transport.retry.tries || again > transport.waits.end(end) {
         let operation = operation.to_owned();
         return Err(if throttled {
             Error::Throttled {
@@ -300,6 +302,7 @@ async fn again(
             }
         });
     }
-    tokio::time::sleep(wait).await;
+    let reason = format!("trying again after {problem}");
+    transport.waits.wait(operation, again, &reason).await;
     Ok(())
 }

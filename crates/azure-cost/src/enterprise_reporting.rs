@@ -33,6 +33,7 @@ use crate::parameters::{encoded, last_day};
 use crate::request::{Answer, Request};
 use crate::retry::{Gate, Pacing, Retry};
 use crate::transport::{SignIn, Transport};
+use crate::waits::Waits;
 
 /// The key of an enrollment, valid for six months. Never shown.
 #[derive(Clone)]
@@ -106,6 +107,12 @@ impl EnterpriseReporting {
     /// The same with a pace of its own.
     pub fn with_pacing(mut self, pacing: Pacing) -> EnterpriseReporting {
         self.transport.gate = Gate::new(pacing).into();
+        self
+    }
+
+    /// The same with a bound on its waits, and with somebody who is told of them.
+    pub fn with_waits(mut self, waits: Waits) -> EnterpriseReporting {
+        self.transport.waits = waits;
         self
     }
 

@@ -57,6 +57,7 @@ mod request;
 mod retail_prices;
 mod retry;
 mod transport;
+mod waits;
 mod wire;
 
 pub use billing::accounts::{
@@ -137,3 +138,4 @@ pub use retail_prices::{
     RetailField, RetailFilter, RetailPrice, RetailPrices, RetailQuery, RetailSavingsPlanPrice,
 };
 pub use retry::{Pacing, Retry};
+pub use waits::{TellWait, Wait, Waits};

@@ -12,7 +12,7 @@ use url::Url;
 use crate::client::Client;
 use crate::error::{Error, printable};
 use crate::fields::Fields;
-use crate::paging::follow;
+use crate::paging::{PREPARING, follow};
 use crate::request::{Answer, Request};
 use crate::retry::asked_wait;
 
@@ -104,7 +104,8 @@ impl Client {
         started: Started,
         bound: Duration,
     ) -> Result<Answer, Error> {
-        let end = Instant::now() + bound;
+        let waits = &self.transport.waits;
+        let end = waits.end(Instant::now() + bound);
         let mut state = started;
         loop {
             let pending = match state {
@@ -114,15 +115,14 @@ impl Client {
             let wait = pending.ask_at.duration_since(Timestamp::now());
             let wait = Duration::try_from(wait).unwrap_or_default();
             let wait = wait.max(SHORTEST_WAIT);
-            if Instant::now() + wait > end {
+            let again = Instant::now() + wait;
+            if again > end {
                 return Err(Error::NotReady {
                     operation: operation.to_owned(),
                     pending: Box::new(pending),
                 });
             }
-            let wait_ms = wait.as_millis();
-            tracing::debug!(operation, wait_ms, "not ready yet");
-            tokio::time::sleep(wait).await;
+            waits.wait(operation, again, PREPARING).await;
             state = self.ask_again(operation, &pending).await?;
         }
     }

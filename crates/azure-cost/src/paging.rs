@@ -133,10 +133,14 @@ pub(crate) fn item_pages<T: Send + 'static>(
     })
 }
 
+/// Why a read waits for an answer that is not ready.
+pub(crate) const PREPARING: &str = "Azure is preparing the answer";
+
 /// The answer to a page's request. Where status 202 says that the page is still being prepared, the
 /// same question is asked again.
 async fn prepared(transport: &Transport, request: &Request) -> Result<Answer, Error> {
     let end = Instant::now() + transport.limits.preparation;
+    let end = transport.waits.end(end);
     loop {
         let answer = transport.send(request).await?;
         if answer.status != 202 || !request.may_be_in_preparation {
@@ -144,13 +148,15 @@ async fn prepared(transport: &Transport, request: &Request) -> Result<Answer, Er
         }
         let wait = asked_wait(&answer.headers, Timestamp::now()).unwrap_or(FIRST_WAIT);
         let wait = wait.max(SHORTEST_WAIT);
-        if Instant::now() + wait > end {
+        let again = Instant::now() + wait;
+        if again > end {
             return Err(Error::NotReady {
                 operation: request.operation.clone(),
                 pending: Box::new(Pending::after(request.url.clone(), wait)),
             });
         }
-        tokio::time::sleep(wait).await;
+        let waits = &transport.waits;
+        waits.wait(&request.operation, again, PREPARING).await;
     }
 }
 

@@ -65,8 +65,19 @@ struct Count {
     closed_until: Option<Instant>,
 }
 
+/// A quota has no room for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full {
+    /// From when it may have room.
+    pub(crate) opens: Instant,
+    /// Why not now, in words.
+    pub(crate) reason: &'static str,
+}
+
 #[derive(Debug)]
 struct Window {
+    /// What it allows, in words.
+    rule: &'static str,
     /// The part of the header that tells what is left in it.
     name: &'static str,
     length: Duration,
@@ -77,8 +88,9 @@ struct Window {
 }
 
 impl Window {
-    fn new(name: &'static str, seconds: u64, limit: u32) -> Window {
+    fn new(name: &'static str, seconds: u64, limit: u32, rule: &'static str) -> Window {
         Window {
+            rule,
             name,
             length: Duration::from_secs(seconds),
             limit,
@@ -97,17 +109,19 @@ impl Window {
 
     /// The moment from which `cost` more fits; the larger costs of one request than the whole
     /// window holds fit when the window is empty.
-    fn opens(&mut self, cost: u32, now: Instant) -> Instant {
+    fn opens(&mut self, cost: u32, now: Instant) -> Full {
         self.forget(now);
+        let full = |opens, reason| Full { opens, reason };
         if let Some((at, left)) = self.told {
             let since = self.spent.iter().filter(|(spent, _)| *spent > at);
             let since: u32 = since.map(|(_, cost)| *cost).sum();
-            return if since + cost <= left || (since == 0 && left > 0) {
+            let opens = if since + cost <= left || (since == 0 && left > 0) {
                 now
             } else {
                 // What was spent before is not known one by one: wait until all of it is over.
                 at + self.length
             };
+            return full(opens, "Azure says that its quota of queries is used up");
         }
         let mut total: u32 = self.spent.iter().map(|(_, cost)| *cost).sum();
         let mut opens = now;
@@ -118,19 +132,25 @@ impl Window {
             total -= cost_then;
             opens = *at + self.length;
         }
-        opens
+        full(opens, self.rule)
     }
 }
+
+const TEN_SECONDS: &str = "Azure allows queries of 12 months of data in 10 seconds";
+const MINUTE: &str = "Azure allows queries of 60 months of data in a minute";
+const HOUR: &str = "Azure allows queries of 600 months of data in an hour";
+const SCOPE: &str = "Azure allows 4 queries of one scope a minute";
+const ASKED: &str = "Azure asks for it";
 
 impl Count {
     fn of(meter: &Meter) -> Count {
         let windows = match meter {
             Meter::Units(_) => vec![
-                Window::new("queriesper10sec", 10, 12),
-                Window::new("queriespermin", 60, 60),
-                Window::new("queriesperhour", 3600, 600),
+                Window::new("queriesper10sec", 10, 12, TEN_SECONDS),
+                Window::new("queriespermin", 60, 60, MINUTE),
+                Window::new("queriesperhour", 3600, 600, HOUR),
             ],
-            Meter::Entity(..) => vec![Window::new("defaultquota", 60, 4)],
+            Meter::Entity(..) => vec![Window::new("defaultquota", 60, 4, SCOPE)],
             Meter::Caller(_) => Vec::new(),
         };
         Count {
@@ -139,13 +159,18 @@ impl Count {
         }
     }
 
-    fn opens(&mut self, cost: u32, now: Instant) -> Instant {
+    /// What of it opens last, if any is full.
+    fn full(&mut self, cost: u32, now: Instant) -> Option<Full> {
         let windows = self
             .windows
             .iter_mut()
             .map(|window| window.opens(cost, now));
-        let opens = windows.max().unwrap_or(now);
-        self.closed_until.map_or(opens, |until| until.max(opens))
+        let closed = self.closed_until.map(|opens| Full {
+            opens,
+            reason: ASKED,
+        });
+        let full = windows.chain(closed).filter(|full| full.opens > now);
+        full.max_by_key(|full| full.opens)
     }
 
     fn spend(&mut self, cost: u32, now: Instant) {
@@ -161,35 +186,28 @@ impl Quotas {
         Quotas::default()
     }
 
-    /// Takes what a request costs, if it fits now; else says from when it may fit.
-    pub(crate) fn take(
-        &self,
-        caller: &Caller,
-        wanted: &Meters,
-        now: Instant,
-    ) -> Result<(), Instant> {
+    /// Takes what a request costs, if it fits now; else says from when it may fit, and why.
+    pub(crate) fn take(&self, caller: &Caller, wanted: &Meters, now: Instant) -> Result<(), Full> {
         let costs = costs(caller, wanted);
         if costs.is_empty() {
             return Ok(());
         }
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        let opens = costs.iter().map(|(meter, cost)| {
+        let full = costs.iter().filter_map(|(meter, cost)| {
             let count = meters
                 .entry(meter.clone())
                 .or_insert_with(|| Count::of(meter));
-            count.opens(*cost, now)
+            count.full(*cost, now)
         });
-        match opens.max() {
-            Some(opens) if opens > now => Err(opens),
-            _ => {
-                for (meter, cost) in costs {
-                    if let Some(count) = meters.get_mut(&meter) {
-                        count.spend(cost, now);
-                    }
-                }
-                Ok(())
+        if let Some(full) = full.max_by_key(|full| full.opens) {
+            return Err(full);
+        }
+        for (meter, cost) in costs {
+            if let Some(count) = meters.get_mut(&meter) {
+                count.spend(cost, now);
             }
         }
+        Ok(())
     }
 
     /// Learns from an answer's headers what is left, and what is closed until when.
@@ -281,6 +299,20 @@ mod tests {
         }
     }
 
+    /// Takes, or says from when it may fit.
+    fn take(quotas: &Quotas, wanted: &Meters, now: Instant) -> Result<(), Instant> {
+        take_as(quotas, &caller(), wanted, now)
+    }
+
+    fn take_as(
+        quotas: &Quotas,
+        caller: &Caller,
+        wanted: &Meters,
+        now: Instant,
+    ) -> Result<(), Instant> {
+        quotas.take(caller, wanted, now).map_err(|full| full.opens)
+    }
+
     fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
     }
@@ -303,15 +335,15 @@ mod tests {
         let query = |index: usize, months| Meters::query(&format!("/{index}"), months);
         for index in 0..4 {
             let at = start + seconds(index as u64);
-            assert_eq!(quotas.take(&caller(), &query(index, 3), at), Ok(()));
+            assert_eq!(take(&quotas, &query(index, 3), at), Ok(()));
         }
         let at = start + seconds(4);
-        let next = quotas.take(&caller(), &query(9, 3), at);
+        let next = take(&quotas, &query(9, 3), at);
         assert_eq!(next, Err(start + seconds(10)));
-        let next = quotas.take(&caller(), &query(9, 6), at);
+        let next = take(&quotas, &query(9, 6), at);
         assert_eq!(next, Err(start + seconds(11)), "two of three must be over");
         let at = start + seconds(10);
-        assert_eq!(quotas.take(&caller(), &query(9, 3), at), Ok(()));
+        assert_eq!(take(&quotas, &query(9, 3), at), Ok(()));
     }
 
     #[test]
@@ -319,26 +351,26 @@ mod tests {
         let (quotas, start) = (Quotas::new(), Instant::now());
         let one = Meters::query("/subscriptions/1", 1);
         for _ in 0..4 {
-            assert_eq!(quotas.take(&caller(), &one, start), Ok(()));
+            assert_eq!(take(&quotas, &one, start), Ok(()));
         }
-        let full = quotas.take(&caller(), &one, start);
+        let full = take(&quotas, &one, start);
         assert_eq!(full, Err(start + seconds(60)));
         let other = Meters::query("/subscriptions/2", 1);
-        assert_eq!(quotas.take(&caller(), &other, start), Ok(()));
+        assert_eq!(take(&quotas, &other, start), Ok(()));
     }
 
     #[test]
     fn tenants_and_client_types_have_their_own() {
         let (quotas, start) = (Quotas::new(), Instant::now());
         let whole = Meters::query("/s", 12);
-        assert_eq!(quotas.take(&caller(), &whole, start), Ok(()));
-        assert!(quotas.take(&caller(), &whole, start).is_err());
+        assert_eq!(take(&quotas, &whole, start), Ok(()));
+        assert!(take(&quotas, &whole, start).is_err());
         for (tenant, client_type) in [("u", "spendwatch"), ("t", "other")] {
             let other = Caller {
                 tenant: tenant.to_owned(),
                 client_type: client_type.to_owned(),
             };
-            assert_eq!(quotas.take(&other, &whole, start), Ok(()));
+            assert_eq!(take_as(&quotas, &other, &whole, start), Ok(()));
         }
     }
 
@@ -346,7 +378,7 @@ mod tests {
     fn what_the_service_says_is_left_overrules_the_count() {
         let (quotas, start) = (Quotas::new(), Instant::now());
         let one = Meters::query("/s", 1);
-        assert_eq!(quotas.take(&caller(), &one, start), Ok(()));
+        assert_eq!(take(&quotas, &one, start), Ok(()));
         let left = [
             (
                 "x-ms-ratelimit-microsoft.costmanagement-qpu-remaining",
@@ -360,9 +392,9 @@ mod tests {
         told(&quotas, &one, &left, start);
         // Seven more requests, but only two more units in this minute.
         let at = start + seconds(1);
-        assert_eq!(quotas.take(&caller(), &one, at), Ok(()));
-        assert_eq!(quotas.take(&caller(), &one, at), Ok(()));
-        assert_eq!(quotas.take(&caller(), &one, at), Err(start + seconds(60)));
+        assert_eq!(take(&quotas, &one, at), Ok(()));
+        assert_eq!(take(&quotas, &one, at), Ok(()));
+        assert_eq!(take(&quotas, &one, at), Err(start + seconds(60)));
     }
 
     #[test]
@@ -371,24 +403,37 @@ mod tests {
         let (one, other) = (Meters::query("/1", 1), Meters::query("/2", 1));
         let entity = "x-ms-ratelimit-microsoft.costmanagement-entity-retry-after";
         told(&quotas, &one, &[(entity, "40")], start);
-        assert_eq!(
-            quotas.take(&caller(), &one, start),
-            Err(start + seconds(40))
-        );
-        assert_eq!(quotas.take(&caller(), &other, start), Ok(()));
+        assert_eq!(take(&quotas, &one, start), Err(start + seconds(40)));
+        assert_eq!(take(&quotas, &other, start), Ok(()));
         let tenant = "x-ms-ratelimit-microsoft.costmanagement-tenant-retry-after";
         told(&quotas, &one, &[(tenant, "20")], start);
-        assert_eq!(
-            quotas.take(&caller(), &other, start),
-            Err(start + seconds(20))
-        );
+        assert_eq!(take(&quotas, &other, start), Err(start + seconds(20)));
+    }
+
+    #[test]
+    fn why_there_is_no_room_is_said() {
+        let (quotas, start) = (Quotas::new(), Instant::now());
+        let reason = |wanted: &Meters| quotas.take(&caller(), wanted, start).unwrap_err().reason;
+        let one = Meters::query("/1", 1);
+        for _ in 0..4 {
+            assert_eq!(take(&quotas, &one, start), Ok(()));
+        }
+        assert_eq!(reason(&one), SCOPE);
+        // Four units are spent: nine more are one too many.
+        assert_eq!(reason(&Meters::query("/2", 9)), TEN_SECONDS);
+        let qpu = "x-ms-ratelimit-microsoft.costmanagement-qpu-remaining";
+        told(&quotas, &one, &[(qpu, "QueriesPerMin:0")], start);
+        assert!(reason(&Meters::query("/2", 1)).contains("used up"));
+        let tenant = "x-ms-ratelimit-microsoft.costmanagement-tenant-retry-after";
+        told(&quotas, &one, &[(tenant, "90")], start);
+        assert_eq!(reason(&Meters::query("/2", 1)), ASKED);
     }
 
     #[test]
     fn requests_of_other_services_cost_nothing() {
         let (quotas, start) = (Quotas::new(), Instant::now());
         for _ in 0..1000 {
-            assert_eq!(quotas.take(&caller(), &Meters::default(), start), Ok(()));
+            assert_eq!(take(&quotas, &Meters::default(), start), Ok(()));
         }
     }
 }

@@ -14,9 +14,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::client::Limits;
 use crate::error::{Error, ErrorBody};
 use crate::kept::{AnswerStore, kept_or_new};
-use crate::quotas::{Caller, Quotas};
+use crate::quotas::{Caller, Full, Quotas};
 use crate::request::{Answer, Repeat, Request};
 use crate::retry::{Gate, Pacing, Retry, asked_wait};
+use crate::waits::Waits;
 
 /// The header by which Azure gives each kind of program quotas of its own.
 const CLIENT_TYPE: &str = "ClientType";
@@ -33,6 +34,7 @@ pub(crate) struct Transport {
     pub(crate) caller: Caller,
     /// Answers that the service may call unchanged, where it does that.
     pub(crate) kept: Option<Arc<dyn AnswerStore>>,
+    pub(crate) waits: Waits,
 }
 
 /// How requests say who asks.
@@ -63,6 +65,7 @@ impl Transport {
                 client_type: "spendwatch".to_owned(),
             },
             kept: None,
+            waits: Waits::default(),
         }
     }
 
@@ -132,7 +135,8 @@ impl Transport {
             may_be_done |= begun;
             let wait = self.retry.wait(tries, asked);
             let is_unsafe = begun && request.repeat == Repeat::IfNotBegun;
-            if is_unsafe || tries >= self.retry.tries || Instant::now() + wait > end {
+            let again = Instant::now() + wait;
+            if is_unsafe || tries >= self.retry.tries || again > self.waits.end(end) {
                 let operation = operation.to_owned();
                 return Err(if throttled {
                     Error::Throttled {
@@ -149,28 +153,29 @@ impl Transport {
             }
             let wait_ms = wait.as_millis();
             tracing::debug!(operation, tries, wait_ms, problem, "trying again");
-            tokio::time::sleep(wait).await;
+            let reason = match asked {
+                Some(_) => format!("Azure asks for it, with {problem}"),
+                None => format!("trying again after {problem}"),
+            };
+            self.waits.wait(operation, again, &reason).await;
         }
     }
 
-    /// Waits until the quotas have room, if that is before the end.
+    /// Waits until the quotas have room, if that is before the end and waits may last so long.
     async fn wait_for_quota(&self, request: &Request, end: Instant) -> Result<(), Error> {
         loop {
             let now = Instant::now();
             let taken = self.quotas.take(&self.caller, &request.meters, now);
-            let Err(opens) = taken else { return Ok(()) };
-            if opens > end {
+            let Err(Full { opens, reason }) = taken else {
+                return Ok(());
+            };
+            if opens > self.waits.end(end) {
                 return Err(Error::Throttled {
                     operation: request.operation.clone(),
                     until: Timestamp::now() + opens.saturating_duration_since(now),
                 });
             }
-            let wait_ms = opens.saturating_duration_since(now).as_millis();
-            if wait_ms > 3000 {
-                let operation = &request.operation;
-                tracing::info!(operation, wait_ms, "waiting for Azure's quota");
-            }
-            tokio::time::sleep_until(opens).await;
+            self.waits.wait(&request.operation, opens, reason).await;
         }
     }
 
@@ -354,5 +359,65 @@ pub(crate) fn lost(error: &reqwest::Error) -> Failure {
         asked: None,
         begun: !error.is_connect(),
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::quotas::Meters;
+
+    fn query() -> Request {
+        let url = "https://management.azure.com/".parse().unwrap();
+        Request::get("query costs", url).with_meters(Meters::query("/subscriptions/1", 1))
+    }
+
+    fn transport(waits: Waits) -> Transport {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut transport = Transport::new(reqwest::Client::new(), SignIn::Nobody);
+        transport.waits = waits;
+        transport
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_quota_is_told_for_how_long_and_why() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&told);
+        let transport = transport(Waits {
+            until: None,
+            tell: Some(Arc::new(move |wait| {
+                let words = wait.map(ToString::to_string);
+                heard.lock().unwrap().extend(words);
+            })),
+        });
+        let begin = Instant::now();
+        let end = begin + Duration::from_secs(180);
+        for _ in 0..5 {
+            transport.wait_for_quota(&query(), end).await.unwrap();
+        }
+        assert_eq!(begin.elapsed(), Duration::from_secs(60));
+        let words = "waiting 60 s: Azure allows 4 queries of one scope a minute";
+        assert_eq!(*told.lock().unwrap(), [words]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_beyond_the_bound_is_throttling_at_once() {
+        let begin = Instant::now();
+        let transport = transport(Waits {
+            until: Some(begin + Duration::from_secs(50)),
+            tell: None,
+        });
+        let end = begin + Duration::from_secs(180);
+        for _ in 0..4 {
+            transport.wait_for_quota(&query(), end).await.unwrap();
+        }
+        let error = transport.wait_for_quota(&query(), end).await.unwrap_err();
+        let Error::Throttled { until, .. } = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(begin.elapsed(), Duration::ZERO, "nothing was waited for");
+        assert!(until > Timestamp::now() + Duration::from_secs(50));
     }
 }

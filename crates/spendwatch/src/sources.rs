@@ -14,12 +14,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::credentials::Auth;
-use azure_cost::{Client, Endpoint, EnterpriseKey, MemoryAnswers, Quotas};
+use azure_cost::{Client, Endpoint, EnterpriseKey, MemoryAnswers, Quotas, TellWait, Wait, Waits};
 use budget_engine::{CostBasis, CostFacts, Projection, Scope, plus_days};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use secrecy::ExposeSecret;
 use state_store::Container;
+use tokio::time::Instant;
 
 use crate::config::{Connection, Source, SourceKind};
 use crate::environment::Environment;
@@ -122,6 +123,22 @@ pub struct ReadContext {
     /// Where months are kept, so that a long read can go on after a restart; `None` to keep
     /// nothing.
     pub kept: Option<KeptMonths>,
+    /// No wait for Azure lasts longer than this: the read ends as throttled or not ready instead,
+    /// to be taken up again.
+    pub waits_until: Option<Instant>,
+}
+
+impl ReadContext {
+    /// What holds for the waits of a client that serves this read.
+    pub(crate) fn waits(&self) -> Waits {
+        let tell = self.progress.clone().map(|progress| -> TellWait {
+            Arc::new(move |wait: Option<&Wait>| progress.waiting(wait))
+        });
+        Waits {
+            until: self.waits_until,
+            tell,
+        }
+    }
 }
 
 /// What a source gave.
@@ -137,6 +154,9 @@ pub struct Answer {
 pub trait Progress: Send + Sync {
     /// So much has been read, all files or pages together. `total_bytes` is `None` when unknown.
     fn advanced(&self, bytes: u64, total_bytes: Option<u64>, rows: u64);
+
+    /// The read waits for Azure; `None` when that is over.
+    fn waiting(&self, _wait: Option<&Wait>) {}
 }
 
 /// Makes the source that a configuration describes.
@@ -242,4 +262,40 @@ pub fn http() -> anyhow::Result<reqwest::Client> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .context("make the HTTP client")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Option<String>>>);
+
+    impl Progress for Heard {
+        fn advanced(&self, _: u64, _: Option<u64>, _: u64) {}
+
+        fn waiting(&self, wait: Option<&Wait>) {
+            let words = wait.map(ToString::to_string);
+            self.0.lock().unwrap().push(words);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_watches_a_read_hears_of_its_waits() {
+        let heard = Arc::new(Heard::default());
+        let until = Instant::now() + Duration::from_secs(90);
+        let context = ReadContext {
+            progress: Some(heard.clone()),
+            waits_until: Some(until),
+            ..ReadContext::default()
+        };
+        let waits = context.waits();
+        assert_eq!(waits.end(until + Duration::from_secs(1)), until);
+        waits.wait("read", until, "Azure asks for it").await;
+        let words = "waiting 90 s: Azure asks for it".to_owned();
+        assert_eq!(*heard.0.lock().unwrap(), [Some(words), None]);
+    }
 }

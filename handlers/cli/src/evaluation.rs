@@ -42,7 +42,11 @@ pub(crate) async fn evaluate(
         let progress = reading
             .clone()
             .map(|reading| -> Arc<dyn sources::Progress> { reading });
-        let options = Options { dry_run, progress };
+        let options = Options {
+            dry_run,
+            progress,
+            ..Options::default()
+        };
         let run = evaluate::run(app, &read, &options);
         match Reading::watch(reading.as_deref(), run).await {
             Ok(report) => {

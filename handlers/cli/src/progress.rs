@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure_cost::Wait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spendwatch::sources::Progress;
 
@@ -64,6 +65,11 @@ impl Progress for Reading {
     fn advanced(&self, bytes: u64, total_bytes: Option<u64>, rows: u64) {
         Reading::advanced(self, bytes, total_bytes);
         self.bar.set_message(format!("{rows} rows"));
+    }
+
+    fn waiting(&self, wait: Option<&Wait>) {
+        self.bar
+            .set_message(wait.map(ToString::to_string).unwrap_or_default());
     }
 }
 

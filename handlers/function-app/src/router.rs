@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -77,13 +78,18 @@ pub fn router(lazy: Arc<Lazy>) -> Router {
 }
 
 /// Runs the function of this name.
-async fn run(name: &str, lazy: Arc<Lazy>, call: Invocation) -> Result<Reply, Failure> {
+async fn run(
+    name: &str,
+    lazy: Arc<Lazy>,
+    call: Invocation,
+    waits_until: Instant,
+) -> Result<Reply, Failure> {
     match name {
         "status" => http(lazy, functions::status::PATH, call).await,
         "evaluate" => http(lazy, functions::evaluate::PATH, call).await,
         "health" => http(lazy, functions::health::PATH, call).await,
         "evaluate-budgets" => evaluate_budgets::run(&*lazy.app().await?, call).await,
-        "evaluate-scope" => evaluate_scope::run(&*lazy.app().await?, call).await,
+        "evaluate-scope" => evaluate_scope::run(&*lazy.app().await?, call, waits_until).await,
         "deliver-notices" => deliver_notices::run(&*lazy.app().await?, call).await,
         "sweep" => sweep::run(&*lazy.app().await?, call).await,
         _ => Err(Failure::not_ours(anyhow::anyhow!(
@@ -156,7 +162,9 @@ async fn invoke(
                 return failed(StatusCode::BAD_REQUEST, "the envelope cannot be read");
             }
         };
-        let outcome = tokio::time::timeout(deadline, run(name, lazy, call)).await;
+        // After a wait there must be time for what was waited for.
+        let waits_until = Instant::now() + deadline * 5 / 6;
+        let outcome = tokio::time::timeout(deadline, run(name, lazy, call, waits_until)).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Ok(Ok(reply)) => {

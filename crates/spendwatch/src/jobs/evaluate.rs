@@ -18,6 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
 
+use tokio::time::Instant;
+
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::outbox;
@@ -32,6 +34,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Is told about long reads.
     pub progress: Option<Arc<dyn Progress>>,
+    /// No wait for Azure lasts longer than this: the read is throttled then, and says until when.
+    pub waits_until: Option<Instant>,
 }
 
 /// What came of one read.
@@ -119,6 +123,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
     let context = ReadContext {
         progress: options.progress.clone(),
         kept: (!options.dry_run).then(|| app.kept_months(read)),
+        waits_until: options.waits_until,
     };
     if !options.dry_run {
         app.remember_attempt(&read.key).await?;

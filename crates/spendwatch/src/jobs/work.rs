@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Message};
+use tokio::time::Instant;
 
 use crate::app::{App, Hint};
 use crate::jobs::{deliver, evaluate};
@@ -101,7 +102,10 @@ async fn drain(app: &App, queue: &str, poll_every: Duration) {
 /// Works on one message, and takes it from the queue unless it is to be given again.
 async fn handle(app: &App, queue: &str, message: &Message) {
     let outcome = match serde_json::from_str::<Hint>(&message.text) {
-        Ok(hint) => perform(app, &hint).await.map(drop),
+        Ok(hint) => {
+            let waits_until = Instant::now() + VISIBILITY * 5 / 6;
+            perform(app, &hint, Some(waits_until)).await.map(drop)
+        }
         Err(error) => Err(anyhow::Error::new(error).context("the message is not ours")),
     };
     if let Err(error) = outcome {
@@ -176,8 +180,9 @@ impl fmt::Display for Done {
 /// Does what a hint names.
 ///
 /// A throttled read is no failure: its hint is sent again for when Azure will answer, because tries
-/// in quick succession would only carry the message to the poison queue.
-pub async fn perform(app: &App, hint: &Hint) -> anyhow::Result<Done> {
+/// in quick succession would only carry the message to the poison queue. So is a read that would
+/// have to wait for Azure beyond `waits_until`; leave time for the work after the wait.
+pub async fn perform(app: &App, hint: &Hint, waits_until: Option<Instant>) -> anyhow::Result<Done> {
     let key = match hint {
         Hint::Evaluate { read } => read,
         Hint::Deliver { destination } => {
@@ -191,7 +196,11 @@ pub async fn perform(app: &App, hint: &Hint) -> anyhow::Result<Done> {
         );
         return Ok(Done::NotConfigured);
     };
-    match evaluate::run(app, &read, &evaluate::Options::default()).await {
+    let options = evaluate::Options {
+        waits_until,
+        ..evaluate::Options::default()
+    };
+    match evaluate::run(app, &read, &options).await {
         Ok(report) => {
             for note in &report.notes {
                 tracing::warn!(read = read.key, note, "about the cost data");

@@ -25,6 +25,7 @@ pub use plan::{Group, NoQuery, Way, plan};
 
 /// What one read is given.
 struct Given<'a> {
+    client: &'a Client,
     request: &'a ReadRequest,
     context: &'a ReadContext,
 }
@@ -54,7 +55,7 @@ impl Azure {
         reading: &mut Reading<'_>,
         facts: &mut FactsBuilder,
     ) -> anyhow::Result<()> {
-        let (client, basis) = (&self.client, given.request.cost_basis);
+        let (client, basis) = (given.client, given.request.cost_basis);
         let projection = &given.request.projection;
         let usage_details = UsageDetails {
             client,
@@ -68,6 +69,7 @@ impl Azure {
             scope,
             basis,
             projection,
+            waits: given.context.waits(),
         };
         match way {
             Way::Query(groups) => {
@@ -138,12 +140,17 @@ impl CostSource for Azure {
             used: Vec::new(),
             notes: Vec::new(),
         };
+        let client = &self.client.clone().with_waits(context.waits());
         let mut facts = FactsBuilder::new(request.projection.clone());
         for scope in &request.scopes {
             let way = plan(self.read, scope, request)
                 .with_context(|| format!("a query does not serve {scope}"))?;
             tracing::debug!(%scope, way = way.to_string(), "reading");
-            let given = Given { request, context };
+            let given = Given {
+                client,
+                request,
+                context,
+            };
             self.read_scope(scope, &way, &given, &mut reading, &mut facts)
                 .await?;
         }

@@ -64,9 +64,11 @@ impl CostSource for EnterpriseReporting {
             notes: Vec::new(),
         };
         // Rows name no currency: it is the enrollment's.
-        let currency = self.client.balance_summary(None).await?.currency;
+        let client = self.client.clone().with_waits(context.waits());
+        let currency = client.balance_summary(None).await?.currency;
         let reader = Reader {
             source: self,
+            client,
             currency,
             projection: &request.projection,
             progress: context.progress.as_ref(),
@@ -87,6 +89,7 @@ impl CostSource for EnterpriseReporting {
         let charges = self.client.marketplace_charges(&period);
         let reservations = self.client.reservation_charges(day, plus_days(day, 1));
         pin_mut!(usage, charges, reservations);
+        let reservations = reservations.next().await.and_then(Result::err);
         let attempt = |what: &str, problem: Option<Error>| Attempt {
             what: what.to_owned(),
             is_needed: true,
@@ -108,12 +111,9 @@ impl CostSource for EnterpriseReporting {
                     charges.next().await.and_then(Result::err),
                 ),
                 Attempt {
-                    // Usage counts without them, and their absence is noted then.
-                    is_needed: false,
-                    ..attempt(
-                        "reservation charges",
-                        reservations.next().await.and_then(Result::err),
-                    )
+                    // An endpoint without this report is read without it, which is noted then.
+                    is_needed: !matches!(reservations, Some(Error::NotFound { .. })),
+                    ..attempt("reservation charges", reservations)
                 },
             ],
         }]
@@ -136,6 +136,7 @@ fn advice(error: &Error) -> String {
 
 struct Reader<'a> {
     source: &'a EnterpriseReporting,
+    client: Client,
     currency: Currency,
     projection: &'a Projection,
     progress: Option<&'a Arc<dyn Progress>>,
@@ -161,7 +162,7 @@ impl MonthReader for Reader<'_> {
             facts.absorb(&begun.costs.facts)?;
         }
         let period = EnterprisePeriod::Days(days.start, days.end);
-        let client = &self.source.client;
+        let client = &self.client;
         let mut fold = UsageFold::new(&self.source.scope, CostBasis::Actual);
         let mut add = |row: UsageRow, facts: &mut FactsBuilder| match days.contains(&row.date) {
             true => fold.add(&[row], facts),

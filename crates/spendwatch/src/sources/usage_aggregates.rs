@@ -64,12 +64,13 @@ impl CostSource for UsageAggregates {
             used: Vec::new(),
             notes: Vec::new(),
         };
+        let client = self.client.clone().with_waits(context.waits());
         // One rate card holds for all subscriptions of the offer.
         let card = OnceCell::new();
         let mut facts = FactsBuilder::new(request.projection.clone());
         for scope in &request.scopes {
             let reader = Reader {
-                client: &self.client,
+                client: &client,
                 rate_card: &self.rate_card,
                 scope,
                 today: request.today,

@@ -3,16 +3,19 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use azure_sandbox::{Agreement, Denial, Fault, Mishap, Options, World, example};
+use azure_sandbox::{Agreement, Denial, Fault, Mishap, Options, Wait, World, example};
 use jiff::Timestamp;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use spendwatch::jobs::check::{self, Level};
 use spendwatch::jobs::evaluate;
-use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
+use spendwatch::jobs::work::{self, Done};
+use spendwatch::{App, Config, Environment, Hint, ManualClock, StateLocation};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 fn noon() -> Timestamp {
     format!("{}T12:00:00Z", example::AS_OF).parse().unwrap()
@@ -205,6 +208,26 @@ async fn a_read_that_breaks_goes_on_where_it_stopped() {
         let asked = requests(&endpoint).await[operation].as_u64().unwrap();
         assert!(asked < 2 * needed, "{kind}: {asked} of {needed}");
     }
+}
+
+#[tokio::test]
+async fn a_read_that_would_wait_beyond_its_bound_is_throttled_and_goes_on_later() {
+    // The second month is refused once, for longer than this try may wait and less than others may.
+    let slow = Fault::throttled("retry-after", Wait::Seconds(100));
+    let mut options = options();
+    options.faults = slow.of("Query_Usage").after(1).times(1).into();
+    let endpoint = serve(world(Agreement::Enterprise), options).await;
+    let app = app(&endpoint, "query", "");
+    let hint = Hint::Evaluate {
+        read: app.reads().unwrap().remove(0).key,
+    };
+    let bound = Instant::now() + Duration::from_secs(50);
+    let done = work::perform(&app, &hint, Some(bound)).await.unwrap();
+    assert!(matches!(done, Done::Postponed { .. }), "{done}");
+    assert_eq!(requests(&endpoint).await["Query_Usage"], 2);
+    // The month that was read is kept.
+    assert_eq!(spent(&app).await.unwrap(), truth(None));
+    assert_eq!(requests(&endpoint).await["Query_Usage"], 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use azure_cost::{
     Client, Cloud, Endpoint, EnterpriseKey, EnterpriseReporting as Reports, RateCardQuery,
 };
-use azure_sandbox::{Denial, Options, Scenario, World};
+use azure_sandbox::{Denial, Fault, Mishap, Options, Scenario, World};
 use budget_engine::{CostBasis, CostFacts, Scope};
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
@@ -36,6 +36,11 @@ async fn served(name: &str) -> (World, String) {
 
 /// The same where the caller lacks a role.
 async fn served_without(name: &str, denials: Vec<Denial>) -> (World, String) {
+    served_with(name, |options| options.denials = denials).await
+}
+
+/// The same with other options.
+async fn served_with(name: &str, change: impl FnOnce(&mut Options)) -> (World, String) {
     spendwatch::install_crypto();
     let world = Scenario::named(name).unwrap().world;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,7 +48,7 @@ async fn served_without(name: &str, denials: Vec<Denial>) -> (World, String) {
     let mut options = Options::new(world.today);
     options.needs_token = false;
     options.page_rows = 400;
-    options.denials = denials;
+    change(&mut options);
     tokio::spawn(azure_sandbox::serve(listener, world.clone(), options));
     (world, address)
 }
@@ -212,6 +217,40 @@ async fn an_enrollment_gives_usage_and_marketplace_charges_once_each() {
     // October is kept, and gives the same.
     let again = source.read(&request, &context).await.unwrap();
     assert_eq!(sums(&again.facts, october), expected);
+}
+
+#[tokio::test]
+async fn an_endpoint_without_reservation_charges_is_read_and_each_month_says_so() {
+    let absent = Fault::new(Mishap::Refused {
+        status: 404,
+        code: "404".to_owned(),
+    });
+    let absent = absent.of("EnterpriseReservationCharges_List");
+    let (world, address) =
+        served_with("enterprise", |options| options.faults = absent.into()).await;
+    let source = enterprise(&address, &world.billing_account, "sandbox-key", 20);
+    let request = request(vec![], world.today);
+    let context = ReadContext {
+        kept: Some(KeptMonths::new(Arc::new(Memory::new()), "source-0", "")),
+        ..ReadContext::default()
+    };
+    // The second time October is not asked for again.
+    for _ in 0..2 {
+        let answer = source.read(&request, &context).await.unwrap();
+        let [october, november] = &answer.notes[..] else {
+            panic!("{:?}", answer.notes);
+        };
+        assert!(
+            october.starts_with("2026-10-01 until 2026-11-01: "),
+            "{october}"
+        );
+        assert!(november.starts_with("2026-11-01 until "), "{november}");
+        assert!(october.ends_with("purchases are not counted"), "{october}");
+    }
+    let examined = source.examine(&request).await;
+    let last = examined[0].attempts.last().unwrap();
+    assert_eq!(last.what, "reservation charges");
+    assert!(!last.is_needed && last.problem.is_some(), "{last:?}");
 }
 
 #[tokio::test]

@@ -348,16 +348,16 @@ async fn a_throttled_read_is_asked_again_later_and_is_no_failure() {
         let [asked, expected] =
             [asked, expected].map(|seconds| now + SignedDuration::from_secs(seconds));
         *estate.throttled.lock().unwrap() = Some(asked);
-        let done = work::perform(&app, &hint).await.unwrap();
+        let done = work::perform(&app, &hint, None).await.unwrap();
         assert_eq!(done, Done::Postponed { until: expected });
         assert_eq!(hints(&app).await, 0, "not before its time");
     }
     // The time has come already.
     *estate.throttled.lock().unwrap() = Some(now);
-    work::perform(&app, &hint).await.unwrap();
+    work::perform(&app, &hint, None).await.unwrap();
     assert_eq!(hints(&app).await, 1);
     *estate.throttled.lock().unwrap() = None;
-    let done = work::perform(&app, &hint).await.unwrap();
+    let done = work::perform(&app, &hint, None).await.unwrap();
     assert!(matches!(done, Done::Evaluated(_)), "{done}");
 }
 
@@ -368,7 +368,7 @@ async fn other_failures_and_reads_that_are_gone_are_told_apart() {
     let hint = |read: &str| Hint::Evaluate {
         read: read.to_owned(),
     };
-    let gone = work::perform(&app, &hint("source-9")).await.unwrap();
+    let gone = work::perform(&app, &hint("source-9"), None).await.unwrap();
     assert_eq!(gone, Done::NotConfigured);
     estate
         .fails
@@ -376,5 +376,5 @@ async fn other_failures_and_reads_that_are_gone_are_told_apart() {
         .unwrap()
         .insert("/subscriptions/a".to_owned());
     let key = app.reads().unwrap().remove(0).key;
-    assert!(work::perform(&app, &hint(&key)).await.is_err());
+    assert!(work::perform(&app, &hint(&key), None).await.is_err());
 }

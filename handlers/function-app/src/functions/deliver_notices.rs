@@ -11,6 +11,6 @@ pub(crate) async fn run(app: &App, call: Invocation) -> Result<Reply, Failure> {
     if !matches!(hint, Hint::Deliver { .. }) {
         return Err(for_another_queue());
     }
-    let done = work::perform(app, &hint).await?;
+    let done = work::perform(app, &hint, None).await?;
     Ok(Reply::log(done.to_string()))
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use azure_cost::{
     Client, CostDetails as State, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, Error,
-    Pending,
+    Pending, Waits,
 };
 use budget_engine::{CostBasis, FactsBuilder, Projection, Scope, plus_days};
 use jiff::Timestamp;
@@ -23,11 +23,15 @@ use crate::sources::stream::fold_and_report;
 /// function must end in time, and Azure takes minutes for some reports.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// Not to be asked all the time, whatever Azure says.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
 pub(super) struct CostDetails<'a> {
     pub(super) client: &'a Client,
     pub(super) scope: &'a Scope,
     pub(super) basis: CostBasis,
     pub(super) projection: &'a Projection,
+    pub(super) waits: Waits,
 }
 
 /// Where a read stopped: the report, and the first file of it that is not in the sums.
@@ -127,7 +131,7 @@ impl CostDetails<'_> {
         next_file: usize,
         save: &Save<'_>,
     ) -> anyhow::Result<CostDetailsReport> {
-        let end = Instant::now() + PATIENCE;
+        let end = self.waits.end(Instant::now() + PATIENCE);
         loop {
             let pending = match state {
                 State::Ready(report) => return Ok(report),
@@ -141,14 +145,16 @@ impl CostDetails<'_> {
             save.keep(facts, notes, &kept).await;
             let wait = pending.ask_at.duration_since(Timestamp::now());
             let wait = Duration::try_from(wait).unwrap_or_default();
-            if Instant::now() + wait > end {
+            let again = Instant::now() + wait.max(SHORTEST_WAIT);
+            if again > end {
                 return Err(Error::NotReady {
                     operation: self.identity(),
                     pending: Box::new(pending),
                 })
                 .context("the report is still being prepared");
             }
-            tokio::time::sleep(wait.max(Duration::from_millis(100))).await;
+            let reason = "Azure is preparing the report";
+            self.waits.wait(&self.identity(), again, reason).await;
             state = self.client.cost_details_again(self.scope, &pending).await?;
         }
     }
