@@ -69,12 +69,12 @@ struct Item<'a> {
 struct Properties<'a> {
     cost: Option<&'a RawValue>,
     cost_in_billing_currency: Option<&'a RawValue>,
-    texts: [Text; Name::COUNT],
+    texts: [Text; Word::COUNT],
 }
 
 /// What a text is, by its name in answers.
 #[derive(Clone, Copy)]
-enum Name {
+enum Word {
     Date,
     BillingCurrency,
     BillingCurrencyCode,
@@ -105,13 +105,13 @@ enum Name {
     InvoiceSectionName,
 }
 
-impl Name {
-    const COUNT: usize = Name::InvoiceSectionName as usize + 1;
+impl Word {
+    const COUNT: usize = Word::InvoiceSectionName as usize + 1;
 }
 
 /// What is known under a name.
 enum Known {
-    Text(Name),
+    Text(Word),
     Cost,
     CostInBillingCurrency,
     /// An object with the texts of the meter, which the other kind has beside the rest.
@@ -128,37 +128,37 @@ fn known(name: &str) -> Option<Known> {
     small.copy_from_slice(name.as_bytes());
     small.make_ascii_lowercase();
     Some(Known::Text(match &*small {
-        b"date" => Name::Date,
+        b"date" => Word::Date,
         b"cost" => return Some(Known::Cost),
         b"costinbillingcurrency" => return Some(Known::CostInBillingCurrency),
-        b"billingcurrency" => Name::BillingCurrency,
-        b"billingcurrencycode" => Name::BillingCurrencyCode,
-        b"chargetype" => Name::ChargeType,
-        b"frequency" => Name::Frequency,
-        b"pricingmodel" => Name::PricingModel,
-        b"subscriptionid" => Name::SubscriptionId,
-        b"subscriptionguid" => Name::SubscriptionGuid,
-        b"subscriptionname" => Name::SubscriptionName,
-        b"resourcegroup" => Name::ResourceGroup,
-        b"resourceid" => Name::ResourceId,
-        b"instancename" => Name::InstanceName,
-        b"resourcelocation" => Name::ResourceLocation,
-        b"resourcelocationnormalized" => Name::ResourceLocationNormalized,
-        b"consumedservice" => Name::ConsumedService,
+        b"billingcurrency" => Word::BillingCurrency,
+        b"billingcurrencycode" => Word::BillingCurrencyCode,
+        b"chargetype" => Word::ChargeType,
+        b"frequency" => Word::Frequency,
+        b"pricingmodel" => Word::PricingModel,
+        b"subscriptionid" => Word::SubscriptionId,
+        b"subscriptionguid" => Word::SubscriptionGuid,
+        b"subscriptionname" => Word::SubscriptionName,
+        b"resourcegroup" => Word::ResourceGroup,
+        b"resourceid" => Word::ResourceId,
+        b"instancename" => Word::InstanceName,
+        b"resourcelocation" => Word::ResourceLocation,
+        b"resourcelocationnormalized" => Word::ResourceLocationNormalized,
+        b"consumedservice" => Word::ConsumedService,
         b"meterdetails" => return Some(Known::Meter),
-        b"metercategory" => Name::MeterCategory,
-        b"metersubcategory" => Name::MeterSubCategory,
-        b"metername" => Name::MeterName,
-        b"publishername" => Name::PublisherName,
-        b"publishertype" => Name::PublisherType,
-        b"benefitid" => Name::BenefitId,
-        b"reservationid" => Name::ReservationId,
-        b"costcenter" => Name::CostCenter,
-        b"billingaccountid" => Name::BillingAccountId,
-        b"billingprofileid" => Name::BillingProfileId,
-        b"invoicesection" => Name::InvoiceSection,
-        b"invoicesectionid" => Name::InvoiceSectionId,
-        b"invoicesectionname" => Name::InvoiceSectionName,
+        b"metercategory" => Word::MeterCategory,
+        b"metersubcategory" => Word::MeterSubCategory,
+        b"metername" => Word::MeterName,
+        b"publishername" => Word::PublisherName,
+        b"publishertype" => Word::PublisherType,
+        b"benefitid" => Word::BenefitId,
+        b"reservationid" => Word::ReservationId,
+        b"costcenter" => Word::CostCenter,
+        b"billingaccountid" => Word::BillingAccountId,
+        b"billingprofileid" => Word::BillingProfileId,
+        b"invoicesection" => Word::InvoiceSection,
+        b"invoicesectionid" => Word::InvoiceSectionId,
+        b"invoicesectionname" => Word::InvoiceSectionName,
         _ => return None,
     }))
 }
@@ -198,51 +198,51 @@ impl Properties<'_> {
             (self.cost_in_billing_currency, "costInBillingCurrency"),
         );
         let (currency, currency_name) = match legacy {
-            true => (Name::BillingCurrency, "billingCurrency"),
-            false => (Name::BillingCurrencyCode, "billingCurrencyCode"),
+            true => (Word::BillingCurrency, "billingCurrency"),
+            false => (Word::BillingCurrencyCode, "billingCurrencyCode"),
         };
         let mut row = UsageRow::new(
             kind,
-            day("date", self.text(Name::Date))?,
+            day("date", self.text(Word::Date))?,
             amount(cost_name, cost)?,
             known_currency(currency_name, self.text(currency))?,
         );
-        let mut take = |name: Name| std::mem::take(&mut self.texts[name as usize].0);
+        let mut take = |word: Word| std::mem::take(&mut self.texts[word as usize].0);
         let mut first = |one, other| match take(one) {
             text if text.is_empty() => take(other),
             text => text,
         };
-        row.benefit_id = first(Name::BenefitId, Name::ReservationId);
-        row.region = first(Name::ResourceLocation, Name::ResourceLocationNormalized);
+        row.benefit_id = first(Word::BenefitId, Word::ReservationId);
+        row.region = first(Word::ResourceLocation, Word::ResourceLocationNormalized);
         if legacy {
-            row.subscription_id = take(Name::SubscriptionId);
-            row.resource_id = take(Name::ResourceId);
-            row.invoice_section_name = take(Name::InvoiceSection);
+            row.subscription_id = take(Word::SubscriptionId);
+            row.resource_id = take(Word::ResourceId);
+            row.invoice_section_name = take(Word::InvoiceSection);
         } else {
-            row.subscription_id = take(Name::SubscriptionGuid);
-            row.resource_id = take(Name::InstanceName);
-            row.invoice_section_id = take(Name::InvoiceSectionId);
-            row.invoice_section_name = take(Name::InvoiceSectionName);
+            row.subscription_id = take(Word::SubscriptionGuid);
+            row.resource_id = take(Word::InstanceName);
+            row.invoice_section_id = take(Word::InvoiceSectionId);
+            row.invoice_section_name = take(Word::InvoiceSectionName);
         }
-        row.charge_type = take(Name::ChargeType);
-        row.frequency = take(Name::Frequency);
-        row.pricing_model = take(Name::PricingModel);
-        row.subscription_name = take(Name::SubscriptionName);
-        row.resource_group = take(Name::ResourceGroup);
-        row.consumed_service = take(Name::ConsumedService);
-        row.meter_category = take(Name::MeterCategory);
-        row.meter_subcategory = take(Name::MeterSubCategory);
-        row.meter_name = take(Name::MeterName);
-        row.publisher_name = take(Name::PublisherName);
-        row.publisher_type = take(Name::PublisherType);
-        row.cost_center = take(Name::CostCenter);
-        row.billing_account_id = take(Name::BillingAccountId);
-        row.billing_profile_id = take(Name::BillingProfileId);
+        row.charge_type = take(Word::ChargeType);
+        row.frequency = take(Word::Frequency);
+        row.pricing_model = take(Word::PricingModel);
+        row.subscription_name = take(Word::SubscriptionName);
+        row.resource_group = take(Word::ResourceGroup);
+        row.consumed_service = take(Word::ConsumedService);
+        row.meter_category = take(Word::MeterCategory);
+        row.meter_subcategory = take(Word::MeterSubCategory);
+        row.meter_name = take(Word::MeterName);
+        row.publisher_name = take(Word::PublisherName);
+        row.publisher_type = take(Word::PublisherType);
+        row.cost_center = take(Word::CostCenter);
+        row.billing_account_id = take(Word::BillingAccountId);
+        row.billing_profile_id = take(Word::BillingProfileId);
         Ok(row)
     }
 
-    fn text(&self, name: Name) -> &str {
-        &self.texts[name as usize].0
+    fn text(&self, word: Word) -> &str {
+        &self.texts[word as usize].0
     }
 }
 
@@ -324,8 +324,8 @@ impl<'a> Visitor<'a> for InProperties<'_, 'a> {
         let InProperties(into) = self;
         while let Some(name) = map.next_key::<Key<'a>>()? {
             match known(&name.0) {
-                Some(Known::Text(name)) if into.text(name).is_empty() => {
-                    into.texts[name as usize] = map.next_value()?;
+                Some(Known::Text(word)) if into.text(word).is_empty() => {
+                    into.texts[word as usize] = map.next_value()?;
                 }
                 Some(Known::Cost) if into.cost.is_none() => into.cost = map.next_value()?,
                 Some(Known::CostInBillingCurrency) if into.cost_in_billing_currency.is_none() => {
