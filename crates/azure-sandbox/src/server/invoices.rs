@@ -9,7 +9,7 @@ use super::downloads;
 use super::operation::{Call, Operation, get, post};
 use super::shapes::{money, only};
 use crate::books::{Invoice, Line, Payer};
-use crate::world::{Agreement, Named, World};
+use crate::world::{Agreement, Named, Section, World};
 
 const VERSIONS: &[&str] = &["2024-04-01", "2020-05-01"];
 
@@ -171,7 +171,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// Refuses an account that is not the world's; `default` is whichever there is.
-fn check_account(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check_account(call: &Call) -> Result<(), Refusal> {
     let asked = call.name("account");
     if asked == "default" || asked.eq_ignore_ascii_case(&call.world.billing_account) {
         return Ok(());
@@ -181,7 +181,7 @@ fn check_account(call: &Call) -> Result<(), Refusal> {
     Err(Refusal::new(status, "BillingAccessDenied", message))
 }
 
-fn account_id(world: &World) -> String {
+pub(super) fn account_id(world: &World) -> String {
     format!(
         "/providers/Microsoft.Billing/billingAccounts/{}",
         world.billing_account
@@ -216,7 +216,7 @@ fn profiles(call: &Call) -> Result<Vec<Named>, Refusal> {
     Ok(call.world.parents().into_iter().cloned().collect())
 }
 
-fn asked_profile(call: &Call) -> Result<Named, Refusal> {
+pub(super) fn asked_profile(call: &Call) -> Result<Named, Refusal> {
     let asked = call.name("profile");
     let profiles = profiles(call)?.into_iter();
     let message = || format!("There is no billing profile '{asked}'.");
@@ -493,6 +493,11 @@ fn summary(call: &Call) -> Handled {
 }
 
 fn transactions_of_profile(call: &Call) -> Handled {
+    transactions_of(call, |_| true)
+}
+
+/// The transactions of a profile that were paid in some of its parts.
+pub(super) fn transactions_of(call: &Call, picks: impl Fn(&Section) -> bool) -> Handled {
     let profile = asked_profile(call)?;
     let (Some(first), Some(last)) = (call.date("periodStartDate")?, call.date("periodEndDate")?)
     else {
@@ -518,7 +523,11 @@ fn transactions_of_profile(call: &Call) -> Handled {
         if !within || invoice.is_some() != billed {
             continue;
         }
+        // Numbers are those of the whole invoice, whatever is left out.
         for (line, number) in books.lines(month, &payer).iter().zip(1..) {
+            if !picks(&line.subscription.section) {
+                continue;
+            }
             items.push(transaction(&call.world, line, number, invoice));
         }
     }

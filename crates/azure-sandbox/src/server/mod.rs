@@ -10,6 +10,7 @@ mod alerts;
 mod answer;
 mod auth;
 mod benefits;
+mod billing_parts;
 mod billing_periods;
 mod budgets;
 mod commerce;
@@ -90,6 +91,7 @@ const TABLES: &[&[Operation]] = &[
     settings::OPERATIONS,
     views::OPERATIONS,
     accounts::OPERATIONS,
+    billing_parts::OPERATIONS,
     billing_periods::OPERATIONS,
     commerce::OPERATIONS,
     downloads::OPERATIONS,
