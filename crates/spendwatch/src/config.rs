@@ -5,6 +5,7 @@
 //! references, never values. The settings are described for people in `docs/configuration.md` and
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
+mod native;
 mod read;
 mod reader;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 
+pub use native::Native;
 pub(crate) use read::OWNERS;
 pub use reader::Problem;
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub fallback: Option<String>,
     /// How deliveries are timed.
     pub delivery: Delivery,
+    /// How Azure's own budgets are kept in step.
+    pub native: Native,
 }
 
 /// One place that costs are read from.

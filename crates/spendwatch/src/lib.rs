@@ -35,7 +35,7 @@ pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AzureRead, Channel, ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings,
-    Email, EnterpriseReporting, Exports, Problem, SCHEMA, Secret, Source, SourceKind,
+    Email, EnterpriseReporting, Exports, Native, Problem, SCHEMA, Secret, Source, SourceKind,
 };
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;

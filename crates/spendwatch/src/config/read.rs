@@ -2,6 +2,7 @@
 
 mod budgets;
 mod channels;
+mod native;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use toml::de::DeTable;
 
 use self::budgets::{read_budgets, read_notify, read_owners};
 use self::channels::read_channel;
+use self::native::{NativeDraft, check_described, read_native};
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
 use super::{Channel, ChannelKind, Config, Delivery, Source};
@@ -31,6 +33,7 @@ struct Draft {
     budgets: Vec<(Budget, Place)>,
     fallback: Option<(String, Place)>,
     delivery: Option<Delivery>,
+    native: NativeDraft,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -101,6 +104,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
         read_budgets(root, &defaults, &mut draft);
+        read_native(root, &mut draft);
     }
     for (root, _) in parsed {
         root.finish();
@@ -122,6 +126,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
             }
         }
     }
+    let pages_first = pages.first().map(|page| page.place(&(0..0)));
     problems.extend(pages.into_iter().flat_map(Page::into_problems));
     let is_broken = draft.channel_names.len() > draft.channels.len();
     let emails: Vec<&str> = draft
@@ -195,6 +200,10 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
             Budgets::default()
         }
     };
+    let native = draft.native.settle(&budgets, &draft.channels);
+    if let Some(first) = pages_first {
+        problems.extend(check_described(&native, &first));
+    }
     problems.sort();
     problems.dedup();
     if !problems.is_empty() {
@@ -209,6 +218,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         budgets,
         fallback: draft.fallback.map(|(name, _)| name),
         delivery: draft.delivery.unwrap_or_default(),
+        native,
     })
 }
 
@@ -220,6 +230,9 @@ fn read_settings(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
         if root.get(key).is_some() {
             draft.seen.insert(key);
         }
+    }
+    if root.get("native_budget").is_some() {
+        draft.seen.insert("budget");
     }
     if let Some(value) = root.get("currency")
         && let Some(currency) = value.parse()

@@ -166,6 +166,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A truth value; `None` without a word if it is something else.
+    pub(super) fn if_flag(&self) -> Option<bool> {
+        match self.value.get_ref() {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    pub(super) fn flag(&self) -> Option<bool> {
+        self.if_flag()
+            .or_else(|| self.expected("true or false, without quotes"))
+    }
+
     pub(super) fn decimal(&self) -> Option<Decimal> {
         let digits = match self.value.get_ref() {
             DeValue::Integer(number) if number.radix() == 10 => number.as_str(),

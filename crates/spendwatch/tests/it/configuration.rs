@@ -524,6 +524,33 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "budget.a.threshold[0]",
             "/$defs/budget/properties/threshold/items/properties",
         ),
+        (
+            format!("[native]\n{typo}"),
+            "native",
+            "/$defs/native/properties",
+        ),
+        (
+            format!("[[budget]]\nid = \"a\"\n[budget.native]\n{typo}"),
+            "budget.a.native",
+            "/$defs/nativeOfBudget/oneOf/1/properties",
+        ),
+        (
+            format!(
+                "[[budget]]\nid = \"a\"\n[[budget.threshold]]\nwhen = \"actual 80%\"\n[budget.threshold.native]\n{typo}"
+            ),
+            "budget.a.threshold[0].native",
+            "/$defs/nativeOfThreshold/oneOf/1/properties",
+        ),
+        (
+            format!("[[native_budget]]\n{typo}"),
+            "native_budget[0]",
+            "/$defs/nativeBudget/properties",
+        ),
+        (
+            format!("[[native_budget]]\n[[native_budget.notification]]\n{typo}"),
+            "native_budget[0].notification[0]",
+            "/$defs/nativeBudget/properties/notification/items/properties",
+        ),
     ] {
         assert_eq!(known(&text, path), keys(pointer), "{path} {pointer}");
     }

@@ -5,6 +5,7 @@ mod azure;
 mod configuration;
 mod delivering;
 mod evaluating;
+mod native;
 mod older_sources;
 mod reads;
 mod sources;

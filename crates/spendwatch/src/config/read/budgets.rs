@@ -10,6 +10,7 @@ use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 
 use super::channels::read_mailbox;
+use super::native::{Own, read_own, read_own_threshold};
 use super::{Defaults, Draft, ID_RULE, OWNERS, is_id, read_basis, read_probability};
 use crate::config::reader::{Table, Value};
 
@@ -68,6 +69,7 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         .get("exclude")
         .map(|list| list.list().iter().filter_map(Value::parse).collect());
     let filter = table.get("filter").map(|value| read_filter(&value));
+    let mut native = table.get("native").map(|value| read_own(&value));
     let parent = table
         .get("parent")
         .and_then(|value| value.text())
@@ -94,7 +96,7 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
     let planned = table
         .require("amount", "amount = 10_000")
         .and_then(|value| read_planned(&value, calendar.as_ref()));
-    let thresholds = read_thresholds(table, defaults, &notify, draft);
+    let thresholds = read_thresholds(table, defaults, &notify, draft, &mut native);
     if let (Some(Some(starts)), Some(ends)) = (starts, ends)
         && ends < starts
     {
@@ -108,6 +110,9 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         }
     }
     let id = id?;
+    if let Some(native) = native {
+        draft.native.keep(&id, native);
+    }
     Some(Budget {
         name: name.unwrap_or_else(|| id.clone()),
         scopes: scopes.unwrap_or_default(),
@@ -134,6 +139,7 @@ fn read_thresholds(
     defaults: &Defaults,
     notify: &[String],
     draft: &mut Draft,
+    native: &mut Option<Own>,
 ) -> Vec<Threshold> {
     let plain = |when: When| Threshold {
         id: when.default_id(),
@@ -180,10 +186,16 @@ fn read_thresholds(
             let own_notify = line
                 .get("notify")
                 .map(|list| read_notify(&list, &line, draft));
+            let own_native = line.get("native").map(|value| read_own_threshold(&value));
             line.finish();
             let Some(when) = when else { continue };
+            let id = id.unwrap_or_else(|| when.default_id());
+            if let Some(own_native) = own_native {
+                let native = native.get_or_insert_default();
+                native.thresholds.insert(id.clone(), own_native);
+            }
             thresholds.push(Threshold {
-                id: id.unwrap_or_else(|| when.default_id()),
+                id,
                 when,
                 probability: probability.unwrap_or(defaults.probability),
                 severity: severity.unwrap_or(default_severity(&when)),

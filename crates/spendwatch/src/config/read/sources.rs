@@ -54,14 +54,14 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
                 _ => AzureRead::Cheapest,
             };
             Some(SourceKind::Azure {
-                connection: read_connection(&table),
+                connection: read_connection(&table, Some(read_history(&table))),
                 read,
             })
         }
         "exports" => read_exports(&table).map(SourceKind::Exports),
         "usage-aggregates" => {
             let rate_card = read_rate_card(&table);
-            let connection = read_connection(&table);
+            let connection = read_connection(&table, Some(read_history(&table)));
             rate_card.map(|rate_card| SourceKind::UsageAggregates {
                 connection,
                 rate_card,
@@ -86,14 +86,14 @@ pub(super) fn read_source(table: Table<'_>, folder: &Path) -> Option<Source> {
 }
 
 /// Where Azure's APIs are and how to sign in.
-fn read_connection(table: &Table<'_>) -> Connection {
+pub(super) fn read_connection(table: &Table<'_>, history: Option<u32>) -> Connection {
     let endpoint = table.get("endpoint").and_then(|value| value.parse());
     let (cloud, auth) = read_identity(table);
     Connection {
         endpoint,
         cloud,
         auth,
-        history_days: read_history(table),
+        history_days: history.unwrap_or_default(),
     }
 }
 

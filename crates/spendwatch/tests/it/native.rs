@@ -1,0 +1,181 @@
+//! What configuration says about Azure's own budgets.
+
+use std::path::PathBuf;
+
+use native_budgets::{Operator, Provider};
+use rust_decimal::Decimal;
+use spendwatch::{Config, ConfigError};
+
+const HEAD: &str = r#"
+version = 1
+currency = "EUR"
+[source]
+kind = "azure"
+[channel.mail]
+kind = "email"
+smtp = "smtp://relay.contoso.example"
+from = "Cost <cost@contoso.example>"
+to = ["finops@contoso.example"]
+"#;
+
+const BUDGET: &str = r#"
+[[budget]]
+id = "web"
+scopes = ["/subscriptions/5f0e0000-0000-0000-0000-000000000001"]
+amount = 1000
+owners = ["Lead <lead@contoso.example>", "tag:owner"]
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(&[(PathBuf::from("a.toml"), format!("{HEAD}{text}"))])
+}
+
+#[track_caller]
+fn mistake(text: &str, expected: &str) {
+    let shown = parse(text).unwrap_err().to_string();
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
+fn nothing_is_kept_in_azure_unless_it_is_asked_for() {
+    assert!(parse(BUDGET).unwrap().native.settings.is_empty());
+    let config = parse(&format!("[native]\n{BUDGET}")).unwrap();
+    let settings = &config.native.settings["web"];
+    assert_eq!(
+        (settings.provider, config.native.apply_from_app),
+        (Provider::Consumption, false)
+    );
+    // Whoever hears of it from us by mail is told by Azure as well; a tag names nobody to Azure.
+    let contacts = &settings.thresholds["actual-80pct"];
+    assert_eq!(contacts.emails, ["lead@contoso.example"]);
+    assert_eq!(contacts.operator, Operator::GreaterThanOrEqualTo);
+    let config = parse(&format!("{BUDGET}native = true\n")).unwrap();
+    assert_eq!(config.native.settings.len(), 1);
+    let config = parse(&format!("[native]\n{BUDGET}native = false\n")).unwrap();
+    assert!(config.native.settings.is_empty());
+}
+
+#[test]
+fn the_nearest_setting_wins() {
+    let config = parse(&format!(
+        r#"[native]
+contact_emails = ["all@contoso.example"]
+contact_roles = ["Owner"]
+locale = "de-DE"
+{BUDGET}
+native = {{ contact_emails = ["web@contoso.example"], name = "web-azure", provider = "cost-management" }}
+notify = ["mail"]
+[[budget.threshold]]
+when = "actual 80%"
+[[budget.threshold]]
+when = "actual 100%"
+native = {{ contact_emails = ["boss@contoso.example"], contact_roles = [], operator = "greater-than" }}
+[[budget.threshold]]
+when = "forecast 100%"
+native = false
+"#
+    ))
+    .unwrap();
+    let settings = &config.native.settings["web"];
+    assert_eq!(settings.name.as_deref(), Some("web-azure"));
+    assert_eq!(settings.provider, Provider::CostManagement);
+    let ids: Vec<&str> = settings.thresholds.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["actual-100pct", "actual-80pct"]);
+    let near = &settings.thresholds["actual-100pct"];
+    assert_eq!(
+        (&near.emails[..], near.roles.len()),
+        (&["boss@contoso.example".to_owned()][..], 0)
+    );
+    assert_eq!(
+        (near.operator, near.locale.as_deref()),
+        (Operator::GreaterThan, Some("de-de"))
+    );
+    let far = &settings.thresholds["actual-80pct"];
+    assert_eq!(
+        (&far.emails[..], &far.roles[..]),
+        (
+            &["web@contoso.example".to_owned()][..],
+            &["Owner".to_owned()][..]
+        )
+    );
+}
+
+#[test]
+fn azures_budgets_can_be_described_as_they_are() {
+    let config = parse(
+        r#"
+[[native_budget]]
+scope = "/providers/Microsoft.Billing/billingAccounts/100"
+name = "reservations"
+category = "ReservationUtilization"
+grain = "last30days"
+starts = 2026-11-18
+filter = [{ dimension = "ReservationId", in = ["r1"] }]
+[[native_budget.notification]]
+threshold = 90.5
+frequency = "weekly"
+contact_emails = ["cost@contoso.example"]
+"#,
+    )
+    .unwrap();
+    let [desired] = &config.native.budgets[..] else {
+        panic!()
+    };
+    assert_eq!(desired.provider, Provider::CostManagement);
+    let budget = &desired.budget;
+    assert_eq!(
+        (budget.amount, budget.time_grain.as_str()),
+        (None, "Last30Days")
+    );
+    let notification = &budget.notifications["Actual_90_5"];
+    assert_eq!(notification.operator, "LessThan");
+    assert_eq!(notification.frequency, "Weekly");
+    assert_eq!(notification.threshold, Decimal::new(905, 1));
+}
+
+#[test]
+fn what_azure_would_refuse_is_a_mistake_with_its_place() {
+    let native = |rest: &str| {
+        format!(
+            "[[native_budget]]\nscope = \"/subscriptions/a\"\nname = \"b\"\namount = 5\ngrain = \"Monthly\"\nstarts = 2026-11-01\n{rest}"
+        )
+    };
+    assert!(parse(&native("")).is_ok());
+    mistake(&native("").replace("\"b\"", "\"b.c\""), "1 to 63 letters");
+    mistake(&native("").replace("11-01", "11-02"), "first of a month");
+    mistake(&native("").replace("amount = 5", ""), "`amount` is missing");
+    mistake(
+        &native("").replace("Monthly", "Weekly"),
+        "`Weekly` is none of Monthly",
+    );
+    mistake(&native("ends = 2026-10-01"), "does not lie after");
+    let told = "[[native_budget.notification]]\nthreshold = 80\ncontact_emails = [\"a@contoso.example\"]\n";
+    mistake(&native(&told.repeat(6)), "at most 5 notifications");
+    mistake(&native(&told.replace("80", "1000.1")), "0 to 1000");
+    mistake(&native(&told.replace("80", "80.123")), "two decimals");
+    mistake(
+        &native(&format!("{told}operator = \"less-than\"")),
+        "less-than is for",
+    );
+    mistake(
+        &native("[[native_budget.notification]]\nthreshold = 80\n"),
+        "tell nobody",
+    );
+    mistake(
+        &format!("{}{}", native(""), native("")),
+        "two [[native_budget]]",
+    );
+    mistake("[native]\nlocale = \"xx-yy\"\n", "not a language");
+    mistake(
+        "[native]\naction_groups = [\"mine\"]\n",
+        "not the id of an action group",
+    );
+    mistake(
+        "[native]\napply_from_app = \"yes\"\n",
+        "expected true or false",
+    );
+    mistake(
+        "[native]\nprovider = \"cost\"\n",
+        "expected consumption or cost-management",
+    );
+}
