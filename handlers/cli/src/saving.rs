@@ -22,12 +22,19 @@ impl Place {
     /// A place for a file. Call it before the download is asked for.
     ///
     /// # Errors
-    /// When a file is there already and must not be replaced.
+    /// When a file is there already and must not be replaced, or the folder is not there.
     pub(crate) fn new(path: &Path, replace: bool) -> anyhow::Result<Place> {
         ensure!(
             replace || !path.exists(),
             "{} is there already; --force replaces it",
             path.display()
+        );
+        let folder = path.parent().unwrap_or(Path::new(""));
+        ensure!(
+            folder.as_os_str().is_empty() || folder.is_dir(),
+            "{} cannot be saved: there is no folder {}",
+            path.display(),
+            folder.display()
         );
         Ok(Place {
             path: path.to_owned(),
@@ -172,7 +179,12 @@ mod tests {
             assert!(names(folder.path()).is_empty());
         }
         assert_eq!(place.save(Some(5), bytes()).await.unwrap(), 5);
-        let place = Place::new(&folder.path().join("missing/a.csv"), false).unwrap();
+        let nowhere = folder.path().join("missing/a.csv");
+        let error = Place::new(&nowhere, false).unwrap_err().to_string();
+        assert!(error.contains("there is no folder"), "{error}");
+        std::fs::create_dir(folder.path().join("missing")).unwrap();
+        let place = Place::new(&nowhere, false).unwrap();
+        std::fs::remove_dir(folder.path().join("missing")).unwrap();
         let error = format!("{:#}", place.save(None, bytes()).await.unwrap_err());
         assert!(
             error.contains("missing/a.csv") && !error.contains(".part"),

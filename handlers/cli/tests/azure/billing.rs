@@ -140,7 +140,14 @@ fn price_sheets_that_are_files_are_listed_and_saved() {
     let unknown = ["prices", "--scope", &profile, "--invoice", "G000"];
     let output = customer.run(&unknown);
     code(&output, 1);
-    assert!(stderr(&output).contains("G000"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("no invoice 'G000'"), "{said}");
+    assert!(!said.contains("profile does not exist"), "{said}");
+    // Under this agreement subscriptions have none.
+    let output = customer.run(&["prices", "--scope", &customer.subscription()]);
+    code(&output, 1);
+    let said = stderr(&output);
+    assert!(said.contains("at each billing profile"), "{said}");
 }
 
 #[test]

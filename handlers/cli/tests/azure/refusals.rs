@@ -155,7 +155,14 @@ fn a_wrong_command_line_is_exit_code_2() {
             ],
             "longer than a month",
         ),
-        (&["prices", "--scope", &department], "not of a department"),
+        (
+            &["prices", "--scope", &department],
+            "there is no price sheet of a department",
+        ),
+        (
+            &["mails", "--private", "--scope", &scope],
+            "leave --scope out",
+        ),
         (
             &["prices", "--period", "202610", "--scope", profile],
             "is for an Enterprise billing account",

@@ -7,6 +7,7 @@ use futures::StreamExt;
 
 use super::Asking;
 use crate::args::azure::Mails;
+use crate::args::wrong_use;
 use crate::listing::{List, Value};
 
 const KINDS: &[ScopeKind] = &[
@@ -21,6 +22,11 @@ const KINDS: &[ScopeKind] = &[
 
 pub(super) async fn run(asking: &Asking<'_>, options: &Mails) -> anyhow::Result<()> {
     let client = asking.client()?;
+    if options.private && asking.options.connection.scope.is_some() {
+        return Err(wrong_use(
+            "--private mails are of no scope; leave --scope out",
+        ));
+    }
     if options.private {
         // There is no scope whose roles could be missing.
         let mails = client.scheduled_actions(None, None);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use azure_cost::PriceSheetFile;
+use azure_cost::{Error, PriceSheetFile};
 use budget_engine::{Currency, Money, Scope, ScopeKind};
 use csv_core::ReadRecordResult;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -15,7 +15,7 @@ use spendwatch::day_of;
 
 use super::{Asking, Explain, explained};
 use crate::args::azure::Prices;
-use crate::args::wrong_use;
+use crate::args::{WrongUse, wrong_use};
 use crate::listing::{List, Value};
 use crate::output::talk;
 use crate::saving::Place;
@@ -36,7 +36,8 @@ pub(super) async fn run(
     let client = asking.client()?;
     talk("Azure makes the price sheet, which takes some minutes");
     let started = client.start_price_sheet(scope, &sheet).await;
-    let made = client.wait_for_file(started.explain(scope)?).await;
+    let started = started.map_err(|error| refused(error, scope, &sheet))?;
+    let made = client.wait_for_file(started).await;
     let Some(file) = made.explain(scope)? else {
         bail!("Azure has no prices of {scope} for {}", words(&sheet));
     };
@@ -76,13 +77,34 @@ fn sheet<'a>(
         }
         (ScopeKind::BillingAccount, None) => Ok(PriceSheetFile::BillingPeriod(period)),
         (kind, _) => Err(wrong_use(format!(
-            "Azure has price sheets of a subscription or billing account (Enterprise Agreement) \
-             and of a billing profile (Customer and Partner Agreement), not of a {}; pay-as-you-go \
-             has --rate-card",
+            "there is no price sheet of a {}. {WHO_HAS}",
             kind.words()
         ))),
     }
 }
+
+/// Why a price sheet is not made, and who has one.
+fn refused(error: Error, scope: &Scope, sheet: &PriceSheetFile<'_>) -> anyhow::Error {
+    match (&error, sheet) {
+        // The invoice is what is not found, not the scope.
+        (Error::NotFound { .. }, PriceSheetFile::Invoice(_)) => error.into(),
+        _ => with_who_has(error, scope),
+    }
+}
+
+/// An error with who has price sheets in front, where this agreement has none here.
+pub(super) fn with_who_has(error: Error, scope: &Scope) -> anyhow::Error {
+    let is_offered = !matches!(error, Error::Invalid { .. });
+    let error = explained(error, scope);
+    if is_offered || error.is::<WrongUse>() {
+        return error;
+    }
+    error.context(format!("there is no price sheet of {scope}. {WHO_HAS}"))
+}
+
+const WHO_HAS: &str = "An Enterprise Agreement has one at subscriptions and at the billing account, \
+                       a Customer or Partner Agreement at each billing profile; pay-as-you-go has \
+                       --rate-card, and everybody --retail";
 
 fn words(sheet: &PriceSheetFile<'_>) -> String {
     match sheet {

@@ -49,7 +49,8 @@ async fn sheet(asking: &Asking<'_>, options: &Prices) -> anyhow::Result<()> {
     let prices = asking
         .client()?
         .price_sheet(&scope, options.period.as_deref());
-    asking.list(sheet_list(), &scope, prices).await
+    let prices = prices.map(|price| price.map_err(|error| price_file::with_who_has(error, &scope)));
+    asking.print(sheet_list(), prices).await
 }
 
 fn sheet_list() -> List<PriceSheetPrice> {
