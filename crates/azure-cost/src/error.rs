@@ -138,21 +138,30 @@ impl Error {
         }
     }
 
-    /// A credential that gave no token. What stands before a page of HTML in its words is kept.
+    /// A credential that gave no token. Of its words stays what people understand: not the page of
+    /// HTML that a gateway answered with, and not where in it a reader of JSON gave up.
     pub(crate) fn no_token(operation: &str, source: azure_core::Error) -> Error {
-        let causes = std::iter::successors(Some(&source as &dyn std::error::Error), |cause| {
-            cause.source()
-        });
-        let page = causes.map(ToString::to_string).find_map(|words| {
+        let said = source.to_string();
+        let causes = std::iter::successors(
+            Some(&source as &(dyn std::error::Error + 'static)),
+            |cause| cause.source(),
+        );
+        let understood = causes.into_iter().find_map(|cause| {
+            let words = cause.to_string();
+            if cause.is::<serde_json::Error>() {
+                let before = said.split(&words).next().unwrap_or_default();
+                return Some(format!("{before} the answer is not JSON"));
+            }
             let folded = words.to_ascii_lowercase();
-            let begin = ["<!doctype", "<html", "<?xml"]
-                .into_iter()
-                .filter_map(|start| folded.find(start));
-            Some(words[..begin.min()?].to_owned())
+            let starts = ["<!doctype", "<html", "<?xml"];
+            let begin = starts.into_iter().filter_map(|start| folded.find(start));
+            Some(format!(
+                "{} a page for people, not for programs",
+                &words[..begin.min()?]
+            ))
         });
-        let source = match page {
-            Some(before) => {
-                let words = format!("{before} a page for people, not for programs");
+        let source = match understood {
+            Some(words) => {
                 azure_core::Error::with_message(source.kind().clone(), printable(&words, 500))
             }
             None => source,
@@ -361,6 +370,14 @@ mod tests {
             "sign-in failed with 502. a page for people, not for programs"
         );
         assert!(std::error::Error::source(&source).is_none());
+        let json = serde_json::from_str::<Value>("nothing").unwrap_err();
+        let inner = azure_core::Error::new(ErrorKind::DataConversion, json);
+        let words = format!("sign-in failed. {inner}");
+        let outer = azure_core::Error::with_error(ErrorKind::Credential, inner, words);
+        let Error::NoToken { source, .. } = Error::no_token("read", outer) else {
+            panic!("another error");
+        };
+        assert_eq!(source.to_string(), "sign-in failed. the answer is not JSON");
         let plain = azure_core::Error::with_message(ErrorKind::Credential, "no identity < here");
         let error = Error::no_token("read", plain);
         let source = std::error::Error::source(&error).unwrap();

@@ -1,5 +1,8 @@
 //! What is refused, wrong or not whole, and where the defaults come from.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use azure_sandbox::{Denial, Fault, Mishap, Wait};
 use serde_json::Value;
 
@@ -55,6 +58,47 @@ fn refusals_say_what_to_do() {
         "{}",
         stderr(&output)
     );
+}
+
+/// A stand-in for the place of tokens, which gives every caller a page for people.
+fn pages_for_people(status: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let page = "<!DOCTYPE html><html><body>Proxy</body></html>";
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{page}",
+        page.len()
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    format!("http://{address}/msi/token")
+}
+
+#[test]
+fn a_page_instead_of_a_token_is_told_in_words() {
+    let sandbox = Sandbox::new("enterprise");
+    let scope = sandbox.subscription();
+    for (status, says) in [
+        ("403 Forbidden", "a page for people, not for programs"),
+        ("200 OK", "the answer is not JSON"),
+    ] {
+        let mut command = sandbox.command(&["tags", "--scope", &scope]);
+        command.env("IDENTITY_ENDPOINT", pages_for_people(status));
+        let output = command.output().unwrap();
+        code(&output, 1);
+        let said = stderr(&output);
+        assert!(said.contains(says), "{said}");
+        assert!(!said.contains('<') && !said.contains("line 1"), "{said}");
+    }
 }
 
 #[test]
