@@ -40,7 +40,10 @@ pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDime
 pub use forecast::{Breach, Forecast, ForecastSummary};
 pub use ledger::{Alert, AlertState, Change, Ledger, RoutedDelivery, Transition, alert_id};
 pub use money::{Currency, Money, MoneyError};
-pub use observe::{DailyCost, DataState, DayState, Lag, ObserveError, Observed, observe};
+pub use observe::{
+    DailyCost, DataState, DayState, Known, Lag, ObserveError, Observed, check_counted,
+    counted_series, feeds, observe,
+};
 pub use period::{Calendar, Period, TimeGrain, UnknownGrain, dates, days_between, plus_days};
 pub use scope::{Scope, ScopeError, ScopeKind};
 pub use status::{Pace, Percent, Status, status};

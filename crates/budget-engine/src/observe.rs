@@ -155,25 +155,10 @@ pub fn observe(
     lag: Lag,
     today: Date,
 ) -> Result<Observed, ObserveError> {
-    let mut series: Vec<&Series> = Vec::new();
     let mut has_cost = false;
-    for selector in selectors {
-        for scope in selector.scopes {
-            for one in facts.series_in(scope) {
-                has_cost |= !until(&one.days, today).is_empty();
-                let counted = !selector.exclude.contains(&one.key.category)
-                    && selector
-                        .filter
-                        .is_none_or(|filter| filter.matches(&facts.describe(one)));
-                if counted {
-                    series.push(one);
-                }
-            }
-        }
-    }
-    // Two scopes or two children may hold the same series: it counts once.
-    series.sort_by_key(|one| std::ptr::from_ref(*one));
-    series.dedup_by_key(|one| std::ptr::from_ref(*one));
+    let series = count(facts, selectors, |one| {
+        has_cost |= !until(&one.days, today).is_empty();
+    });
 
     let last_day = last_day_of_feeds(facts, selectors, today).filter(|_| has_cost);
     let Some(last_day) = last_day else {
@@ -186,23 +171,7 @@ pub fn observe(
             scopes: scopes.join(", "),
         });
     };
-    let foreign: BTreeSet<Currency> = series
-        .iter()
-        .map(|one| one.key.currency)
-        .filter(|found| *found != budget.currency)
-        .collect();
-    if !foreign.is_empty() {
-        let codes: Vec<&str> = foreign.iter().map(Currency::code).collect();
-        return Err(ObserveError::Currency {
-            expected: budget.currency,
-            found: codes.join(" and "),
-        });
-    }
-    if !facts.has_basis(budget.cost_basis) {
-        return Err(ObserveError::Basis {
-            basis: budget.cost_basis,
-        });
-    }
+    check_counted(facts, budget, &series)?;
 
     let mut costs: BTreeMap<Date, Decimal> = BTreeMap::new();
     let mut by_service: BTreeMap<Arc<str>, BTreeMap<Date, Decimal>> = BTreeMap::new();
@@ -241,49 +210,88 @@ pub fn observe(
             }
         }
     }
-    let first_day = costs.keys().next().copied().unwrap_or(last_day);
-    // An evaluation as of an earlier day must not know how its days settled later.
-    let written = facts
-        .as_of()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date()
-        .min(today);
-    let settles = i32::try_from(lag.settles_after_days).unwrap_or(i32::MAX);
-    let age_days = days_between(last_day, today);
-    let data = DataState {
-        as_of: facts.as_of(),
-        first_day,
-        last_day,
-        settled_to: plus_days(written, -settles).min(last_day),
-        age_days,
-        stale: age_days > lag.stale_after_days,
-        skipped_rows: facts.skipped_rows(),
-    };
-    let end = last_day.max(plus_days(today, -1));
-    let days = dates(first_day, plus_days(end, 1))
-        .map(|date| DailyCost {
-            date,
-            cost: costs.get(&date).copied().unwrap_or_default(),
-            state: if date > data.last_day {
-                DayState::Missing
-            } else if date > data.settled_to {
-                DayState::Settling
-            } else {
-                DayState::Settled
-            },
-        })
-        .collect();
     let mut owners: Vec<(String, Decimal)> = owners.into_iter().collect();
     owners.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     let costly = owners.into_iter().filter(|(_, cost)| *cost > Decimal::ZERO);
     let owners = costly.map(|(owner, _)| owner).take(OWNERS).collect();
+    let known = Known {
+        costs,
+        last_day,
+        as_of: facts.as_of(),
+        skipped_rows: facts.skipped_rows(),
+    };
     Ok(Observed {
-        currency: budget.currency,
-        days,
         by_service,
         owners,
-        data,
+        ..Observed::new(budget.currency, &known, lag, today)
     })
+}
+
+/// The series that a budget counts, each once, though two scopes or two children may hold it.
+pub fn counted_series<'a>(facts: &'a CostFacts, selectors: &[Selector<'a>]) -> Vec<&'a Series> {
+    count(facts, selectors, |_| {})
+}
+
+/// The counted series; `meet` sees every one in the scopes, also those that do not count.
+fn count<'a>(
+    facts: &'a CostFacts,
+    selectors: &[Selector<'a>],
+    mut meet: impl FnMut(&Series),
+) -> Vec<&'a Series> {
+    let mut series: Vec<&Series> = Vec::new();
+    for selector in selectors {
+        for scope in selector.scopes {
+            for one in facts.series_in(scope) {
+                meet(one);
+                let counted = !selector.exclude.contains(&one.key.category)
+                    && selector
+                        .filter
+                        .is_none_or(|filter| filter.matches(&facts.describe(one)));
+                if counted {
+                    series.push(one);
+                }
+            }
+        }
+    }
+    series.sort_by_key(|one| std::ptr::from_ref(*one));
+    series.dedup_by_key(|one| std::ptr::from_ref(*one));
+    series
+}
+
+/// Whether counted series can be added up for a budget: all in its currency, with its cost basis.
+pub fn check_counted(
+    facts: &CostFacts,
+    budget: &Budget,
+    series: &[&Series],
+) -> Result<(), ObserveError> {
+    let foreign: BTreeSet<Currency> = series
+        .iter()
+        .map(|one| one.key.currency)
+        .filter(|found| *found != budget.currency)
+        .collect();
+    if !foreign.is_empty() {
+        let codes: Vec<&str> = foreign.iter().map(Currency::code).collect();
+        return Err(ObserveError::Currency {
+            expected: budget.currency,
+            found: codes.join(" and "),
+        });
+    }
+    if !facts.has_basis(budget.cost_basis) {
+        return Err(ObserveError::Basis {
+            basis: budget.cost_basis,
+        });
+    }
+    Ok(())
+}
+
+/// The feeds that scopes take part in: whole subscriptions, or the scopes themselves where there is
+/// none.
+pub fn feeds(selectors: &[Selector<'_>]) -> BTreeSet<Scope> {
+    selectors
+        .iter()
+        .flat_map(|selector| selector.scopes)
+        .map(|scope| scope.subscription_of().unwrap_or_else(|| scope.clone()))
+        .collect()
 }
 
 /// The day up to which the data of all feeds go that the scopes take part in.
@@ -292,18 +300,13 @@ pub fn observe(
 /// has costs, so a feed is a whole subscription. Of several feeds the one that is furthest behind
 /// counts: its missing days are not zero.
 fn last_day_of_feeds(facts: &CostFacts, selectors: &[Selector<'_>], today: Date) -> Option<Date> {
-    let feeds: BTreeSet<Scope> = selectors
-        .iter()
-        .flat_map(|selector| selector.scopes)
-        .map(|scope| scope.subscription_of().unwrap_or_else(|| scope.clone()))
-        .collect();
     let last_day = |feed: &Scope| {
         let days = facts
             .series_in(feed)
             .filter_map(|one| until(&one.days, today).last());
         days.map(|day| day.date).max()
     };
-    feeds.iter().filter_map(last_day).min()
+    feeds(selectors).iter().filter_map(last_day).min()
 }
 
 /// The days up to and including `today`.
@@ -311,7 +314,65 @@ fn until(days: &[DayCost], today: Date) -> &[DayCost] {
     &days[..days.partition_point(|day| day.date <= today)]
 }
 
+/// What is known of a budget's costs at some moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Costs in the budget's currency and basis by day, without days that have no row.
+    pub costs: BTreeMap<Date, Decimal>,
+    /// See [`DataState::last_day`].
+    pub last_day: Date,
+    /// When the source wrote or gave the data.
+    pub as_of: Timestamp,
+    /// Rows of the source that could not be read.
+    pub skipped_rows: u64,
+}
+
 impl Observed {
+    /// The days of known costs as an evaluation on the day `today` sees them, without services and
+    /// owners.
+    pub fn new(currency: Currency, known: &Known, lag: Lag, today: Date) -> Observed {
+        let (costs, last_day) = (&known.costs, known.last_day);
+        let first_day = costs.keys().next().copied().unwrap_or(last_day);
+        // An evaluation as of an earlier day must not know how its days settled later.
+        let written = known
+            .as_of
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date()
+            .min(today);
+        let settles = i32::try_from(lag.settles_after_days).unwrap_or(i32::MAX);
+        let age_days = days_between(last_day, today);
+        let data = DataState {
+            as_of: known.as_of,
+            first_day,
+            last_day,
+            settled_to: plus_days(written, -settles).min(last_day),
+            age_days,
+            stale: age_days > lag.stale_after_days,
+            skipped_rows: known.skipped_rows,
+        };
+        let end = last_day.max(plus_days(today, -1));
+        let days = dates(first_day, plus_days(end, 1))
+            .map(|date| DailyCost {
+                date,
+                cost: costs.get(&date).copied().unwrap_or_default(),
+                state: if date > data.last_day {
+                    DayState::Missing
+                } else if date > data.settled_to {
+                    DayState::Settling
+                } else {
+                    DayState::Settled
+                },
+            })
+            .collect();
+        Observed {
+            currency,
+            days,
+            by_service: BTreeMap::new(),
+            owners: Vec::new(),
+            data,
+        }
+    }
+
     /// Sum of the known costs from `start` up to, not including, `end`.
     pub fn sum(&self, start: Date, end: Date) -> Result<Money, ObserveError> {
         let amount = self
@@ -355,7 +416,7 @@ impl Observed {
                     }
                     sums.push(self.sum(earlier.start(), earlier.end())?.amount);
                 }
-                let base = combine(*statistic, &mut sums).ok_or(ObserveError::Overflow)?;
+                let base = statistic.of(&mut sums).ok_or(ObserveError::Overflow)?;
                 let percent = Decimal::ONE_HUNDRED.checked_add(*plus_percent);
                 percent
                     .and_then(|percent| base.checked_mul(percent / Decimal::ONE_HUNDRED))
@@ -369,23 +430,27 @@ impl Observed {
     }
 }
 
-fn combine(statistic: Statistic, sums: &mut [Decimal]) -> Option<Decimal> {
-    sums.sort_unstable();
-    let count = sums.len();
-    match statistic {
-        Statistic::Max => sums.last().copied(),
-        Statistic::Mean => {
-            let total = sums
-                .iter()
-                .try_fold(Decimal::ZERO, |sum, one| sum.checked_add(*one))?;
-            total.checked_div(Decimal::from(count))
-        }
-        Statistic::Median if count % 2 == 1 => Some(sums[count / 2]),
-        Statistic::Median => {
-            let middle = sums
-                .get(count / 2)?
-                .checked_add(*sums.get((count / 2).checked_sub(1)?)?)?;
-            middle.checked_div(Decimal::TWO)
+impl Statistic {
+    /// The amount that some amounts become, which are brought into order. `None` when there is none, or
+    /// a sum does not fit.
+    pub fn of(self, sums: &mut [Decimal]) -> Option<Decimal> {
+        sums.sort_unstable();
+        let count = sums.len();
+        match self {
+            Statistic::Max => sums.last().copied(),
+            Statistic::Mean => {
+                let total = sums
+                    .iter()
+                    .try_fold(Decimal::ZERO, |sum, one| sum.checked_add(*one))?;
+                total.checked_div(Decimal::from(count))
+            }
+            Statistic::Median if count % 2 == 1 => Some(sums[count / 2]),
+            Statistic::Median => {
+                let middle = sums
+                    .get(count / 2)?
+                    .checked_add(*sums.get((count / 2).checked_sub(1)?)?)?;
+                middle.checked_div(Decimal::TWO)
+            }
         }
     }
 }
