@@ -8,6 +8,7 @@
 mod native;
 mod read;
 mod reader;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 pub use native::Native;
 pub(crate) use read::OWNERS;
 pub use reader::Problem;
+pub use write::budget_toml;
 
 /// The JSON Schema of a configuration file, for editors.
 pub const SCHEMA: &str = include_str!("config/schema.json");

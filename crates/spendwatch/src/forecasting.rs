@@ -1,7 +1,7 @@
 //! Between the engine's decimals and the forecaster's floats: converted once each way, here.
 
 use budget_engine::{Breach, DayState, Forecast, Observed, Period};
-use cost_forecast::{DailySeries, Day, Model, Options};
+use cost_forecast::{DailySeries, Day, Fitted, Model, Options};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
@@ -23,6 +23,28 @@ pub fn forecast(
     period: &Period,
     planned: Decimal,
 ) -> Result<Forecast, String> {
+    let model = fit(observed)?;
+    let (settled, mut forecast) = total(&model, observed, period)?;
+    forecast.breach = reached_on(observed, period, planned).or_else(|| {
+        let breach = model.breach(settled, planned.to_f64()?, period.start(), period.end())?;
+        Some(Breach {
+            likely: breach.likely?,
+            earliest: Some(breach.earliest),
+            latest: breach.latest,
+        })
+    });
+    Ok(forecast)
+}
+
+/// The same without the day on which an amount is reached, which only readers of a notice want to
+/// know: it is the same for every planned amount.
+pub(crate) fn forecast_total(observed: &Observed, period: &Period) -> Result<Forecast, String> {
+    let (_, forecast) = total(&fit(observed)?, observed, period)?;
+    Ok(forecast)
+}
+
+/// Learns from the observed days.
+fn fit(observed: &Observed) -> Result<Fitted, String> {
     let first = observed.days.first().ok_or("there is no day with data")?;
     let days = observed
         .days
@@ -37,18 +59,22 @@ pub fn forecast(
         })
         .collect::<Result<Vec<_>, String>>()?;
     let series = DailySeries::try_new(first.date, days).map_err(|error| error.to_string())?;
-    let model = Model::fit(&series, &Options::default()).map_err(|error| error.to_string())?;
+    Model::fit(&series, &Options::default()).map_err(|error| error.to_string())
+}
+
+/// The settled cost of a period, and the distribution of its total.
+fn total(model: &Fitted, observed: &Observed, period: &Period) -> Result<(f64, Forecast), String> {
     let settled: Decimal = observed
         .days
         .iter()
         .filter(|day| day.state == DayState::Settled && period.contains(day.date))
         .try_fold(Decimal::ZERO, |sum, day| sum.checked_add(day.cost))
         .ok_or("a sum of costs is too large")?;
-    let settled_float = settled.to_f64().ok_or("a cost is too large to forecast")?;
+    let settled = settled.to_f64().ok_or("a cost is too large to forecast")?;
     let total = model
         .predict(period.start(), period.end())
         .total
-        .shifted_by(settled_float);
+        .shifted_by(settled);
     let decimal = |value: f64| -> Result<Decimal, String> {
         let value = Decimal::from_f64(value).ok_or("the forecast is too large")?;
         Ok(value.round_dp(DIGITS))
@@ -57,24 +83,12 @@ pub fn forecast(
     for percent in QUANTILES {
         quantiles.push((decimal(percent)?, decimal(total.quantile(percent / 100.0))?));
     }
-    let breach = reached_on(observed, period, planned).or_else(|| {
-        let breach = model.breach(
-            settled_float,
-            planned.to_f64()?,
-            period.start(),
-            period.end(),
-        )?;
-        Some(Breach {
-            likely: breach.likely?,
-            earliest: Some(breach.earliest),
-            latest: breach.latest,
-        })
-    });
-    Ok(Forecast {
+    let forecast = Forecast {
         mean: decimal(total.mean())?,
         quantiles,
-        breach,
-    })
+        breach: None,
+    };
+    Ok((settled, forecast))
 }
 
 /// The day on which known costs reached the amount, if they did.

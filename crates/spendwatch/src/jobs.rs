@@ -1,8 +1,10 @@
 //! The jobs: what the handlers call. Each may run twice, and each may be killed anywhere.
 
+pub mod backtest;
 pub mod check;
 pub mod deliver;
 pub mod evaluate;
 pub mod probe;
+pub mod suggest;
 pub mod sweep;
 pub mod work;

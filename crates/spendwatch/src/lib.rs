@@ -28,14 +28,18 @@ mod forecasting;
 pub mod jobs;
 mod outbox;
 mod reads;
+pub mod replay;
 mod routing;
+mod snapshots;
 pub mod sources;
+mod standing;
 
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AzureRead, Channel, ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings,
     Email, EnterpriseReporting, Exports, Native, Problem, SCHEMA, Secret, Source, SourceKind,
+    budget_toml,
 };
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;

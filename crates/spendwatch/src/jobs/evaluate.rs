@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    Budget, CostFacts, Decision, Lag, Ledger, ObserveError, Observed, Outcome, Period, Planned,
-    Status, When, days_between, decide, observe, plus_days, status,
+    Budget, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Period, Planned, Status, When,
+    days_between, decide, observe, plus_days,
 };
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -22,10 +22,13 @@ use tokio::time::Instant;
 
 use crate::app::{App, Hint};
 use crate::clock::day_of;
+use crate::forecasting;
 use crate::outbox;
 use crate::reads::{Read, counted};
 use crate::routing;
+use crate::snapshots;
 use crate::sources::{Progress, ReadContext, ReadRequest};
+use crate::standing::{self, CLOSING_DAYS, Figures};
 
 /// How a read is evaluated.
 #[derive(Clone, Default)]
@@ -104,10 +107,6 @@ impl BudgetReport {
         })
     }
 }
-
-/// How many days after a period its budget is still evaluated: Azure posts the last days late and
-/// restates them until it closes the billing period, which takes up to five days.
-const CLOSING_DAYS: i32 = 5;
 
 /// How often a ledger is read again after another evaluator wrote it first.
 const LEDGER_TRIES: usize = 8;
@@ -191,11 +190,24 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         if failure.is_none() {
             app.remember_reports(&read.key, &report.budgets).await?;
         }
+        keep_snapshot(app, read, &answer.facts, now).await;
     }
     if let Some(failure) = failure {
         return Err(failure);
     }
     Ok(report)
+}
+
+/// Keeps what is known today for replays. Nothing else needs it, so a failure is only logged.
+async fn keep_snapshot(app: &App, read: &Read, facts: &CostFacts, now: Timestamp) {
+    let budgets = budgets_of(app, read).into_iter();
+    let selectors = budgets.flat_map(|budget| app.config().budgets.selectors(budget));
+    let selectors: Vec<_> = selectors.collect();
+    let feeds = budget_engine::feeds(&selectors);
+    if let Err(error) = snapshots::keep(app.documents(), &read.key, facts, &feeds, now).await {
+        let error = format!("{error:#}");
+        tracing::warn!(read = read.key, error, "a snapshot could not be kept");
+    }
 }
 
 /// Judges the age of the data that were last seen, while there are no newer ones.
@@ -240,12 +252,12 @@ async fn tell_staleness(
 }
 
 /// How late the data of a read are as a rule.
-fn lag_of(app: &App, read: &Read) -> Lag {
+pub(crate) fn lag_of(app: &App, read: &Read) -> Lag {
     let source = app.config().sources.get(read.source);
     source.map(|source| source.lag).unwrap_or_default()
 }
 
-fn budgets_of<'a>(app: &'a App, read: &Read) -> Vec<&'a Budget> {
+pub(crate) fn budgets_of<'a>(app: &'a App, read: &Read) -> Vec<&'a Budget> {
     let ids = read.budgets.iter();
     ids.filter_map(|id| app.config().budgets.get(id)).collect()
 }
@@ -328,11 +340,7 @@ async fn evaluate_budget(
             .await?
             .is_some()
     {
-        // Forecast and pace ask about the future, staleness is told for the current period.
-        let mut budget = budget.clone();
-        budget
-            .thresholds
-            .retain(|one| matches!(one.when, When::Actual(_)));
+        let budget = standing::after_end(budget);
         let settled = settle(app, &budget, &ended, now, dry_run, hints).await?;
         report.deliveries += settled.deliveries;
         report.ended = Some(EndedPeriod {
@@ -426,11 +434,6 @@ fn ledger_key(status: &Status) -> String {
     format!("ledger/{}/{}", status.budget, status.period_key)
 }
 
-struct Figures {
-    status: Status,
-    forecast: Option<budget_engine::Forecast>,
-}
-
 /// The periods of a budget that are evaluated on one day.
 #[derive(Default)]
 struct Periods {
@@ -449,47 +452,22 @@ fn figures(
     now: Timestamp,
 ) -> Result<Periods, ObserveError> {
     let today = day_of(now);
-    let has_ended = budget.ends.is_some_and(|ends| ends < today);
-    let is_closed = budget
-        .ends
-        .is_some_and(|ends| plus_days(ends, CLOSING_DAYS) < today);
-    if is_closed || budget.starts.is_some_and(|starts| today < starts) {
+    let Some(plan) = standing::plan(budget, today)? else {
         return Ok(Periods::default());
-    }
+    };
     let config = app.config();
-    let lag = lag_of(app, read);
     let selectors = config.budgets.selectors(budget);
-    let observed: Observed = observe(facts, budget, &selectors, lag, today)?;
-    let of_period = |period: &Period, is_running: bool| -> Result<Figures, ObserveError> {
-        let planned = observed.planned(budget, period)?;
-        let forecast = if is_running {
-            let counted = budget.counted(period).ok_or(ObserveError::Calendar)?;
-            crate::forecasting::forecast(&observed, &counted, planned.amount)
-        } else {
-            Err("the period has ended".to_owned())
-        };
-        let known = forecast.as_ref().map_err(Clone::clone);
-        let status = status(budget, counted(config, budget), &observed, known, period)?;
-        Ok(Figures {
-            status,
-            forecast: forecast.ok(),
-        })
-    };
-    let period = budget
-        .calendar
-        .period_of(today)
-        .ok_or(ObserveError::Calendar)?;
-    let before = match budget.ends.filter(|_| has_ended) {
-        Some(ends) => budget.calendar.period_of(ends),
-        None => budget
-            .calendar
-            .previous(&period)
-            .filter(|_| today < plus_days(period.start(), CLOSING_DAYS)),
-    };
+    let observed = observe(facts, budget, &selectors, lag_of(app, read), today)?;
+    let scopes = counted(config, budget);
+    let forecast = |period: &Period, planned| forecasting::forecast(&observed, period, planned);
     Ok(Periods {
-        current: (!has_ended).then(|| of_period(&period, true)),
+        current: plan
+            .current
+            .map(|period| standing::running(budget, &scopes, &observed, &period, forecast)),
         // A plan without an amount for the ended period is no problem of the current one.
-        ended: before.and_then(|before| of_period(&before, false).ok()),
+        ended: plan
+            .ended
+            .and_then(|period| standing::ended(budget, &scopes, &observed, &period).ok()),
     })
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod azure;
+mod backtest;
 mod configuration;
 mod delivering;
 mod evaluating;
@@ -9,4 +10,5 @@ mod native;
 mod older_sources;
 mod reads;
 mod sources;
+mod suggesting;
 mod support;

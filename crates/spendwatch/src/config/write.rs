@@ -1,0 +1,192 @@
+//! Budgets back into TOML, to be pasted into a configuration file.
+
+use std::fmt::Write;
+
+use budget_engine::{Budget, Filter, Planned, Statistic, Threshold};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+/// A budget as the `[[budget]]` table that reads as it, with all that it has: nothing is left to
+/// defaults but the severity of thresholds. The settings `native` are no part of a budget and not in it.
+pub fn budget_toml(budget: &Budget) -> String {
+    let mut lines = vec!["[[budget]]".to_owned()];
+    let mut add = |key: &str, value: String| lines.push(format!("{key} = {value}"));
+    add("id", quoted(&budget.id));
+    if budget.name != budget.id {
+        add("name", quoted(&budget.name));
+    }
+    if let Some(parent) = &budget.parent {
+        add("parent", quoted(parent));
+    }
+    if !budget.scopes.is_empty() {
+        add(
+            "scopes",
+            list(budget.scopes.iter().map(ToString::to_string)),
+        );
+    }
+    add("currency", quoted(budget.currency.code()));
+    add("amount", planned(&budget.planned));
+    add("grain", quoted(budget.calendar.grain().as_str()));
+    let day = |day: Date| day.to_string();
+    if let Some(starts) = budget.starts {
+        add("starts", day(starts));
+    }
+    if let Some(ends) = budget.ends {
+        add("ends", day(ends));
+    }
+    add("cost_basis", quoted(budget.cost_basis.as_str()));
+    if !budget.exclude.is_empty() {
+        let categories = budget.exclude.iter().map(|one| one.as_str().to_owned());
+        add("exclude", list(categories));
+    }
+    if let Some(condition) = &budget.filter {
+        add("filter", filter(condition));
+    }
+    if !budget.owners.is_empty() {
+        add("owners", list(budget.owners.iter().cloned()));
+    }
+    for threshold in &budget.thresholds {
+        lines.push(String::new());
+        lines.extend(threshold_lines(threshold));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn threshold_lines(threshold: &Threshold) -> Vec<String> {
+    let mut lines = vec!["[[budget.threshold]]".to_owned()];
+    let mut add = |key: &str, value: String| lines.push(format!("{key} = {value}"));
+    if threshold.id != threshold.when.default_id() {
+        add("id", quoted(&threshold.id));
+    }
+    add("when", quoted(&threshold.when.to_string()));
+    if matches!(threshold.when, budget_engine::When::Forecast(_)) {
+        add("probability", number(threshold.probability));
+    }
+    add("notify", list(threshold.notify.iter().cloned()));
+    lines
+}
+
+fn planned(planned: &Planned) -> String {
+    match planned {
+        Planned::Flat(amount) => number(*amount),
+        Planned::PerPeriod(amounts) => {
+            let amounts = amounts.iter();
+            let amounts = amounts.map(|(day, amount)| format!("\"{day}\" = {}", number(*amount)));
+            format!("{{ {} }}", amounts.collect::<Vec<_>>().join(", "))
+        }
+        Planned::History {
+            statistic,
+            periods,
+            plus_percent,
+        } => {
+            let statistic = match statistic {
+                Statistic::Median => "median",
+                Statistic::Mean => "mean",
+                Statistic::Max => "max",
+            };
+            let percent = number(*plus_percent);
+            format!("{{ history = \"{statistic} {periods} periods\", plus_percent = {percent} }}")
+        }
+    }
+}
+
+fn filter(condition: &Filter) -> String {
+    let parts = |parts: &[Filter]| parts.iter().map(filter).collect::<Vec<_>>().join(", ");
+    match condition {
+        Filter::All(all) => format!("{{ all = [{}] }}", parts(all)),
+        Filter::Any(any) => format!("{{ any = [{}] }}", parts(any)),
+        Filter::Not(part) => format!("{{ not = {} }}", filter(part)),
+        Filter::Dimension { name, values } => {
+            let values = list(values.iter().cloned());
+            format!("{{ dimension = \"{name}\", in = {values} }}")
+        }
+        Filter::Tag { name, values } => {
+            let (name, values) = (quoted(name.as_str()), list(values.iter().cloned()));
+            format!("{{ tag = {name}, in = {values} }}")
+        }
+    }
+}
+
+fn list(values: impl Iterator<Item = String>) -> String {
+    let values: Vec<String> = values.map(|value| quoted(&value)).collect();
+    format!("[{}]", values.join(", "))
+}
+
+/// A number without needless digits.
+fn number(number: Decimal) -> String {
+    number.normalize().to_string()
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a text cannot fail.
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::Config;
+
+    const HEAD: &str = "version = 1\ncurrency = \"USD\"\n[source]\nkind = \"files\"\npaths = [\"costs.csv\"]\n\
+                        [channel.mail]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example:587\"\n\
+                        from = \"Cost <cost@contoso.example>\"\n";
+
+    fn read(text: &str) -> Vec<Budget> {
+        let text = format!("{HEAD}{text}");
+        let config = Config::parse(&[(PathBuf::from("spendwatch.toml"), text.clone())]);
+        let config = config.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        config.budgets.iter().cloned().collect()
+    }
+
+    #[test]
+    fn what_is_written_reads_as_the_same_budget() {
+        let budgets = read(
+            r#"
+            [[budget]]
+            id = "parent"
+            amount = { "2026-01" = 100, "2026-02" = 120.50 }
+            currency = "EUR"
+            notify = ["mail"]
+            [[budget]]
+            id = "child"
+            parent = "parent"
+            name = "A \"name\"\twith \\ and \u007F"
+            scopes = ["/subscriptions/a/resourceGroups/b"]
+            currency = "EUR"
+            amount = { history = "median 3 periods", plus_percent = 12.5 }
+            grain = "quarterly"
+            starts = 2026-02-01
+            ends = 2027-01-31
+            cost_basis = "amortized"
+            exclude = ["Tax", "Purchase"]
+            owners = ["tag:owner", "lead@contoso.example"]
+            filter = { all = [{ tag = "env", in = ["prod", ""] }, { not = { dimension = "ServiceName", in = ["Bandwidth"] } }, { any = [] }] }
+            [[budget.threshold]]
+            id = "late"
+            when = "actual every 5%"
+            notify = ["mail"]
+            [[budget.threshold]]
+            when = "forecast 100%"
+            probability = 65
+            notify = ["mail"]
+            "#,
+        );
+        let text: Vec<String> = budgets.iter().map(budget_toml).collect();
+        assert_eq!(read(&text.join("\n")), budgets, "{}", text.join("\n"));
+    }
+}
