@@ -7,11 +7,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use budget_engine::LARGEST_AMOUNT;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 
 use crate::output::Format;
 
@@ -76,6 +78,10 @@ pub(crate) enum Command {
     Status(Status),
     /// Show where periods are expected to end, and when budgets are reached
     Forecast(Forecast),
+    /// Replay past periods: what the budgets would have told, and whether in time; nothing is sent
+    Backtest(Backtest),
+    /// Propose amounts and thresholds from what was spent, each with its backtest
+    Suggest(Suggest),
     /// Find all mistakes of a configuration; nothing is read from Azure or sent
     Check(Check),
     /// Send a test notice through a channel, at once
@@ -124,6 +130,50 @@ pub(crate) struct Forecast {
     #[arg(long, value_name = "ID")]
     pub(crate) budget: Option<String>,
     /// Forecast as on this day, at noon UTC
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Date>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    /// Only these budgets
+    #[arg(value_name = "BUDGET")]
+    pub(crate) budgets: Vec<String>,
+    /// Only this budget, too; may be repeated
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) only: Vec<String>,
+    /// How many complete periods to replay
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=36))]
+    pub(crate) periods: u32,
+    /// Replay as if this were the planned amount
+    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    pub(crate) amount: Option<Decimal>,
+    /// Replay the periods before this day, with the final costs only
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Date>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Suggest {
+    /// Only these budgets
+    #[arg(value_name = "BUDGET")]
+    pub(crate) budgets: Vec<String>,
+    /// Only this budget, too; may be repeated
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) only: Vec<String>,
+    /// How many complete periods to look back at
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=36))]
+    pub(crate) periods: u32,
+    /// In how many periods the amount may be reached [default: one in six]
+    #[arg(long, value_name = "N")]
+    pub(crate) breaches: Option<u32>,
+    /// How many days ahead a warning is to come
+    #[arg(long, value_name = "DAYS", default_value_t = 3)]
+    pub(crate) days_ahead: u32,
+    /// Print the budgets with the proposals in them, as TOML to paste, whatever --output says
+    #[arg(long)]
+    pub(crate) snippet: bool,
+    /// Look back from this day
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) as_of: Option<Date>,
 }
@@ -233,6 +283,13 @@ fn duration(text: &str) -> Result<Duration, String> {
         .and_then(|time| Duration::try_from(time).ok())
         .filter(|time| *time >= Duration::from_secs(60))
         .ok_or_else(|| "expected a time of at least a minute, such as 90m or 4h".to_owned())
+}
+
+fn amount(text: &str) -> Result<Decimal, String> {
+    text.parse()
+        .ok()
+        .filter(|amount| (Decimal::ONE / Decimal::ONE_THOUSAND..=LARGEST_AMOUNT).contains(amount))
+        .ok_or_else(|| "expected an amount such as 5000 or 99.50".to_owned())
 }
 
 fn date(text: &str) -> Result<Date, String> {

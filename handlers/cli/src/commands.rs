@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod azure;
+mod backtest;
 mod check;
 mod completions;
 pub(crate) mod evaluate;
@@ -10,6 +11,7 @@ mod sandbox;
 mod schema;
 mod serve;
 mod status;
+mod suggest;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Evaluate(options)) => evaluate::run(global, options).await,
         Some(Command::Status(options)) => status::run(global, options).await,
         Some(Command::Forecast(options)) => forecast::run(global, options).await,
+        Some(Command::Backtest(options)) => backtest::run(global, options).await,
+        Some(Command::Suggest(options)) => suggest::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,

@@ -1,11 +1,9 @@
 //! Evaluating all reads, or some budgets of them, with progress.
 
-use std::sync::Arc;
-
 use budget_engine::Budget;
 use jiff::Timestamp;
 use spendwatch::jobs::evaluate::{self, BudgetReport, Options};
-use spendwatch::{App, day_of, sources};
+use spendwatch::{App, day_of};
 
 use crate::commands::Exit;
 use crate::progress::Reading;
@@ -39,12 +37,9 @@ pub(crate) async fn evaluate(
             continue;
         }
         let reading = Reading::new();
-        let progress = reading
-            .clone()
-            .map(|reading| -> Arc<dyn sources::Progress> { reading });
         let options = Options {
             dry_run,
-            progress,
+            progress: Reading::port(&reading),
             ..Options::default()
         };
         let run = evaluate::run(app, &read, &options);
@@ -86,7 +81,7 @@ fn failed(budget: &Budget, at: Timestamp, error: &anyhow::Error) -> BudgetReport
 }
 
 /// An error that names the known budgets, unless all these are among them.
-fn check_ids(app: &App, only: &[String]) -> anyhow::Result<()> {
+pub(crate) fn check_ids(app: &App, only: &[String]) -> anyhow::Result<()> {
     let budgets = &app.config().budgets;
     let unknown = only.iter().find(|id| budgets.get(id).is_none());
     unknown.map_or(Ok(()), Err).map_err(|unknown| {

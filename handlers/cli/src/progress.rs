@@ -27,6 +27,12 @@ impl Reading {
         })
     }
 
+    /// The progress as a job is given it.
+    pub(crate) fn port(reading: &Option<Arc<Reading>>) -> Option<Arc<dyn Progress>> {
+        let reading = reading.clone();
+        reading.map(|reading| -> Arc<dyn Progress> { reading })
+    }
+
     /// Waits for a read and shows its progress once it takes long.
     pub(crate) async fn watch<T>(reading: Option<&Reading>, read: impl Future<Output = T>) -> T {
         let Some(reading) = reading else {
