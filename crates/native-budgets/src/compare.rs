@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Provider};
 
 /// A field in which a budget differs from what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,7 +66,7 @@ pub fn differences(desired: &Desired, live: &AzureBudget) -> Vec<FieldChange> {
         let (before, after) = (first_day(live), first_day(wanted));
         add("start", shown(before), shown(after), fixed, true);
     }
-    if wanted.amount != live.amount {
+    if !amounts_alike(desired.provider, wanted.amount, live.amount) {
         add(
             "amount",
             amount(live),
@@ -99,6 +99,16 @@ pub fn differences(desired: &Desired, live: &AzureBudget) -> Vec<FieldChange> {
     }
     found.extend(notification_changes(desired, live));
     found
+}
+
+/// Cost Management declares amounts as 32-bit floating point, which keeps seven digits.
+fn amounts_alike(provider: Provider, wanted: Option<Decimal>, live: Option<Decimal>) -> bool {
+    match (provider, wanted, live) {
+        (Provider::CostManagement, Some(wanted), Some(live)) => {
+            (wanted - live).abs() <= wanted.abs() * Decimal::new(1, 7)
+        }
+        (_, wanted, live) => wanted == live,
+    }
 }
 
 fn shown(text: impl ToString) -> Option<String> {

@@ -32,7 +32,8 @@ pub struct Prune {
 }
 
 /// What is to be done about one budget of Azure.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Change {
     /// Where.
     pub scope: Scope,
@@ -51,7 +52,8 @@ pub struct Change {
     /// What to write, for create, update and replace. For an update it has the version that was read
     /// and what Azure does not let anybody change.
     pub write: Option<AzureBudget>,
-    /// Its version, for replace and delete.
+    /// The budget as it was read.
+    #[serde(skip)]
     pub live: Option<AzureBudget>,
 }
 

@@ -26,6 +26,7 @@ pub struct App {
     queues: Arc<dyn Queues>,
     sources: Vec<Result<Arc<dyn CostSource>, String>>,
     channels: BTreeMap<String, Result<Arc<dyn Channel>, String>>,
+    native: Result<azure_cost::Client, String>,
     clock: Arc<dyn Clock>,
     sends_hints: bool,
 }
@@ -102,7 +103,10 @@ impl App {
                 (name.clone(), opened.map_err(|error| format!("{error:#}")))
             })
             .collect();
+        let native = sources::connect_native(&config, environment, &quotas);
+        let native = native.map_err(|error| format!("{error:#}"));
         Ok(App {
+            native,
             config,
             documents,
             queues,
@@ -178,6 +182,16 @@ impl App {
         let reads = self.reads()?;
         let keys: Vec<String> = reads.into_iter().map(|read| read.key).collect();
         sources::forget_reads_except(&self.documents, &keys).await
+    }
+
+    /// The client that reads and writes Azure's own budgets.
+    ///
+    /// # Errors
+    /// When the configuration says no place to sign in to, or signing in lacks something.
+    pub fn native_client(&self) -> anyhow::Result<&azure_cost::Client> {
+        self.native
+            .as_ref()
+            .map_err(|why| anyhow::anyhow!("Azure's own budgets cannot be reached: {why}"))
     }
 
     /// The source with this index in the configuration.

@@ -1,9 +1,11 @@
 //! The jobs: what the handlers call. Each may run twice, and each may be killed anywhere.
 
 pub mod backtest;
+pub mod apply;
 pub mod check;
 pub mod deliver;
 pub mod evaluate;
+pub mod plan;
 pub mod probe;
 pub mod suggest;
 pub mod sweep;

@@ -22,9 +22,10 @@ use secrecy::ExposeSecret;
 use state_store::Container;
 use tokio::time::Instant;
 
-use crate::config::{Connection, Source, SourceKind};
+use crate::config::{Config, Connection, Source, SourceKind};
 use crate::environment::Environment;
 
+pub(crate) use azure::advice_for_budgets;
 pub use azure::{Azure, advice};
 pub use enterprise_reporting::EnterpriseReporting;
 pub use exports::Exports;
@@ -213,6 +214,30 @@ pub(crate) fn open(
             )?))
         }
     }
+}
+
+/// The client of Azure's own budgets: as `[native]` says, else as the first source that reads Azure's
+/// APIs.
+pub(crate) fn connect_native(
+    config: &Config,
+    environment: &Environment,
+    quotas: &Quotas,
+) -> anyhow::Result<Client> {
+    let of_source = |source: &Source| match &source.kind {
+        SourceKind::Azure { connection, .. } | SourceKind::UsageAggregates { connection, .. } => {
+            Some(connection.clone())
+        }
+        _ => None,
+    };
+    let own = config.native.connection.clone();
+    let connection = own.or_else(|| config.sources.iter().find_map(of_source));
+    let connection = connection.unwrap_or_else(|| Connection {
+        endpoint: None,
+        cloud: azure_cost::Cloud::Public,
+        auth: "auto".to_owned(),
+        history_days: 0,
+    });
+    connect(&connection, environment, quotas)
 }
 
 /// A client of Azure's cost APIs for a connection. Clients that are given the same quotas and sign

@@ -211,6 +211,48 @@ pub fn advice(error: &Error, scope: &Scope) -> String {
     }
 }
 
+/// The same about reading and writing Azure's own budgets.
+pub(crate) fn advice_for_budgets(error: &Error, scope: &Scope) -> String {
+    match error {
+        Error::Forbidden { code, .. } => format!(
+            "{code}: the identity has no right to keep budgets here; grant it {} on {scope}",
+            role_to_keep_budgets(scope)
+        ),
+        // Azure has been seen to answer so to input that is wrong, by a token that is good.
+        Error::Unauthorized { message, .. } => format!(
+            "the sign-in is refused ({message}); check the identity, and if reading works, the budget"
+        ),
+        Error::Invalid { code, message, .. } if is_about_offer(message) => format!(
+            "{code}: the offer of the subscription has no budgets ({message}); they work under \
+             Enterprise, Customer and Partner Agreements and pay-as-you-go: set `native = false`"
+        ),
+        other => advice(other, scope),
+    }
+}
+
+/// The words that Azure uses of subscriptions that have no cost management.
+fn is_about_offer(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("offer") || message.contains("cost management supports only")
+}
+
+fn role_to_keep_budgets(scope: &Scope) -> &'static str {
+    match scope.kind() {
+        ScopeKind::Subscription | ScopeKind::ResourceGroup | ScopeKind::ManagementGroup => {
+            "the role Cost Management Contributor"
+        }
+        ScopeKind::BillingAccount if scope.id().contains(':') => {
+            "the billing role Billing account contributor"
+        }
+        ScopeKind::BillingAccount => "the role Enterprise administrator",
+        ScopeKind::Department => "the role Department administrator",
+        ScopeKind::EnrollmentAccount => "the role Account owner",
+        ScopeKind::BillingProfile => "the billing role Billing profile contributor",
+        ScopeKind::InvoiceSection => "the billing role Invoice section contributor",
+        ScopeKind::Customer => "the role Admin agent of the partner",
+    }
+}
+
 /// Whether a scope can be part of an Enterprise enrollment.
 fn may_be_enterprise(scope: &Scope) -> bool {
     let is_customer_account = scope.kind() == ScopeKind::BillingAccount && scope.id().contains(':');

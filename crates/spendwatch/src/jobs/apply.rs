@@ -1,0 +1,258 @@
+//! Apply: carry a plan of Azure's own budgets out, check what Azure keeps, and go on past failures.
+//!
+//! It may be killed anywhere: the next plan says what is left. What is about to be created is
+//! remembered first, so that it can be told from what others created.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use azure_cost::{Budget as AzureBudget, Client, Error};
+use futures::{StreamExt, stream};
+use native_budgets::{Action, Change, Desired, Live, Provider, Prune, differences};
+use serde::Serialize;
+
+use super::plan::{Created, NativePlan, Told, Wanted, wanted};
+use crate::app::App;
+use crate::sources::advice_for_budgets;
+
+/// What came of one change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Applied {
+    /// What was to be done.
+    pub change: Change,
+    /// Why it was not done, or not as wanted; `None` if Azure has what is wanted.
+    pub problem: Option<String>,
+}
+
+/// How many scopes are written at a time.
+const AT_A_TIME: usize = 4;
+/// Waits before a budget is read again that does not show yet what was written.
+const LOOK_AGAIN: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
+
+/// Carries out what a plan has to do. What fails is reported and does not stop the rest.
+///
+/// # Errors
+/// When there is no way to sign in, or the state cannot be written.
+pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result<Vec<Applied>> {
+    let client = app.native_client()?;
+    let changes: Vec<&Change> = plan.to_do().collect();
+    let of_kind = |action| {
+        changes
+            .iter()
+            .copied()
+            .filter(move |change| change.action == action)
+    };
+    Created::add(app, &of_kind(Action::Create).collect::<Vec<_>>()).await?;
+    let desired = wanted(app).await?;
+    let (done, count) = (AtomicUsize::new(0), changes.len());
+    told(0, count);
+    // Changes of one scope follow each other, so that its budgets do not share a throttled place.
+    let mut scopes: Vec<Vec<&Change>> = Vec::new();
+    for change in changes {
+        match scopes.last_mut() {
+            Some(group) if group[0].scope == change.scope => group.push(change),
+            _ => scopes.push(vec![change]),
+        }
+    }
+    let (desired, done) = (&desired, &done);
+    let applied: Vec<Vec<Applied>> = stream::iter(scopes)
+        .map(|group| async move {
+            let mut applied = Vec::new();
+            for change in group {
+                let problem = carry_out(client, desired, change).await.err();
+                if let Some(problem) = &problem {
+                    tracing::warn!(
+                        budget.name = change.name,
+                        scope = change.scope.path(),
+                        problem,
+                        "one of Azure's budgets is not as wanted"
+                    );
+                } else {
+                    tracing::info!(
+                        budget.name = change.name,
+                        scope = change.scope.path(),
+                        action = change.action.as_str(),
+                        "one of Azure's budgets is as wanted"
+                    );
+                }
+                told(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+                let change = change.clone();
+                applied.push(Applied { change, problem });
+            }
+            applied
+        })
+        .buffer_unordered(AT_A_TIME)
+        .collect()
+        .await;
+    let mut applied: Vec<Applied> = applied.into_iter().flatten().collect();
+    applied.sort_by(|left, right| {
+        let place = |one: &Applied| (one.change.scope.clone(), one.change.name.clone());
+        place(left).cmp(&place(right))
+    });
+    let gone = |one: &&Applied| one.change.action == Action::Delete && one.problem.is_none();
+    let gone: Vec<&Change> = applied.iter().filter(gone).map(|one| &one.change).collect();
+    Created::remove(app, &gone).await?;
+    Ok(applied)
+}
+
+/// Makes Azure's budget what the plan says, and looks whether it is.
+async fn carry_out(client: &Client, wanted: &Wanted, change: &Change) -> Result<(), String> {
+    let at = At { client, change };
+    if change.action == Action::Delete {
+        return at.delete().await;
+    }
+    let find = |desired: &&Desired| {
+        desired.scope == change.scope && desired.budget.name.eq_ignore_ascii_case(&change.name)
+    };
+    let desired = wanted.desired.iter().find(find);
+    let desired = desired.ok_or("the configuration does not want it any more: plan again")?;
+    // Somebody may have written it since the plan was made; once more is enough, or they fight.
+    let mut change = change.clone();
+    for is_last in [false, true] {
+        match at.write(&change).await {
+            Ok(()) => return at.look(desired).await,
+            Err(Error::Conflict { .. } | Error::Unavailable { .. }) if !is_last => {
+                let live = at.read().await.map_err(|error| at.advice(&error))?;
+                let live: Vec<Live> = live.map(|budget| at.live(budget)).into_iter().collect();
+                let again =
+                    native_budgets::plan(std::slice::from_ref(desired), &live, &Prune::default());
+                let Some(again) = again.into_iter().next() else {
+                    break;
+                };
+                if again.action == Action::Leave {
+                    return Ok(());
+                }
+                change = again;
+            }
+            Err(error) => return Err(at.advice(&error)),
+        }
+    }
+    Err("it was changed by somebody else twice: plan again".to_owned())
+}
+
+/// One place of a budget in Azure.
+struct At<'a> {
+    client: &'a Client,
+    change: &'a Change,
+}
+
+impl At<'_> {
+    fn advice(&self, error: &Error) -> String {
+        advice_for_budgets(error, &self.change.scope)
+    }
+
+    fn live(&self, budget: AzureBudget) -> Live {
+        Live {
+            scope: self.change.scope.clone(),
+            provider: self.change.provider,
+            budget,
+            ours: true,
+        }
+    }
+
+    async fn read(&self) -> Result<Option<AzureBudget>, Error> {
+        let (scope, name) = (&self.change.scope, &self.change.name);
+        match self.change.provider {
+            Provider::Consumption => self.client.budget(scope, name).await,
+            Provider::CostManagement => self.client.cost_management_budget(scope, name).await,
+        }
+    }
+
+    async fn put(&self, budget: &AzureBudget) -> Result<(), Error> {
+        let scope = &self.change.scope;
+        let put = match self.change.provider {
+            Provider::Consumption => self.client.put_budget(scope, budget).await,
+            Provider::CostManagement => self.client.put_cost_management_budget(scope, budget).await,
+        };
+        put.map(drop)
+    }
+
+    async fn remove(&self) -> Result<(), Error> {
+        let (scope, name) = (&self.change.scope, &self.change.name);
+        match self.change.provider {
+            Provider::Consumption => self.client.delete_budget(scope, name).await,
+            Provider::CostManagement => {
+                self.client.delete_cost_management_budget(scope, name).await
+            }
+        }
+    }
+
+    async fn write(&self, change: &Change) -> Result<(), Error> {
+        let Some(budget) = &change.write else {
+            return Ok(());
+        };
+        match change.action {
+            Action::Create => {
+                // A put without a version would overwrite what somebody created meanwhile.
+                if self.read().await?.is_some() {
+                    return Err(Error::Conflict {
+                        operation: format!("create budget {} of {}", change.name, change.scope),
+                        code: "Exists".to_owned(),
+                        message: "somebody created it since the plan was made".to_owned(),
+                    });
+                }
+                self.put(budget).await
+            }
+            Action::Replace => {
+                self.remove().await?;
+                self.put(budget).await
+            }
+            Action::Update => self.put(budget).await,
+            Action::Delete | Action::Leave => Ok(()),
+        }
+    }
+
+    /// Deletes what the plan saw, and nothing that was changed since.
+    async fn delete(&self) -> Result<(), String> {
+        let live = self.read().await.map_err(|error| self.advice(&error))?;
+        let Some(live) = live else { return Ok(()) };
+        let seen = self
+            .change
+            .live
+            .as_ref()
+            .and_then(|seen| seen.etag.as_ref());
+        if seen != live.etag.as_ref() {
+            return Err(
+                "it was changed since the plan was made, so it is left: plan again".to_owned(),
+            );
+        }
+        self.remove().await.map_err(|error| self.advice(&error))
+    }
+
+    /// Whether Azure keeps what is wanted. What was just written may take a moment to show.
+    async fn look(&self, desired: &Desired) -> Result<(), String> {
+        let mut waits = LOOK_AGAIN.into_iter();
+        loop {
+            let live = self.read().await.map_err(|error| {
+                format!(
+                    "it was written and cannot be read back: {}",
+                    self.advice(&error)
+                )
+            })?;
+            let found = live.map(|live| differences(desired, &live));
+            if found.as_ref().is_some_and(Vec::is_empty) {
+                return Ok(());
+            }
+            if let Some(wait) = waits.next() {
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+            let Some(found) = found else {
+                return Err("it was written, but Azure does not show it".to_owned());
+            };
+            let fields: Vec<String> = found
+                .into_iter()
+                .map(|field| {
+                    let kept = field.before.unwrap_or_else(|| "nothing".to_owned());
+                    format!("{} is {kept}", field.field)
+                })
+                .collect();
+            return Err(format!("Azure keeps something else: {}", fields.join(", ")));
+        }
+    }
+}
