@@ -8,6 +8,9 @@ def run(runs, worlds):
         accounts(runs, world)
         invoices(runs, world)
     profiles(runs, worlds.customer)
+    enrollment_parts(runs, worlds.enterprise)
+    agreement_parts(runs, worlds.customer)
+    customers(runs, worlds.partner)
 
 
 def accounts(runs, world):
@@ -68,3 +71,38 @@ def profiles(runs, world):
     for kind in ("Billed", "Unbilled"):
         listed = {**PERIOD, "type": kind, "case": kind, "totals": paid}
         runs(world, transactions.list_by_billing_profile, account, profile, **listed)
+
+
+def enrollment_parts(runs, world):
+    client, account = world.billing, world.account
+    departments = runs(world, client.departments.list_by_billing_account, account)
+    accounts = runs(world, client.enrollment_accounts.list_by_billing_account, account)
+    runs(world, client.departments.get, account, departments[0].name)
+    runs(world, client.enrollment_accounts.get, account, accounts[0].name)
+    inside = client.enrollment_accounts
+    found = runs(world, inside.list_by_department, account, departments[0].name)
+    runs(world, inside.get_by_department, account, departments[0].name, found[0].name)
+    subscriptions = runs(world, client.billing_subscriptions.list_by_billing_account, account)
+    runs(world, client.billing_subscriptions.get, account, subscriptions[0].name)
+
+
+def agreement_parts(runs, world):
+    client, account, profile = world.billing, world.account, world.parents[0]
+    sections = runs(world, client.invoice_sections.list_by_billing_profile, account, profile)
+    runs(world, client.invoice_sections.get, account, profile, sections[0].name)
+    runs(world, client.billing_subscriptions.list_by_billing_profile, account, profile)
+    paid = {"amount": "properties.transaction_amount.value", "tax": "properties.tax.value"}
+    listed = {**PERIOD, "type": "Billed", "totals": paid}
+    transactions = client.transactions.list_by_invoice_section
+    runs(world, transactions, account, profile, sections[0].name, **listed)
+
+
+def customers(runs, world):
+    client, account, profile = world.billing, world.account, world.parents[0]
+    found = runs(world, client.customers.list_by_billing_account, account)
+    runs(world, client.customers.get_by_billing_account, account, found[0].name)
+    runs(world, client.customers.list_by_billing_profile, account, profile)
+    runs(world, client.customers.get, account, profile, found[0].name)
+    paid = {"amount": "properties.transaction_amount.value", "tax": "properties.tax.value"}
+    listed = {**PERIOD, "type": "Billed", "totals": paid}
+    runs(world, client.transactions.list_by_customer, account, profile, found[0].name, **listed)

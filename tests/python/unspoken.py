@@ -26,11 +26,6 @@ _GROUPS = {
     "BillingRoleAssignments": _PERMISSIONS,
     "BillingRoleDefinition": _PERMISSIONS,
     "BillingSubscriptionsAliases": _PARTS,
-    "BillingSubscriptions": _PARTS,
-    "Customers": _PARTS,
-    "Departments": _PARTS,
-    "EnrollmentAccounts": _PARTS,
-    "InvoiceSections": _PARTS,
     "PartnerTransfers": _TRANSFERS,
     "PaymentMethods": _PAYING,
     "Policies": _POLICIES,
@@ -54,11 +49,34 @@ _SINGLE = {
     "BillingProfilesOperations.begin_create_or_update": _CHANGES,
     "BillingProfilesOperations.begin_delete": _CHANGES,
     "BillingProfilesOperations.validate_delete_eligibility": _CHANGES,
+    **{
+        f"BillingSubscriptionsOperations.{name}": _CHANGES
+        for name in (
+            "begin_cancel",
+            "begin_delete",
+            "begin_merge",
+            "begin_move",
+            "begin_split",
+            "begin_update",
+            "validate_move_eligibility",
+        )
+    },
+    **{
+        f"BillingSubscriptionsOperations.{name}": _PARTS
+        for name in (
+            "get_by_billing_profile",
+            "list_by_customer",
+            "list_by_customer_at_billing_account",
+            "list_by_enrollment_account",
+            "list_by_invoice_section",
+        )
+    },
+    "InvoiceSectionsOperations.begin_create_or_update": _CHANGES,
+    "InvoiceSectionsOperations.begin_delete": _CHANGES,
+    "InvoiceSectionsOperations.validate_delete_eligibility": _CHANGES,
     "InvoicesOperations.begin_amend": _CORRECTIONS,
     "Operations.list": "a list of names of operations",
     "TransactionsOperations.begin_transactions_download_by_invoice": _TRANSACTIONS,
-    "TransactionsOperations.list_by_customer": _TRANSACTIONS,
-    "TransactionsOperations.list_by_invoice_section": _TRANSACTIONS,
 }
 
 UNSPOKEN = {f"billing.{name}Operations": reason for name, reason in _GROUPS.items()}
