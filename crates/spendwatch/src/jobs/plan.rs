@@ -213,7 +213,7 @@ impl Amounts {
         for budget in config.budgets.iter().filter(from_history) {
             let key = period_to_plan(budget, today).map(|period| budget.calendar.key(&period));
             let report = reports.iter().find(|report| report.budget == budget.id);
-            let known = report.and_then(|report| known_amount(report));
+            let known = report.and_then(known_amount);
             match (key, known) {
                 (Ok(key), Some(known)) if known.0 == key => {
                     amounts.insert(budget.id.clone(), Ok(known));

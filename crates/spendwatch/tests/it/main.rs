@@ -7,6 +7,7 @@ mod configuration;
 mod delivering;
 mod evaluating;
 mod native;
+mod native_apply;
 mod older_sources;
 mod reads;
 mod sources;

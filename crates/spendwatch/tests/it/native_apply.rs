@@ -1,0 +1,584 @@
+//! Azure's own budgets over the wire: planned, applied, kept through a year, and in spite of others.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use azure_sandbox::{Denial, Fault, Mishap, Options, World, example};
+use jiff::SignedDuration;
+use jiff::civil::{Date, date};
+use native_budgets::{Action, Prune};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use spendwatch::jobs::{apply, plan};
+use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
+use tokio::net::TcpListener;
+
+const SUBSCRIPTION: &str = example::PLATFORM_SUBSCRIPTION;
+
+/// A sandbox, and how its world is changed from outside.
+struct Azure {
+    endpoint: String,
+    http: reqwest::Client,
+}
+
+impl Azure {
+    async fn serve(world: World, faults: Vec<Fault>) -> Azure {
+        let mut options = Options::new(example::AS_OF);
+        options.faults.0 = faults;
+        Azure::serve_with(world, options).await
+    }
+
+    async fn serve_with(world: World, mut options: Options) -> Azure {
+        spendwatch::install_crypto();
+        options.needs_token = false;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(azure_sandbox::serve(listener, world, options));
+        Azure {
+            endpoint,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// The example, cut down to a part of one subscription.
+    async fn example() -> Azure {
+        let mut world = example::world();
+        world.subscriptions.retain(|each| each.id == SUBSCRIPTION);
+        world.subscriptions[0].groups.truncate(2);
+        Azure::serve(world, Vec::new()).await
+    }
+
+    async fn put(&self, path: &str, body: Value) -> Value {
+        let put = self
+            .http
+            .put(format!("{}{path}", self.endpoint))
+            .json(&body);
+        let answer = put.send().await.unwrap();
+        let status = answer.status();
+        let body = answer.text().await.unwrap();
+        assert!(status.is_success(), "{status} {body}");
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.endpoint)).send();
+        let body = answer.await.unwrap().text().await.unwrap();
+        serde_json::from_str(&body).unwrap()
+    }
+
+    async fn on(&self, day: Date) {
+        self.put("/sandbox/today", json!({ "today": day })).await;
+    }
+
+    /// Requests since the last time, by operation.
+    async fn requests(&self, operation: &str) -> u64 {
+        let all = self.get("/sandbox/requests").await;
+        let count = all["operations"][operation].as_u64();
+        self.http
+            .delete(format!("{}/sandbox/requests", self.endpoint))
+            .send()
+            .await
+            .unwrap();
+        count.unwrap_or(0)
+    }
+
+    fn path(name: &str) -> String {
+        format!(
+            "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Consumption/budgets/{name}?api-version=2024-08-01"
+        )
+    }
+
+    async fn budget(&self, name: &str) -> Value {
+        self.get(&Azure::path(name)).await
+    }
+
+    /// Somebody else changes a budget by hand.
+    async fn meddle(&self, name: &str, change: impl Fn(&mut Value)) {
+        let mut budget = self.budget(name).await;
+        change(&mut budget["properties"]);
+        let properties = budget["properties"].as_object_mut().unwrap();
+        properties.remove("currentSpend");
+        properties.remove("forecastSpend");
+        let body = json!({ "eTag": budget["eTag"], "properties": budget["properties"] });
+        self.put(&Azure::path(name), body).await;
+    }
+}
+
+struct Here {
+    app: App,
+    clock: Arc<ManualClock>,
+}
+
+fn here(azure: &Azure, budgets: &str) -> Here {
+    here_on(azure, budgets, example::AS_OF, StateLocation::Memory)
+}
+
+fn here_on(azure: &Azure, budgets: &str, day: Date, state: StateLocation) -> Here {
+    let text = format!(
+        r#"
+        version = 1
+        currency = "EUR"
+        [source]
+        kind = "azure"
+        auth = "none"
+        endpoint = "{}"
+        history_days = 31
+        [native]
+        contact_emails = ["cost@contoso.example"]
+        [channel.chat]
+        kind = "slack"
+        url = {{ secret = "CHAT_URL" }}
+        [defaults]
+        notify = ["chat"]
+        {budgets}
+        "#,
+        azure.endpoint
+    );
+    let config = Config::parse(&[(PathBuf::from("/spendwatch.toml"), text)]).unwrap();
+    let clock = Arc::new(ManualClock::new(
+        format!("{day}T06:00:00Z").parse().unwrap(),
+    ));
+    let app = App::new(config, &Environment::default(), state)
+        .unwrap()
+        .with_clock(clock.clone());
+    Here { app, clock }
+}
+
+impl Here {
+    async fn plan(&self) -> plan::NativePlan {
+        self.plan_with(&plan::Options::default()).await
+    }
+
+    async fn plan_with(&self, options: &plan::Options) -> plan::NativePlan {
+        plan::run(&self.app, options, &|_, _| {}).await.unwrap()
+    }
+
+    async fn apply(&self, plan: &plan::NativePlan) -> Vec<apply::Applied> {
+        apply::run(&self.app, plan, &|_, _| {}).await.unwrap()
+    }
+
+    /// Plans, applies without a problem, and plans again: there is nothing left to do.
+    async fn settle(&self) -> usize {
+        let plan = self.plan().await;
+        assert_eq!(plan.failures, []);
+        let applied = self.apply(&plan).await;
+        for one in &applied {
+            assert_eq!(one.problem, None, "{one:?}");
+        }
+        let again = self.plan().await;
+        assert_eq!(to_do(&again), [], "{again:#?}");
+        applied.len()
+    }
+}
+
+fn to_do(plan: &plan::NativePlan) -> Vec<(Action, &str)> {
+    plan.to_do()
+        .map(|change| (change.action, change.name.as_str()))
+        .collect()
+}
+
+fn budget(id: &str, rest: &str) -> String {
+    format!(
+        "[[budget]]\nid = \"{id}\"\nscopes = [\"/subscriptions/{SUBSCRIPTION}\"]\nthresholds = [\"actual 80%\", \"forecast 100%\"]\n{rest}\n"
+    )
+}
+
+#[tokio::test]
+async fn what_is_applied_is_what_microsofts_api_shows_and_planned_no_more() {
+    let azure = Azure::example().await;
+    let here = here(&azure, &budget("web", "amount = 12345.67"));
+    let plan = here.plan().await;
+    assert_eq!(to_do(&plan), [(Action::Create, "web")]);
+    assert_eq!(
+        azure.requests("Budgets_CreateOrUpdate").await,
+        0,
+        "a plan writes nothing"
+    );
+    assert_eq!(here.settle().await, 1);
+    let shown = azure.budget("web").await["properties"].clone();
+    assert_eq!(shown["amount"].to_string(), "12345.67");
+    assert_eq!(shown["timeGrain"], "Monthly");
+    assert_eq!(shown["timePeriod"]["startDate"], "2026-11-01T00:00:00Z");
+    let told = shown["notifications"].as_object().unwrap();
+    let told: BTreeSet<String> = told
+        .values()
+        .map(|each| {
+            format!(
+                "{} {} {} {}",
+                each["thresholdType"], each["operator"], each["threshold"], each["contactEmails"]
+            )
+        })
+        .collect();
+    let expected = [
+        r#""Actual" "GreaterThanOrEqualTo" 80 ["cost@contoso.example"]"#,
+        r#""Forecasted" "GreaterThanOrEqualTo" 100 ["cost@contoso.example"]"#,
+    ];
+    assert_eq!(told, expected.map(str::to_owned).into());
+    assert_eq!(here.settle().await, 0);
+}
+
+#[tokio::test]
+async fn what_others_change_is_put_right_and_what_others_made_is_left() {
+    let azure = Azure::example().await;
+    let here = here(&azure, &budget("web", "amount = 1000"));
+    here.settle().await;
+    azure
+        .meddle("web", |properties| properties["amount"] = json!(5))
+        .await;
+    azure
+        .meddle("web", |properties| {
+            let told = properties["notifications"].as_object_mut().unwrap();
+            told.remove("Actual_80").unwrap();
+        })
+        .await;
+    let theirs = json!({ "properties": {
+        "category": "Cost", "amount": 7, "timeGrain": "Annually",
+        "timePeriod": { "startDate": "2026-01-01T00:00:00Z" }, "notifications": {},
+    }});
+    azure.put(&Azure::path("theirs"), theirs).await;
+    let plan = here.plan().await;
+    assert_eq!(to_do(&plan), [(Action::Update, "web")]);
+    let fields: Vec<&str> = plan
+        .to_do()
+        .next()
+        .unwrap()
+        .fields
+        .iter()
+        .map(|field| field.field.as_str())
+        .collect();
+    assert_eq!(fields, ["amount", "notification Actual >= 80 %"]);
+    here.settle().await;
+    // Even pruning leaves what was made elsewhere, until it is named.
+    let mut options = plan::Options {
+        prune: Prune {
+            ours: true,
+            named: BTreeSet::new(),
+        },
+        ..Default::default()
+    };
+    assert_eq!(to_do(&here.plan_with(&options).await), []);
+    options.prune.named.insert("theirs".into());
+    let plan = here.plan_with(&options).await;
+    assert_eq!(to_do(&plan), [(Action::Delete, "theirs")]);
+    assert!(
+        here.apply(&plan)
+            .await
+            .iter()
+            .all(|one| one.problem.is_none())
+    );
+    assert_eq!(here.settle().await, 0);
+}
+
+#[tokio::test]
+async fn a_change_between_plan_and_apply_is_seen_and_not_overwritten_blindly() {
+    let azure = Azure::example().await;
+    let here = here(&azure, &budget("web", "amount = 1000"));
+    here.settle().await;
+    azure
+        .meddle("web", |properties| properties["amount"] = json!(5))
+        .await;
+    let plan = here.plan().await;
+    // The plan's version is stale now; the new one is read and planned anew.
+    azure
+        .meddle("web", |properties| properties["amount"] = json!(6))
+        .await;
+    assert!(
+        here.apply(&plan)
+            .await
+            .iter()
+            .all(|one| one.problem.is_none())
+    );
+    assert_eq!(azure.budget("web").await["properties"]["amount"], 1000);
+    // Creating does not overwrite what somebody created meanwhile, but makes it as wanted.
+    let other = here_on(
+        &azure,
+        &budget("late", "amount = 1000"),
+        example::AS_OF,
+        StateLocation::Memory,
+    );
+    let plan = other.plan().await;
+    let theirs = json!({ "properties": {
+        "category": "Cost", "amount": 7, "timeGrain": "Monthly",
+        "timePeriod": { "startDate": "2026-10-01T00:00:00Z" },
+    }});
+    azure.on(date(2026, 10, 15)).await;
+    azure.put(&Azure::path("late"), theirs).await;
+    azure.on(example::AS_OF).await;
+    assert!(
+        other
+            .apply(&plan)
+            .await
+            .iter()
+            .all(|one| one.problem.is_none())
+    );
+    let kept = azure.budget("late").await["properties"].clone();
+    assert_eq!(
+        kept["timePeriod"]["startDate"], "2026-10-01T00:00:00Z",
+        "the start of a budget stays"
+    );
+    assert_eq!(kept["amount"], 1000);
+    // What was deleted meanwhile is no failure of a delete, and what was changed is not deleted.
+    let bare = here_on(
+        &azure,
+        &budget("other", "amount = 1\nnative = false"),
+        example::AS_OF,
+        StateLocation::Memory,
+    );
+    let options = plan::Options {
+        prune: Prune {
+            ours: false,
+            named: ["late".into(), "web".into()].into(),
+        },
+        ..Default::default()
+    };
+    assert_eq!(
+        bare.plan_with(&options).await.changes.len(),
+        0,
+        "a scope that is not configured is not looked at"
+    );
+    let other_again = here_on(
+        &azure,
+        &budget("late", "amount = 1000"),
+        example::AS_OF,
+        StateLocation::Memory,
+    );
+    let mut options = options;
+    options.prune.named = ["web".into()].into();
+    let plan = other_again.plan_with(&options).await;
+    assert_eq!(to_do(&plan), [(Action::Delete, "web")]);
+    azure
+        .meddle("web", |properties| properties["amount"] = json!(8))
+        .await;
+    let applied = other_again.apply(&plan).await;
+    assert!(
+        applied[0]
+            .problem
+            .as_ref()
+            .unwrap()
+            .contains("changed since"),
+        "{applied:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_any_more_is_deleted_only_when_asked() {
+    let azure = Azure::example().await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = || StateLocation::Folder(folder.path().to_owned());
+    let both = format!(
+        "{}{}",
+        budget("web", "amount = 1000"),
+        budget("gone", "amount = 500")
+    );
+    here_on(&azure, &both, example::AS_OF, state())
+        .settle()
+        .await;
+    let later = here_on(
+        &azure,
+        &budget("web", "amount = 1000"),
+        example::AS_OF,
+        state(),
+    );
+    assert_eq!(to_do(&later.plan().await), []);
+    let options = plan::Options {
+        prune: Prune {
+            ours: true,
+            named: BTreeSet::new(),
+        },
+        ..Default::default()
+    };
+    let plan = later.plan_with(&options).await;
+    assert_eq!(to_do(&plan), [(Action::Delete, "gone")]);
+    later.apply(&plan).await;
+    assert_eq!(to_do(&later.plan_with(&options).await), []);
+    // A budget of the last scope is found though no configured budget names the scope any more.
+    let native = "[[native_budget]]\nscope = \"/subscriptions/5f0e0000-0000-0000-0000-000000000099\"\nname = \"x\"\namount = 1\ngrain = \"Monthly\"\nstarts = 2026-11-01\n";
+    let elsewhere = here_on(&azure, native, example::AS_OF, state());
+    let plan = elsewhere.plan_with(&options).await;
+    assert_eq!(to_do(&plan), [(Action::Delete, "web")]);
+    assert_eq!(plan.failures.len(), 1, "the scope that does not exist");
+    assert!(plan.failures[0].problem.contains("48 hours"), "{plan:?}");
+}
+
+#[tokio::test]
+async fn one_scope_that_fails_does_not_stop_the_others() {
+    let mut options = Options::new(example::AS_OF);
+    options.denials.push(Denial {
+        scope: format!("/subscriptions/{}", example::SHARED_SUBSCRIPTION),
+        may_read: false,
+    });
+    let azure = Azure::serve_with(example::world(), options).await;
+    let text = format!(
+        "{}{}",
+        budget("web", "amount = 1000"),
+        budget("denied", "amount = 1000").replace(SUBSCRIPTION, example::SHARED_SUBSCRIPTION)
+    );
+    let here = here(&azure, &text);
+    let plan = here.plan().await;
+    assert_eq!(to_do(&plan), [(Action::Create, "web")]);
+    assert_eq!(plan.failures.len(), 1);
+    assert!(
+        plan.failures[0]
+            .problem
+            .contains("Cost Management Contributor"),
+        "{plan:?}"
+    );
+    assert!(here.apply(&plan).await[0].problem.is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_or_refused_is_not_taken_for_done() {
+    let fault = |what, operation: &str, times| Fault {
+        what,
+        operation: Some(operation.to_owned()),
+        after: 0,
+        times: Some(times),
+    };
+    let faults = vec![fault(Mishap::CutOff, "Budgets_CreateOrUpdate", 1)];
+    let azure = Azure::serve(example::world(), faults).await;
+    let here = here(&azure, &budget("web", "amount = 1000"));
+    // The answer of the put got lost; the budget is there, and is found so.
+    here.settle().await;
+    // Refused is refused: it is reported with Azure's words, and planned again.
+    let refused = Mishap::Refused {
+        status: 400,
+        code: "BadRequest".into(),
+    };
+    let faults = [fault(refused, "Budgets_CreateOrUpdate", 1)];
+    azure.put("/sandbox/faults", json!(faults)).await;
+    let other = here_on(
+        &azure,
+        &budget("web", "amount = 2000"),
+        example::AS_OF,
+        StateLocation::Memory,
+    );
+    let plan = other.plan().await;
+    let applied = other.apply(&plan).await;
+    assert!(
+        applied[0].problem.as_ref().unwrap().contains("BadRequest"),
+        "{applied:?}"
+    );
+    assert_eq!(other.settle().await, 1);
+}
+
+#[tokio::test]
+async fn a_year_of_days_writes_only_what_has_to_change() {
+    let azure = Azure::example().await;
+    let months: Vec<String> = (1..=12)
+        .map(|month| format!("\"2026-{month:02}\" = {}", 1000 + month * 10))
+        .collect();
+    let monthly = format!("amount = {{ {}, \"2027-01\" = 2000 }}", months.join(", "));
+    let text = [
+        // Three of Azure's budgets: 2 + 10 steps.
+        budget("planned", &monthly).replace(
+            "\"forecast 100%\"",
+            "\"forecast 100%\", \"actual every 10%\"",
+        ),
+        budget(
+            "fiscal",
+            "amount = 3000\ngrain = \"quarterly\"\nstarts = 2025-02-01",
+        ),
+        budget("project", "amount = 100\nends = 2026-06-30"),
+        budget(
+            "tagged",
+            "amount = 700\nfilter = { tag = \"team\", in = [\"payments\"] }",
+        ),
+    ]
+    .concat();
+    let first = date(2026, 1, 5);
+    azure.on(first).await;
+    let here = here_on(&azure, &text, first, StateLocation::Memory);
+    let mut day = first;
+    let mut writes = Vec::new();
+    while day < date(2027, 1, 6) {
+        // Somebody meddles now and then.
+        if day.day() == 20 && day.month() % 3 == 0 {
+            azure
+                .meddle("planned-2", |properties| properties["amount"] = json!(1))
+                .await;
+        }
+        let changed = here.settle().await;
+        if changed > 0 {
+            writes.push((day.to_string(), changed));
+        }
+        let planned = azure.budget("planned").await["properties"].clone();
+        let month = u64::try_from(day.month()).unwrap();
+        let expected = if day.year() == 2027 {
+            2000
+        } else {
+            1000 + month * 10
+        };
+        assert_eq!(planned["amount"], expected, "{day}");
+        let mut told = 0;
+        for name in ["planned", "planned-2", "planned-3"] {
+            let notifications = azure.budget(name).await["properties"]["notifications"].clone();
+            told += notifications.as_object().unwrap().len();
+        }
+        // 80 % is said by a threshold and by a step, and told once.
+        assert_eq!(told, 11, "{day}: no notification is lost");
+        day = day.tomorrow().unwrap();
+        here.clock.advance(SignedDuration::from_hours(24));
+        azure.on(day).await;
+    }
+    let mut expected = vec![("2026-01-05".to_owned(), 6)];
+    for month in 2..=12 {
+        expected.push((format!("2026-{month:02}-01"), 3));
+        if month % 3 == 0 {
+            expected.push((format!("2026-{month:02}-20"), 1));
+        }
+    }
+    expected.push(("2027-01-01".to_owned(), 3));
+    assert_eq!(writes, expected);
+}
+
+#[tokio::test]
+async fn a_thousand_scopes_are_one_list_each_with_progress() {
+    let mut world = example::world();
+    let pattern = world.subscriptions[0].clone();
+    world.subscriptions.clear();
+    let id = |index: usize| format!("5f0e0000-0000-0000-0000-{index:012}");
+    for index in 0..1000 {
+        let mut subscription = pattern.clone();
+        subscription.id = id(index).into();
+        subscription.groups.truncate(1);
+        world.subscriptions.push(subscription);
+    }
+    let azure = Azure::serve(world, Vec::new()).await;
+    let text: String = (0..1000)
+        .map(|index| budget(&format!("b{index}"), "amount = 10").replace(SUBSCRIPTION, &id(index)))
+        .collect();
+    let here = here(&azure, &text);
+    let seen = std::sync::Mutex::new(Vec::new());
+    let tell = |done, of| seen.lock().unwrap().push((done, of));
+    let options = plan::Options::default();
+    let plan = plan::run(&here.app, &options, &tell).await.unwrap();
+    assert_eq!((plan.scopes, plan.to_do().count()), (1000, 1000));
+    assert_eq!(azure.requests("Budgets_List").await, 1000);
+    let seen = seen.into_inner().unwrap();
+    let expected: Vec<_> = (0..=1000).map(|done| (done, 1000)).collect();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn an_amount_from_history_is_worked_out_once_and_written() {
+    let azure = Azure::example().await;
+    let here = here(
+        &azure,
+        &budget(
+            "web",
+            "amount = { history = \"median 1 periods\", plus_percent = 10 }",
+        ),
+    );
+    here.settle().await;
+    let mut world = example::world();
+    world.subscriptions.retain(|each| each.id == SUBSCRIPTION);
+    world.subscriptions[0].groups.truncate(2);
+    let october: Decimal = world
+        .rows_between(date(2026, 10, 1), date(2026, 10, 31))
+        .map(|row| row.cost)
+        .sum();
+    let expected = (october * Decimal::new(11, 1)).round_dp(2).normalize();
+    let shown = azure.budget("web").await["properties"]["amount"].to_string();
+    assert_eq!(shown.parse::<Decimal>().unwrap().normalize(), expected);
+}
