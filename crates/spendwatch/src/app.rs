@@ -139,6 +139,13 @@ impl App {
         self
     }
 
+    /// The same with another client of Azure's own budgets.
+    #[must_use]
+    pub fn with_native_client(mut self, client: azure_cost::Client) -> App {
+        self.native = Ok(client);
+        self
+    }
+
     /// The same, writing notices to a folder instead of sending them. Needs no secrets.
     #[must_use]
     pub fn with_folder_delivery(mut self, folder: &Path) -> App {

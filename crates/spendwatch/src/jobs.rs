@@ -1,7 +1,7 @@
 //! The jobs: what the handlers call. Each may run twice, and each may be killed anywhere.
 
-pub mod backtest;
 pub mod apply;
+pub mod backtest;
 pub mod check;
 pub mod deliver;
 pub mod evaluate;

@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use azure_sandbox::{Denial, Fault, Mishap, Options, World, example};
+use azure_cost::{Cloud, Pacing, Quotas};
+use azure_sandbox::{Denial, Fault, Mishap, Options, Quota, World, example};
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use native_budgets::{Action, Prune};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use spendwatch::jobs::{apply, plan};
+use spendwatch::sources::connect;
 use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
 use tokio::net::TcpListener;
 
@@ -26,6 +29,10 @@ impl Azure {
     async fn serve(world: World, faults: Vec<Fault>) -> Azure {
         let mut options = Options::new(example::AS_OF);
         options.faults.0 = faults;
+        options.quota = Some(Quota {
+            requests_in_minute: 30,
+            ..Quota::default()
+        });
         Azure::serve_with(world, options).await
     }
 
@@ -139,9 +146,20 @@ fn here_on(azure: &Azure, budgets: &str, day: Date, state: StateLocation) -> Her
     let clock = Arc::new(ManualClock::new(
         format!("{day}T06:00:00Z").parse().unwrap(),
     ));
-    let app = App::new(config, &Environment::default(), state)
-        .unwrap()
-        .with_clock(clock.clone());
+    // As the application's own, but in no hurry to be slow.
+    let connection = spendwatch::Connection {
+        endpoint: Some(azure.endpoint.parse().unwrap()),
+        cloud: Cloud::Public,
+        auth: "none".into(),
+        history_days: 0,
+    };
+    let client = connect(&connection, &Environment::default(), &Quotas::new()).unwrap();
+    let client = client.with_pacing(Pacing {
+        at_once: 4,
+        apart: Duration::ZERO,
+    });
+    let app = App::new(config, &Environment::default(), state).unwrap();
+    let app = app.with_clock(clock.clone()).with_native_client(client);
     Here { app, clock }
 }
 
