@@ -304,6 +304,24 @@ fn name_of(budget: &Budget, settings: &Settings, part: usize) -> String {
     }
 }
 
+/// Whether a budget of Azure with this name is one of those that the budget with this id becomes:
+/// it has the configured name or the one of the id, and perhaps the number of a part.
+pub fn follows(name: &str, id: &str, settings: &Settings) -> bool {
+    let base = match &settings.name {
+        Some(base) => base.to_ascii_lowercase(),
+        None => native_name(id).to_ascii_lowercase(),
+    };
+    let name = name.to_ascii_lowercase();
+    match name.strip_prefix(&base) {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix('-')
+            .and_then(|part| part.parse::<u32>().ok())
+            .is_some_and(|part| part >= 2 && rest == format!("-{part}")),
+        None => false,
+    }
+}
+
 /// The longest name that Azure takes is 63; the number of a part needs room.
 const LONGEST_NAME: usize = 59;
 

@@ -5,12 +5,14 @@
 //! says what to create, update, replace, delete and leave, field by field. Everything here is pure:
 //! reading and writing Azure is the work of the application.
 
+mod alert;
 mod compare;
 mod compile;
 mod desired;
 mod plan;
 
+pub use alert::{AlertShape, NativeAlert};
 pub use compare::{FieldChange, differences};
-pub use compile::{Compiled, Effect, Loss, compile, native_name, period_to_plan};
+pub use compile::{Compiled, Effect, Loss, compile, follows, native_name, period_to_plan};
 pub use desired::{Contacts, Desired, Operator, Provider, Settings};
 pub use plan::{Action, Change, Live, Prune, collisions, plan};

@@ -1,6 +1,7 @@
 //! What becomes of budgets in Azure.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod alerting;
 mod compiling;
 mod planning;
 mod sample;
