@@ -1374,6 +1374,110 @@ async fn http_answers_have_status_text_and_type() {
     assert_eq!(run.outputs().http.as_ref().unwrap().status, 405);
 }
 
+/// What an action group posts when a budget of Azure tells.
+fn native_alert() -> Value {
+    let scope = "/subscriptions/00000000-0000-0000-0000-000000000001";
+    json!({
+        "schemaId": "azureMonitorCommonAlertSchema",
+        "data": {
+            "essentials": {
+                "monitoringService": "CostAlerts",
+                "alertId": format!("{scope}/providers/Microsoft.CostManagement/alerts/a-1"),
+            },
+            "alertContext": { "AlertCategory": "budgets", "AlertData": {
+                "Scope": format!("{scope}/"), "BudgetName": "payments", "ThresholdType": "Actual",
+            } },
+        },
+    })
+}
+
+#[tokio::test]
+async fn an_alert_of_azure_becomes_one_notice() {
+    let hook = Hook::start().await;
+    let scene = Scene::telling(&hook.url);
+    let host = scene.host().await;
+    let key = [
+        ("x-functions-key", FUNCTION_KEY),
+        ("content-type", "application/json"),
+    ];
+    let body = native_alert().to_string();
+    for repeated in [false, true] {
+        let answer = host
+            .http("POST", "/api/native-alert", &key, body.as_bytes())
+            .await;
+        assert_eq!(answer.reply.status, 202, "{answer:?}");
+        assert_eq!(answer.reply.json()["repeated"], repeated);
+        is_well_formed(&answer.invocation.unwrap());
+    }
+    work_off(&host, &scene.state()).await;
+    assert_eq!(hook.ids().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_alert_is_the_caller_s_mistake() {
+    let scene = Scene::new();
+    let host = scene.host().await;
+    let path = "/api/native-alert";
+    let key = [
+        ("x-functions-key", FUNCTION_KEY),
+        ("content-type", "application/json"),
+    ];
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10));
+    for (body, status, words) in [
+        ("", 400, "not JSON"),
+        ("{}", 400, "`data` is missing"),
+        (&*long, 413, "256 KB"),
+    ] {
+        let answer = host.http("POST", path, &key, body.as_bytes()).await;
+        assert_eq!(answer.reply.status, status, "{answer:?}");
+        let message = answer.reply.json()["error"]["message"].to_string();
+        assert!(message.contains(words), "{message}");
+        is_well_formed(&answer.invocation.unwrap());
+    }
+    let without_key = host.http("POST", path, &[], b"{}").await;
+    assert_eq!(without_key.reply.status, 401);
+    assert!(
+        scene
+            .state()
+            .list("native-alerts/")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_configured_token_is_asked_for() {
+    let scene = Scene::new();
+    let config = scene.path("spendwatch.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let hook = "\n[native]\nhook = { tenant = \"00000000-0000-0000-0000-000000000001\", audience = \"api://a\", authority = \"http://127.0.0.1:9\" }\n";
+    fs::write(&config, format!("{text}{hook}")).unwrap();
+    let host = scene.host().await;
+    let body = native_alert().to_string();
+    // Of the second one nobody can know whether it is good: the tenant does not answer.
+    let token = "Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AAAA";
+    for (authorization, status) in [("Basic YTpi", 401), (token, 503)] {
+        let headers = [
+            ("x-functions-key", FUNCTION_KEY),
+            ("authorization", authorization),
+        ];
+        let answer = host
+            .http("POST", "/api/native-alert", &headers, body.as_bytes())
+            .await;
+        assert_eq!(answer.reply.status, status, "{answer:?}");
+        is_well_formed(&answer.invocation.unwrap());
+    }
+    assert!(
+        scene
+            .state()
+            .list("native-alerts/")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
 /// Check 40: a caller hears of our own faults, and so does the host.
 #[tokio::test]
 async fn an_internal_fault_is_a_failed_invocation() {

@@ -12,6 +12,7 @@ use state_store::{Documents, Error, Queues, Version, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::entra::{Denied, Tokens};
 use crate::environment::{Environment, StateLocation};
 use crate::jobs::evaluate::BudgetReport;
 use crate::outbox::OUTBOX;
@@ -27,6 +28,7 @@ pub struct App {
     sources: Vec<Result<Arc<dyn CostSource>, String>>,
     channels: BTreeMap<String, Result<Arc<dyn Channel>, String>>,
     native: Result<azure_cost::Client, String>,
+    tokens: Option<Tokens>,
     clock: Arc<dyn Clock>,
     sends_hints: bool,
 }
@@ -105,6 +107,7 @@ impl App {
             .collect();
         let native = sources::connect_native(&config, environment, &quotas);
         let native = native.map_err(|error| format!("{error:#}"));
+        let tokens = config.native.hook.clone().map(Tokens::new);
         Ok(App {
             native,
             config,
@@ -112,6 +115,7 @@ impl App {
             queues,
             sources,
             channels,
+            tokens,
             clock: Arc::new(SystemClock),
             sends_hints: true,
         })
@@ -210,6 +214,15 @@ impl App {
         }
     }
 
+    /// Lets whoever posts Azure's alerts in: everybody that the host let through, unless `hook` in
+    /// `[native]` asks for a token in the `Authorization` header.
+    pub async fn admit_alert(&self, authorization: Option<&str>) -> Result<(), Denied> {
+        match &self.tokens {
+            Some(tokens) => tokens.check(authorization, self.now()).await,
+            None => Ok(()),
+        }
+    }
+
     /// A configured channel, or why it cannot be used; `None` if there is none of this name.
     pub fn channel(&self, name: &str) -> Option<Result<&dyn Channel, &str>> {
         let opened = self.channels.get(name)?;
@@ -295,6 +308,15 @@ impl App {
             Ok(_) | Err(Error::Exists { .. }) => Ok(()),
             Err(error) => Err(error).context("write a heartbeat"),
         }
+    }
+
+    /// When a read was last evaluated; `None` before the first time.
+    pub(crate) async fn last_evaluated(&self, read: &str) -> anyhow::Result<Option<Timestamp>> {
+        let stored: Option<(Heartbeat, Version)> =
+            json::get(self.documents(), &heartbeat_key(read)).await?;
+        Ok(stored
+            .filter(|(heartbeat, _)| heartbeat.evaluated)
+            .map(|(heartbeat, _)| heartbeat.at))
     }
 
     /// Whether all reads are evaluated in time: one that keeps failing shows although the others

@@ -18,7 +18,7 @@ use std::time::Duration;
 use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 
-pub use native::Native;
+pub use native::{Hook, Native, Tolerance};
 pub(crate) use read::OWNERS;
 pub use reader::Problem;
 pub use write::budget_toml;

@@ -5,6 +5,7 @@ pub mod backtest;
 pub mod check;
 pub mod deliver;
 pub mod evaluate;
+pub mod native_alert;
 pub mod plan;
 pub mod probe;
 pub mod suggest;

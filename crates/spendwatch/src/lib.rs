@@ -23,6 +23,7 @@ mod app;
 mod channels;
 mod clock;
 mod config;
+mod entra;
 mod environment;
 mod forecasting;
 pub mod jobs;
@@ -38,9 +39,10 @@ pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AzureRead, Channel, ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings,
-    Email, EnterpriseReporting, Exports, Native, Problem, SCHEMA, Secret, Source, SourceKind,
-    budget_toml,
+    Email, EnterpriseReporting, Exports, Hook, Native, Problem, SCHEMA, Secret, Source, SourceKind,
+    Tolerance, budget_toml,
 };
+pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;
 pub use outbox::{Delivery, DeliveryState, Lane};

@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
+use spendwatch::Denied;
 use spendwatch::jobs::evaluate::BudgetReport;
+use spendwatch::jobs::native_alert::{self, Refused};
 use spendwatch::jobs::work::enqueue_reads;
 
 use crate::lazy::Lazy;
@@ -21,6 +24,7 @@ pub fn router(lazy: Arc<Lazy>) -> Router {
         .route("/api/status", get(status))
         .route("/api/evaluate", post(evaluate))
         .route("/api/health", get(health))
+        .route("/api/native-alert", post(receive_alert))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .with_state(lazy)
@@ -95,6 +99,54 @@ async fn evaluate(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         Json(serde_json::json!({ "queued": queued })),
     )
         .into_response())
+}
+
+/// Takes what an action group posts: stored first, then a hint to evaluate, then an answer at once.
+///
+/// An action group repeats after 408, 429, 503 and 504 only, and when its repetitions fail it calls
+/// nobody for a quarter of an hour; so 503 is for a caller that cannot be told from others just now.
+async fn receive_alert(
+    State(lazy): State<Arc<Lazy>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    let authorization = headers.get(header::AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    match app.admit_alert(authorization).await {
+        Ok(()) => {}
+        Err(Denied::Refused(why)) => {
+            tracing::warn!(why, "a caller of native-alert is not let in");
+            return Ok(problem(
+                StatusCode::UNAUTHORIZED,
+                "this path asks for a token of the configured tenant; the log says what is wrong",
+            ));
+        }
+        Err(Denied::Unknown(error)) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the token of a caller cannot be checked"
+            );
+            return Ok(problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the token cannot be checked now",
+            ));
+        }
+    }
+    let Ok(body) = to_bytes(body, native_alert::LARGEST_BODY).await else {
+        return Ok(problem(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is longer than 256 KB",
+        ));
+    };
+    match native_alert::receive(&app, &body).await {
+        Ok(received) => Ok((StatusCode::ACCEPTED, Json(received)).into_response()),
+        Err(Refused::Unreadable(why)) => {
+            tracing::warn!(why, "what was posted to native-alert is not understood");
+            Ok(problem(StatusCode::BAD_REQUEST, &why))
+        }
+        Err(Refused::Failed(error)) => Err(error.into()),
+    }
 }
 
 /// Whether the watcher itself is well. Anonymous, so it tells no particulars.

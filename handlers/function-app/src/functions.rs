@@ -5,6 +5,7 @@ pub(crate) mod evaluate;
 pub(crate) mod evaluate_budgets;
 pub(crate) mod evaluate_scope;
 pub(crate) mod health;
+pub(crate) mod native_alert;
 pub(crate) mod status;
 pub(crate) mod sweep;
 
@@ -14,12 +15,13 @@ use crate::envelope::{Invocation, queue_text};
 use spendwatch::Hint;
 
 /// The functions, as their folders are named.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "deliver-notices",
     "evaluate",
     "evaluate-budgets",
     "evaluate-scope",
     "health",
+    "native-alert",
     "status",
     "sweep",
 ];

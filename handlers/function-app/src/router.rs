@@ -88,6 +88,7 @@ async fn run(
         "status" => http(lazy, functions::status::PATH, call).await,
         "evaluate" => http(lazy, functions::evaluate::PATH, call).await,
         "health" => http(lazy, functions::health::PATH, call).await,
+        "native-alert" => http(lazy, functions::native_alert::PATH, call).await,
         "evaluate-budgets" => evaluate_budgets::run(&*lazy.app().await?, call).await,
         "evaluate-scope" => evaluate_scope::run(&*lazy.app().await?, call, waits_until).await,
         "deliver-notices" => deliver_notices::run(&*lazy.app().await?, call).await,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use native_budgets::{Desired, Settings};
+use rust_decimal::Decimal;
+use url::Url;
 
 use super::Connection;
 
@@ -18,4 +20,43 @@ pub struct Native {
     pub settings: BTreeMap<String, Settings>,
     /// Azure's budgets that the configuration describes as they are.
     pub budgets: Vec<Desired>,
+    /// Whose tokens the hook for Azure's alerts asks for, besides the function key; `None` for nobody's.
+    pub hook: Option<Hook>,
+    /// How far Azure's figures may be from ours.
+    pub tolerance: Tolerance,
+}
+
+/// Which tokens of Microsoft Entra ID the hook for Azure's alerts takes: those that a secure
+/// webhook of an action group sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Directory (tenant) id that issues them.
+    pub tenant: String,
+    /// Application that they are for: its client id, or its URI `api://…`.
+    pub audience: String,
+    /// The application role that they have to name.
+    pub role: String,
+    /// Client ids of the applications that may call.
+    pub callers: Vec<String>,
+    /// Where the tenant's keys are published: the sign-in address of the cloud.
+    pub authority: Url,
+}
+
+/// How far Azure's figures may be from ours before somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tolerance {
+    /// In percent of our figure.
+    pub percent: Decimal,
+    /// A gap that is no larger never counts; in the budget's currency.
+    pub amount: Decimal,
+}
+
+impl Default for Tolerance {
+    /// 5 percent, and 10 units of currency.
+    fn default() -> Self {
+        Tolerance {
+            percent: Decimal::from(5),
+            amount: Decimal::from(10),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod channels;
+mod hook;
 mod native;
 mod sources;
 

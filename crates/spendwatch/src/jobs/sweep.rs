@@ -9,6 +9,7 @@ use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
 use crate::jobs::evaluate::deliveries_of;
+use crate::jobs::native_alert;
 use crate::outbox::{Lane, OUTBOX, lane_key};
 
 /// What a sweep found.
@@ -21,6 +22,9 @@ pub struct Report {
     pub hinted: Vec<String>,
     /// Live deliveries by destination.
     pub waiting: BTreeMap<String, usize>,
+    /// Alerts of Azure's budgets that were stored and had not made anybody evaluate.
+    #[serde(default)]
+    pub alerts: usize,
     /// When budgets were last evaluated, and whether that is too long ago.
     pub last_evaluation: Option<Timestamp>,
     /// Whether that is later than it should be.
@@ -73,6 +77,17 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
             report.hinted.push(destination.clone());
         }
     }
+    report.alerts = match native_alert::heal(app).await {
+        Ok(healed) => healed,
+        Err(error) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "alerts of Azure's budgets cannot be healed"
+            );
+            failure = Some(error);
+            0
+        }
+    };
     let pulse = app.pulse().await?;
     report.last_evaluation = pulse.last_evaluation;
     report.evaluation_is_late = pulse.is_late;

@@ -530,6 +530,11 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/native/properties",
         ),
         (
+            format!("[native.hook]\n{typo}"),
+            "native.hook",
+            "/$defs/native/properties/hook/properties",
+        ),
+        (
             format!("[[budget]]\nid = \"a\"\n[budget.native]\n{typo}"),
             "budget.a.native",
             "/$defs/nativeOfBudget/oneOf/1/properties",

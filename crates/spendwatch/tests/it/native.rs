@@ -179,3 +179,46 @@ fn what_azure_would_refuse_is_a_mistake_with_its_place() {
         "expected consumption or cost-management",
     );
 }
+
+const TENANT: &str = "6A0F0000-0000-0000-0000-000000000001";
+
+#[test]
+fn the_hook_asks_for_tokens_only_if_it_is_said_whose() {
+    assert_eq!(
+        parse(&format!("[native]\n{BUDGET}")).unwrap().native.hook,
+        None
+    );
+    let config = parse(&format!(
+        "[native]\ncloud = \"us-government\"\nhook = {{ tenant = \"{TENANT}\", audience = \"api://a\" }}\n{BUDGET}"
+    ));
+    let hook = config.unwrap().native.hook.unwrap();
+    assert_eq!(hook.tenant, TENANT.to_lowercase());
+    assert_eq!(hook.role, "ActionGroupsSecureWebhook");
+    assert_eq!(hook.callers, ["461e8683-5575-4561-ac7f-899cc907d62a"]);
+    assert_eq!(hook.authority.as_str(), "https://login.microsoftonline.us/");
+    let hook = |settings: &str| {
+        format!("[native.hook]\ntenant = \"{TENANT}\"\naudience = \"a\"\n{settings}\n")
+    };
+    mistake("[native]\nhook = {}\n", "`tenant` is missing");
+    mistake("[native.hook]\ntenant = \"contoso\"\n", "is not an id");
+    mistake(&hook("callers = []"), "let nobody call");
+    mistake(&hook("callers = [\"x\"]"), "is not an id");
+    mistake(&hook("authority = \"http://login.example\""), "https://");
+}
+
+#[test]
+fn how_far_figures_may_be_apart_is_a_setting() {
+    let tolerance = |settings: &str| {
+        let text = format!("[native]\n{settings}\n{BUDGET}");
+        let tolerance = parse(&text).unwrap().native.tolerance;
+        (tolerance.percent, tolerance.amount)
+    };
+    let number = |text: &str| text.parse::<Decimal>().unwrap();
+    assert_eq!(tolerance(""), (number("5"), number("10")));
+    assert_eq!(
+        tolerance("tolerance_percent = 2.5\ntolerance_amount = 0"),
+        (number("2.5"), number("0"))
+    );
+    mistake("[native]\ntolerance_percent = 101\n", "from 0 to 100");
+    mistake("[native]\ntolerance_amount = -1\n", "from 0 to");
+}

@@ -10,8 +10,10 @@ use budget_engine::{Budget, Budgets, Scope};
 use native_budgets::{Contacts, Desired, Operator, Provider, Settings};
 use rust_decimal::Decimal;
 
+use super::hook::read_hook;
 use super::sources::read_connection;
 use super::{Draft, OWNERS};
+use crate::config::native::{Hook, Tolerance};
 use crate::config::reader::{Place, Table, Value};
 use crate::config::{Channel, ChannelKind, Connection, Native};
 
@@ -30,6 +32,8 @@ struct Common {
     apply_from_app: bool,
     provider: Provider,
     contacts: Told,
+    hook: Option<Hook>,
+    tolerance: Tolerance,
 }
 
 /// `native` of one budget.
@@ -77,7 +81,10 @@ pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
         }
         let signs_in = ["cloud", "auth", "endpoint"].map(|key| table.get(key).is_some());
         let connection = read_connection(&table, None);
+        let hook = table.get("hook");
         let common = Common {
+            hook: hook.and_then(|value| read_hook(&value, connection.cloud)),
+            tolerance: read_tolerance(&table),
             connection: signs_in.contains(&true).then_some(connection),
             apply_from_app: table.get("apply_from_app").and_then(|value| value.flag())
                 == Some(true),
@@ -165,15 +172,20 @@ impl NativeDraft {
                 settle(budget, own, &self.common, channels),
             );
         }
-        let (connection, apply_from_app) = match self.common {
-            Some(common) => (common.connection, common.apply_from_app),
-            None => (None, false),
-        };
-        Native {
-            connection,
-            apply_from_app,
+        let native = Native {
             settings,
             budgets: self.described,
+            ..Native::default()
+        };
+        match self.common {
+            Some(common) => Native {
+                connection: common.connection,
+                apply_from_app: common.apply_from_app,
+                hook: common.hook,
+                tolerance: common.tolerance,
+                ..native
+            },
+            None => native,
         }
     }
 }
@@ -273,6 +285,25 @@ fn read_told(table: &Table<'_>) -> Told {
         operator: table
             .get("operator")
             .and_then(|value| read_operator(&value)),
+    }
+}
+
+fn read_tolerance(table: &Table<'_>) -> Tolerance {
+    let number = |key, most: u32| {
+        let value: Value<'_> = table.get(key)?;
+        let number = value.decimal()?;
+        if number >= Decimal::ZERO && number <= Decimal::from(most) {
+            return Some(number);
+        }
+        value.note(format!(
+            "expected a number from 0 to {most}, found {number}"
+        ));
+        None
+    };
+    let default = Tolerance::default();
+    Tolerance {
+        percent: number("tolerance_percent", 100).unwrap_or(default.percent),
+        amount: number("tolerance_amount", 1_000_000_000).unwrap_or(default.amount),
     }
 }
 
