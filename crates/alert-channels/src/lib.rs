@@ -34,6 +34,7 @@
 //! * A reply that never came is [`SendResult::Unknown`], neither success nor failure; what to do
 //!   then is the channel's [`UnknownPolicy`].
 
+pub mod call;
 pub mod email;
 pub mod folder;
 pub mod guard;

@@ -56,6 +56,19 @@ pub enum Message {
         #[serde(default)]
         advice: Option<String>,
     },
+    /// Something is done, or is to be approved, because an amount of a budget is reached.
+    Action {
+        /// When it came to this.
+        at: Timestamp,
+        /// What, in one line.
+        title: String,
+        /// The particulars, one per line.
+        #[serde(default)]
+        lines: Vec<String>,
+        /// What to do about it.
+        #[serde(default)]
+        advice: Option<String>,
+    },
 }
 
 impl Message {
@@ -63,7 +76,9 @@ impl Message {
     pub fn at(&self) -> Timestamp {
         match self {
             Message::Crossing(transition) => transition.at,
-            Message::Probe { at, .. } | Message::Trouble { at, .. } => *at,
+            Message::Probe { at, .. }
+            | Message::Trouble { at, .. }
+            | Message::Action { at, .. } => *at,
         }
     }
 }

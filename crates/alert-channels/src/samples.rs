@@ -117,6 +117,7 @@ pub fn transition() -> Transition {
         status: Box::new(status()),
         notify: vec!["owners".into()],
         takes_back: Vec::new(),
+        actions: Vec::new(),
         route: None,
         routed: false,
     }
@@ -322,6 +323,27 @@ pub fn trouble() -> Notice {
     }
 }
 
+/// An action that waits for its approval.
+pub fn action() -> Notice {
+    Notice {
+        recipient: Some("owner@contoso.example".into()),
+        links: vec![Link {
+            title: "Approve".into(),
+            url: "https://cost.contoso.example/api/approve-action?action=7f3a&mac=x".into(),
+        }],
+        ..Notice::new(
+            "91c0aa37e5b84d12",
+            "payments-prod/2026-05/action",
+            Message::Action {
+                at: at(),
+                title: "night-stop waits for approval: deallocate 2 virtual machines".into(),
+                lines: vec!["Payments, production has used EUR 8,200.00 of EUR 10,000.00".into()],
+                advice: Some("Approve it by the link; it ends on 2026-05-17.".into()),
+            },
+        )
+    }
+}
+
 /// All of them with their names.
 pub fn all() -> Vec<(&'static str, Notice)> {
     vec![
@@ -334,5 +356,6 @@ pub fn all() -> Vec<(&'static str, Notice)> {
         ("hostile", hostile()),
         ("probe", probe()),
         ("trouble", trouble()),
+        ("action", action()),
     ]
 }

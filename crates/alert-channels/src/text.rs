@@ -140,6 +140,19 @@ pub fn wording(notice: &Notice) -> Wording {
             why: "This is about the cost watcher itself, not about a budget.".into(),
             ..blank(Tone::Warning, format!("[Cost] trouble: {}", clean(title)))
         },
+        Message::Action {
+            at,
+            title,
+            lines,
+            advice,
+        } => Wording {
+            headline: clean(title),
+            remarks: lines.iter().map(|line| clean(line)).collect(),
+            facts: vec![fact("Since", at.to_string())],
+            advice: advice.as_deref().map(clean),
+            why: "The configuration asks for this action when the budget reaches an amount.".into(),
+            ..blank(Tone::Warning, format!("[Cost] action: {}", clean(title)))
+        },
     };
     if notice.maybe_duplicate {
         let remark = "Possible duplicate: it is not known whether an earlier attempt arrived.";

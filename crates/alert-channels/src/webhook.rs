@@ -171,6 +171,10 @@ fn body(notice: &Notice) -> Value {
             body["type"] = json!("spendwatch.trouble");
             body["advice"] = json!(words.advice);
         }
+        Message::Action { .. } => {
+            body["type"] = json!("spendwatch.action");
+            body["advice"] = json!(words.advice);
+        }
     }
     if body.to_string().len() > MAX_BODY_BYTES {
         // What is long without being needed to act.

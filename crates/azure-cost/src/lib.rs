@@ -54,6 +54,7 @@ mod paging;
 mod parameters;
 mod quotas;
 mod request;
+mod resources;
 mod retail_prices;
 mod retry;
 mod transport;
@@ -134,6 +135,7 @@ pub use kept::{AnswerStore, KeptAnswer, MemoryAnswers};
 pub use long_running::Pending;
 pub use paging::Resume;
 pub use quotas::Quotas;
+pub use resources::ResourceRequest;
 pub use retail_prices::{
     RetailField, RetailFilter, RetailPrice, RetailPrices, RetailQuery, RetailSavingsPlanPrice,
 };

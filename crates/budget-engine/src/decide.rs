@@ -320,6 +320,7 @@ pub fn decide(
             status: Box::new(status.clone()),
             notify,
             takes_back: Vec::new(),
+            actions: Vec::new(),
             route: None,
             routed: false,
         });
@@ -647,6 +648,7 @@ fn withdraw(
         status: Box::new(status.clone()),
         notify: Vec::new(),
         takes_back: Vec::new(),
+        actions: Vec::new(),
         route: None,
         routed: false,
     };

@@ -110,6 +110,10 @@ pub struct Transition {
     /// For a correction: the ids of the transitions it takes back. It goes to their recipients.
     #[serde(default)]
     pub takes_back: Vec<String>,
+    /// What is to be done because of it, frozen like the route. Only crossings of spend to date have
+    /// any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<RoutedAction>,
     /// The deliveries this transition became, frozen before the first one is written, so that a
     /// second routing pass meets the same ones.
     pub route: Option<Vec<RoutedDelivery>>,
@@ -137,6 +141,18 @@ pub struct RoutedDelivery {
     pub destination: String,
     /// The one recipient, for channels that have them.
     pub recipient: Option<String>,
+}
+
+/// One action that a transition became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutedAction {
+    /// Deterministic id.
+    pub id: String,
+    /// Name of the action in the configuration.
+    pub action: String,
+    /// Key of the alert in [`Ledger::alerts`] whose threshold asks for it.
+    pub threshold: String,
 }
 
 impl Ledger {

@@ -38,7 +38,9 @@ pub use drivers::{Cause, Driver, Drivers};
 pub use facts::{CostFacts, DayCost, FactsBuilder, Place, Series, SeriesId, SeriesKey};
 pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDimension};
 pub use forecast::{Breach, Forecast, ForecastSummary};
-pub use ledger::{Alert, AlertState, Change, Ledger, RoutedDelivery, Transition, alert_id};
+pub use ledger::{
+    Alert, AlertState, Change, Ledger, RoutedAction, RoutedDelivery, Transition, alert_id,
+};
 pub use money::{Currency, Money, MoneyError};
 pub use observe::{
     DailyCost, DataState, DayState, Known, Lag, ObserveError, Observed, check_counted,

@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Documents, Error, Queues, Version, json};
 
+use crate::actions::approval::Approver;
+use crate::actions::hands::Hands;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::entra::{Denied, Tokens};
@@ -18,7 +20,7 @@ use crate::jobs::evaluate::BudgetReport;
 use crate::outbox::OUTBOX;
 use crate::reads::{self, PlanError, Read};
 use crate::sources::{CostSource, KeptMonths};
-use crate::{DELIVERIES, EVALUATIONS, channels, sources};
+use crate::{DELIVERIES, EVALUATIONS, actions, channels, sources};
 
 /// The application: configuration and ports. Cheap to share behind an `Arc`.
 pub struct App {
@@ -29,12 +31,15 @@ pub struct App {
     channels: BTreeMap<String, Result<Arc<dyn Channel>, String>>,
     native: Result<azure_cost::Client, String>,
     tokens: Option<Tokens>,
+    hands: BTreeMap<String, Result<Hands, String>>,
+    approver: Option<Result<Approver, String>>,
     clock: Arc<dyn Clock>,
     sends_hints: bool,
+    acts: bool,
 }
 
 /// A piece of work named in a queue message. Losing or doubling one is harmless.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Hint {
     /// Evaluate the read with this key.
@@ -46,6 +51,11 @@ pub enum Hint {
     Deliver {
         /// Its name.
         destination: String,
+    },
+    /// Bring this action forward.
+    Act {
+        /// Its id.
+        action: String,
     },
 }
 
@@ -108,6 +118,18 @@ impl App {
         let native = sources::connect_native(&config, environment, &quotas);
         let native = native.map_err(|error| format!("{error:#}"));
         let tokens = config.native.hook.clone().map(Tokens::new);
+        let deadline = config.delivery.send_timeout;
+        let hands = config.actions.by_name.iter().map(|(name, action)| {
+            let opened = actions::hands::open(action, environment, deadline);
+            (name.clone(), opened.map_err(|error| format!("{error:#}")))
+        });
+        let hands = hands.collect();
+        let approver = config.actions.approval.as_ref().map(|approval| {
+            let url = approval.url.clone().or_else(|| own_address(environment));
+            let key = environment.secret(&approval.key);
+            let made = key.and_then(|key| Approver::new(key, url));
+            made.map_err(|error| format!("{error:#}"))
+        });
         Ok(App {
             native,
             config,
@@ -116,8 +138,11 @@ impl App {
             sources,
             channels,
             tokens,
+            hands,
+            approver,
             clock: Arc::new(SystemClock),
             sends_hints: true,
+            acts: true,
         })
     }
 
@@ -125,6 +150,13 @@ impl App {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> App {
         self.clock = clock;
+        self
+    }
+
+    /// The same with other documents, for tests and for tools that look at a copy.
+    #[must_use]
+    pub fn with_documents(mut self, documents: Arc<dyn Documents>) -> App {
+        self.documents = documents;
         self
     }
 
@@ -150,9 +182,11 @@ impl App {
         self
     }
 
-    /// The same, writing notices to a folder instead of sending them. Needs no secrets.
+    /// The same, writing notices to a folder instead of sending them. Needs no secrets. Actions are
+    /// planned and wait for a process that acts.
     #[must_use]
     pub fn with_folder_delivery(mut self, folder: &Path) -> App {
+        self.acts = false;
         for (name, channel) in &self.config.channels {
             let opened = channels::to_folder(channel, folder).map_err(|error| format!("{error:#}"));
             self.channels.insert(name.clone(), opened);
@@ -173,6 +207,11 @@ impl App {
     /// The documents.
     pub fn documents(&self) -> &dyn Documents {
         &*self.documents
+    }
+
+    /// The documents, to share them with another application.
+    pub fn shared_documents(&self) -> Arc<dyn Documents> {
+        Arc::clone(&self.documents)
     }
 
     /// The queues.
@@ -234,6 +273,44 @@ impl App {
         )
     }
 
+    /// Whether this process does what actions ask for.
+    pub(crate) fn acts(&self) -> bool {
+        self.acts
+    }
+
+    /// What an action is done with.
+    pub(crate) fn hands(&self, action: &str) -> anyhow::Result<&Hands> {
+        match self.hands.get(action) {
+            Some(Ok(hands)) => Ok(hands),
+            Some(Err(why)) => anyhow::bail!("the action {action} cannot be done: {why}"),
+            None => anyhow::bail!("the action {action} is not configured"),
+        }
+    }
+
+    /// Who signs and checks links of approval, if there are any.
+    pub(crate) fn approver(&self) -> Option<&Approver> {
+        match self.approver.as_ref()? {
+            Ok(approver) => Some(approver),
+            Err(why) => {
+                tracing::error!(why, "links of approval cannot be used");
+                None
+            }
+        }
+    }
+
+    /// What keeps actions and their approvals from working: missing secrets, an identity that is not
+    /// set.
+    pub fn action_problems(&self) -> Vec<String> {
+        let hands = self.hands.iter();
+        let hands = hands.filter_map(|(name, hands)| {
+            let why = hands.as_ref().err()?;
+            Some(format!("action {name}: {why}"))
+        });
+        let approver = self.approver.as_ref().and_then(|made| made.as_ref().err());
+        let approver = approver.map(|why| format!("approval: {why}"));
+        hands.chain(approver).collect()
+    }
+
     /// The reads that together serve all budgets.
     pub fn reads(&self) -> Result<Vec<Read>, PlanErrors> {
         reads::plan(&self.config).map_err(PlanErrors)
@@ -246,7 +323,7 @@ impl App {
         }
         let queue = match hint {
             Hint::Evaluate { .. } => EVALUATIONS,
-            Hint::Deliver { .. } => DELIVERIES,
+            Hint::Deliver { .. } | Hint::Act { .. } => DELIVERIES,
         };
         let delay = std::time::Duration::try_from(delay).unwrap_or_default();
         let text = serde_json::to_string(hint).context("write a queue message")?;
@@ -362,6 +439,15 @@ impl App {
             Err(error) => Err(error).with_context(|| format!("write {key}")),
         }
     }
+}
+
+/// Where people reach the function that takes approvals, if this is a function app.
+fn own_address(environment: &Environment) -> Option<url::Url> {
+    let host = environment.get("WEBSITE_HOSTNAME")?;
+    let url: url::Url = format!("https://{host}/api/approve-action").parse().ok()?;
+    // On somebody's own machine the host calls itself localhost, which leads nobody here.
+    let is_local = host.starts_with("localhost") || host.starts_with("127.");
+    (!is_local).then_some(url)
 }
 
 fn heartbeat_key(read: &str) -> String {

@@ -5,6 +5,7 @@
 //! references, never values. The settings are described for people in `docs/configuration.md` and
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
+mod actions;
 mod native;
 mod read;
 mod reader;
@@ -17,7 +18,9 @@ use std::time::Duration;
 
 use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
+use serde::{Deserialize, Serialize};
 
+pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
 pub use native::{Hook, Native, Tolerance};
 pub(crate) use read::OWNERS;
 pub use reader::Problem;
@@ -43,6 +46,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// How Azure's own budgets are kept in step.
     pub native: Native,
+    /// What is done when a budget reaches an amount.
+    pub actions: Actions,
 }
 
 /// One place that costs are read from.
@@ -196,7 +201,8 @@ pub struct Email {
 }
 
 /// A reference to a secret. The value is looked up when it is used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Secret {
     /// The environment variable of this name (an app setting or Key Vault reference).
     Env(String),

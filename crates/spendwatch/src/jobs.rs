@@ -1,5 +1,6 @@
 //! The jobs: what the handlers call. Each may run twice, and each may be killed anywhere.
 
+pub mod act;
 pub mod apply;
 pub mod backtest;
 pub mod check;

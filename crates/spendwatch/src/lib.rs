@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod actions;
 mod app;
 mod channels;
 mod clock;
@@ -35,12 +36,15 @@ mod snapshots;
 pub mod sources;
 mod standing;
 
+pub use actions::approval::{BadLink, Permission};
+pub use actions::words as action_words;
+pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, TargetState, Told};
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AzureRead, Channel, ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings,
-    Email, EnterpriseReporting, Exports, Hook, Native, Problem, SCHEMA, Secret, Source, SourceKind,
-    Tolerance, budget_toml,
+    Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError, Connection,
+    Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode, Native, Problem,
+    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
@@ -50,5 +54,5 @@ pub use reads::{PlanError, Read};
 
 /// Queue whose messages name a read to evaluate.
 pub const EVALUATIONS: &str = "evaluations";
-/// Queue whose messages name a destination with work.
+/// Queue whose messages name a destination with work, or an action.
 pub const DELIVERIES: &str = "deliveries";

@@ -191,7 +191,7 @@ fn about(message: &Message) -> String {
             format!("{} {}{back}", transition.status.budget, transition.when)
         }
         Message::Probe { .. } => "a test".to_owned(),
-        Message::Trouble { title, .. } => title.clone(),
+        Message::Trouble { title, .. } | Message::Action { title, .. } => title.clone(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From TOML tables to a [`Config`]: settings here, each kind of table in a module of its own.
 
+mod actions;
 mod budgets;
 mod channels;
 mod hook;
@@ -14,6 +15,7 @@ use budget_engine::{Budget, Budgets, BudgetsError, CostBasis, Currency, TimeGrai
 use rust_decimal::Decimal;
 use toml::de::DeTable;
 
+use self::actions::{ActionsDraft, read_actions};
 use self::budgets::{read_budgets, read_notify, read_owners};
 use self::channels::read_channel;
 use self::native::{NativeDraft, check_described, read_native};
@@ -35,6 +37,7 @@ struct Draft {
     fallback: Option<(String, Place)>,
     delivery: Option<Delivery>,
     native: NativeDraft,
+    actions: ActionsDraft,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -101,6 +104,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     // What budgets fall back to comes first, whichever file it is in.
     for (root, folder) in &parsed {
         read_settings(root, folder, &mut draft);
+        read_actions(root, folder, &mut draft);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -205,6 +209,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     if let Some(first) = pages_first {
         problems.extend(check_described(&native, &first));
     }
+    let actions = draft.actions.settle(&budgets, &mut problems);
     problems.sort();
     problems.dedup();
     if !problems.is_empty() {
@@ -220,6 +225,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         fallback: draft.fallback.map(|(name, _)| name),
         delivery: draft.delivery.unwrap_or_default(),
         native,
+        actions,
     })
 }
 

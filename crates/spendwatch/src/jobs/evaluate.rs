@@ -20,6 +20,7 @@ use state_store::{Error, Version, json};
 
 use tokio::time::Instant;
 
+use crate::actions;
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::forecasting;
@@ -183,9 +184,8 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         }
     }
     if !options.dry_run {
-        for destination in hints {
-            app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
-                .await?;
+        for hint in hints {
+            app.hint(&hint, SignedDuration::ZERO).await?;
         }
         if failure.is_none() {
             app.remember_reports(&read.key, &report.budgets).await?;
@@ -244,9 +244,8 @@ async fn tell_staleness(
         };
         settle(app, &budget, &figures, now, false, &mut hints).await?;
     }
-    for destination in hints {
-        app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
-            .await?;
+    for hint in hints {
+        app.hint(&hint, SignedDuration::ZERO).await?;
     }
     Ok(())
 }
@@ -313,7 +312,7 @@ async fn evaluate_budget(
     facts: &CostFacts,
     now: Timestamp,
     dry_run: bool,
-    hints: &mut BTreeSet<String>,
+    hints: &mut BTreeSet<Hint>,
 ) -> anyhow::Result<BudgetReport> {
     let mut report = BudgetReport {
         budget: budget.id.clone(),
@@ -374,7 +373,7 @@ async fn settle(
     figures: &Figures,
     now: Timestamp,
     dry_run: bool,
-    hints: &mut BTreeSet<String>,
+    hints: &mut BTreeSet<Hint>,
 ) -> anyhow::Result<Settled> {
     let (status, forecast) = (&figures.status, figures.forecast.as_ref());
     let key = ledger_key(status);
@@ -397,6 +396,13 @@ async fn settle(
             let (earlier, rest) = next.transitions.split_at_mut(index);
             if let Some(transition) = rest.first_mut().filter(|one| one.route.is_none()) {
                 transition.route = Some(routing::route(app.config(), budget, earlier, transition));
+                transition.actions = actions::route(
+                    app.config(),
+                    &budget.id,
+                    &next.alerts,
+                    &decisions,
+                    transition,
+                );
             }
         }
         let pending = next.transitions.iter().any(|transition| !transition.routed);
@@ -416,7 +422,7 @@ async fn settle(
                     routed = deliveries_of(app, &key, next, version).await?;
                     unmark(app, &budget.id, &status.period_key, &marker).await?;
                 }
-                hints.extend(routed.destinations);
+                hints.extend(routed.hints);
                 return Ok(Settled {
                     decisions,
                     deliveries: routed.deliveries,
@@ -491,12 +497,13 @@ fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {
 #[derive(Debug, Default)]
 pub(crate) struct Routed {
     pub(crate) deliveries: usize,
-    pub(crate) destinations: BTreeSet<String>,
+    pub(crate) hints: BTreeSet<Hint>,
 }
 
-/// Puts the deliveries of a ledger's transitions into the outbox, then marks them as routed.
+/// Puts the deliveries of a ledger's transitions into the outbox and their actions beside it, then
+/// marks them as routed.
 ///
-/// Safe to repeat: deliveries have deterministic ids and are made only if they are not there. A
+/// Safe to repeat: deliveries and actions have deterministic ids and are made only if they are not there. A
 /// ledger that moved meanwhile is left to whoever moved it, and to the sweep.
 pub(crate) async fn deliveries_of(
     app: &App,
@@ -505,6 +512,7 @@ pub(crate) async fn deliveries_of(
     version: Version,
 ) -> anyhow::Result<Routed> {
     let mut routed = Routed::default();
+    let alerts = ledger.alerts.clone();
     for transition in ledger.transitions.iter_mut().filter(|one| !one.routed) {
         let Some(route) = &transition.route else {
             continue;
@@ -521,7 +529,21 @@ pub(crate) async fn deliveries_of(
             if outbox::put(app.documents(), &delivery).await? {
                 routed.deliveries += 1;
             }
-            routed.destinations.insert(one.destination.clone());
+            let destination = one.destination.clone();
+            routed.hints.insert(Hint::Deliver { destination });
+        }
+        for one in &transition.actions {
+            let put = actions::put(
+                app.documents(),
+                app.config(),
+                &alerts,
+                transition,
+                one,
+                app.now(),
+            );
+            if let Some(action) = put.await? {
+                routed.hints.insert(Hint::Act { action });
+            }
         }
         transition.routed = true;
     }

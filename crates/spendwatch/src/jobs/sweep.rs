@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
+use crate::jobs::act;
 use crate::jobs::evaluate::deliveries_of;
 use crate::jobs::native_alert;
 use crate::outbox::{Lane, OUTBOX, lane_key};
@@ -25,6 +26,9 @@ pub struct Report {
     /// Alerts of Azure's budgets that were stored and had not made anybody evaluate.
     #[serde(default)]
     pub alerts: usize,
+    /// Actions that were hinted at again.
+    #[serde(default)]
+    pub actions: Vec<String>,
     /// When budgets were last evaluated, and whether that is too long ago.
     pub last_evaluation: Option<Timestamp>,
     /// Whether that is later than it should be.
@@ -88,6 +92,21 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
             0
         }
     };
+    let due = act::due(app).await.unwrap_or_else(|error| {
+        tracing::error!(
+            error = format!("{error:#}"),
+            "actions cannot be looked through"
+        );
+        failure = Some(error);
+        Vec::new()
+    });
+    for action in due {
+        let hint = Hint::Act {
+            action: action.clone(),
+        };
+        app.hint(&hint, SignedDuration::ZERO).await?;
+        report.actions.push(action);
+    }
     let pulse = app.pulse().await?;
     report.last_evaluation = pulse.last_evaluation;
     report.evaluation_is_late = pulse.is_late;

@@ -9,7 +9,7 @@ use state_store::{Error, Message};
 use tokio::time::Instant;
 
 use crate::app::{App, Hint};
-use crate::jobs::{deliver, evaluate};
+use crate::jobs::{act, deliver, evaluate};
 use crate::{DELIVERIES, EVALUATIONS, jobs};
 
 /// How a process works on its own.
@@ -141,6 +141,8 @@ pub enum Done {
     Evaluated(evaluate::Report),
     /// A destination was delivered to.
     Delivered(deliver::Report),
+    /// An action was brought forward.
+    Acted(act::Report),
     /// The read is not configured any more, which is no failure.
     NotConfigured,
     /// Azure asked to be left alone for a while: the read will be evaluated then.
@@ -171,6 +173,7 @@ impl fmt::Display for Done {
                     report.destination, report.sent, report.failed, report.given_up, report.left
                 ),
             },
+            Done::Acted(report) => write!(f, "action {} is {}", report.id, report.state),
             Done::NotConfigured => f.write_str("the read is not configured any more"),
             Done::Postponed { until } => write!(f, "throttled; to be evaluated again at {until}"),
         }
@@ -188,6 +191,7 @@ pub async fn perform(app: &App, hint: &Hint, waits_until: Option<Instant>) -> an
         Hint::Deliver { destination } => {
             return deliver::run(app, destination).await.map(Done::Delivered);
         }
+        Hint::Act { action } => return act::run(app, action).await.map(Done::Acted),
     };
     let Some(read) = app.reads()?.into_iter().find(|one| one.key == *key) else {
         tracing::warn!(

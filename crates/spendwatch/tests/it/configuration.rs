@@ -525,6 +525,41 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/budget/properties/threshold/items/properties",
         ),
         (
+            format!("[approval]\n{typo}"),
+            "approval",
+            "/$defs/approval/properties",
+        ),
+        (
+            format!("[action.a]\nkind = \"webhook\"\n{typo}"),
+            "action.a",
+            "/$defs/action/oneOf/0/properties",
+        ),
+        (
+            format!("[action.a]\nkind = \"logic-app\"\n{typo}"),
+            "action.a",
+            "/$defs/action/oneOf/1/properties",
+        ),
+        (
+            format!("[action.a]\nkind = \"automation\"\n{typo}"),
+            "action.a",
+            "/$defs/action/oneOf/2/properties",
+        ),
+        (
+            format!("[action.a]\nkind = \"deallocate-vms\"\n{typo}"),
+            "action.a",
+            "/$defs/action/oneOf/3/properties",
+        ),
+        (
+            format!("[action.a]\nkind = \"scale-plan\"\n{typo}"),
+            "action.a",
+            "/$defs/action/oneOf/4/properties",
+        ),
+        (
+            format!("[action.a]\nkind = \"add-tag\"\n{typo}"),
+            "action.a",
+            "/$defs/action/oneOf/5/properties",
+        ),
+        (
             format!("[native]\n{typo}"),
             "native",
             "/$defs/native/properties",

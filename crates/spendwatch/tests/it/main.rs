@@ -1,6 +1,8 @@
 //! The application's jobs over in-memory twins, with a clock that is moved by hand.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acting;
+mod action_settings;
 mod azure;
 mod backtest;
 mod configuration;

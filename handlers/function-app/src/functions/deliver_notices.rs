@@ -1,4 +1,4 @@
-//! Queue: deliver what is due in one lane.
+//! Queue: deliver what is due in one lane, or bring an action forward.
 
 use spendwatch::jobs::work;
 use spendwatch::{App, Hint};
@@ -8,7 +8,7 @@ use crate::envelope::{Invocation, Reply};
 
 pub(crate) async fn run(app: &App, call: Invocation) -> Result<Reply, Failure> {
     let hint = hint(&call)?;
-    if !matches!(hint, Hint::Deliver { .. }) {
+    if !matches!(hint, Hint::Deliver { .. } | Hint::Act { .. }) {
         return Err(for_another_queue());
     }
     let done = work::perform(app, &hint, None).await?;

@@ -9,6 +9,7 @@ use budget_engine::{
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 
+use super::actions::{Named, read_named};
 use super::channels::read_mailbox;
 use super::native::{Own, read_own, read_own_threshold};
 use super::{Defaults, Draft, ID_RULE, OWNERS, is_id, read_basis, read_probability};
@@ -96,7 +97,8 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
     let planned = table
         .require("amount", "amount = 10_000")
         .and_then(|value| read_planned(&value, calendar.as_ref()));
-    let thresholds = read_thresholds(table, defaults, &notify, draft, &mut native);
+    let mut actions = Vec::new();
+    let thresholds = read_thresholds(table, defaults, &notify, draft, &mut native, &mut actions);
     if let (Some(Some(starts)), Some(ends)) = (starts, ends)
         && ends < starts
     {
@@ -112,6 +114,9 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
     let id = id?;
     if let Some(native) = native {
         draft.native.keep(&id, native);
+    }
+    for (threshold, names) in actions {
+        draft.actions.keep(&id, threshold, names);
     }
     Some(Budget {
         name: name.unwrap_or_else(|| id.clone()),
@@ -140,6 +145,7 @@ fn read_thresholds(
     notify: &[String],
     draft: &mut Draft,
     native: &mut Option<Own>,
+    actions: &mut Vec<(String, Named)>,
 ) -> Vec<Threshold> {
     let plain = |when: When| Threshold {
         id: when.default_id(),
@@ -187,12 +193,16 @@ fn read_thresholds(
                 .get("notify")
                 .map(|list| read_notify(&list, &line, draft));
             let own_native = line.get("native").map(|value| read_own_threshold(&value));
+            let own_actions = line.get("actions").map(|list| read_named(&list, &line));
             line.finish();
             let Some(when) = when else { continue };
             let id = id.unwrap_or_else(|| when.default_id());
             if let Some(own_native) = own_native {
                 let native = native.get_or_insert_default();
                 native.thresholds.insert(id.clone(), own_native);
+            }
+            if let Some(names) = own_actions {
+                actions.push((id.clone(), names));
             }
             thresholds.push(Threshold {
                 id,

@@ -110,7 +110,7 @@ pub(super) fn read_secret(value: &Value<'_>, folder: &Path) -> Option<Secret> {
     secret
 }
 
-fn read_network(value: &Value<'_>) -> Option<IpNet> {
+pub(super) fn read_network(value: &Value<'_>) -> Option<IpNet> {
     let text = value.text()?;
     let network = text
         .parse()
