@@ -165,10 +165,14 @@ fn read_task(kind: &Value<'_>, table: &Table<'_>, folder: &Path) -> Option<Task>
                 }
             }
         }
-        "deallocate-vms" => Some(Task::DeallocateVms {
-            tag: text("tag", "tag = \"auto-stop\"")?,
-            value: text("value", "value = \"yes\"")?,
-        }),
+        "deallocate-vms" => {
+            let tag = text("tag", "tag = \"auto-stop\"");
+            let value = text("value", "value = \"yes\"");
+            Some(Task::DeallocateVms {
+                tag: tag?,
+                value: value?,
+            })
+        }
         "scale-plan" => {
             let example = "plan = \"/subscriptions/…/resourceGroups/…/providers/Microsoft.Web/serverfarms/NAME\"";
             let plan = table.require("plan", example);
@@ -202,9 +206,11 @@ fn read_task(kind: &Value<'_>, table: &Table<'_>, folder: &Path) -> Option<Task>
                     }
                 },
             };
+            let tag = text("tag", "tag = \"over-budget\"");
+            let value = text("value", "value = \"yes\"");
             Some(Task::AddTag {
-                tag: text("tag", "tag = \"over-budget\"")?,
-                value: text("value", "value = \"yes\"")?,
+                tag: tag?,
+                value: value?,
                 on: on?,
             })
         }
