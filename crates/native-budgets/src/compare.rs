@@ -164,7 +164,7 @@ fn starts_alike(wanted: &AzureBudget, live: &AzureBudget) -> bool {
 }
 
 /// Without an end Azure takes ten years.
-fn is_default_end(budget: &AzureBudget) -> bool {
+pub(crate) fn is_default_end(budget: &AzureBudget) -> bool {
     let Some(end) = budget.time_period.end else {
         return true;
     };

@@ -14,6 +14,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::filter::charge_types;
 use self::notifications::Notice;
 use crate::desired::{Desired, Provider, Settings};
 

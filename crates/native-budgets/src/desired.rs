@@ -130,3 +130,23 @@ pub struct Settings {
     /// Azure.
     pub thresholds: BTreeMap<String, Contacts>,
 }
+
+/// The languages that Azure writes mails in.
+pub const LOCALES: [&str; 21] = [
+    "en-us", "ja-jp", "zh-cn", "de-de", "es-es", "fr-fr", "it-it", "ko-kr", "pt-br", "ru-ru",
+    "zh-tw", "cs-cz", "pl-pl", "tr-tr", "da-dk", "en-gb", "hu-hu", "nb-no", "nl-nl", "pt-pt",
+    "sv-se",
+];
+
+/// Whether Azure takes a text as the name of a budget: 1 to 63 letters, digits, `-` and `_`.
+pub fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=63).contains(&text.len()) && text.chars().all(fits)
+}
+
+/// Whether a text is the id of an action group, in any letter case.
+pub fn is_action_group(text: &str) -> bool {
+    let folded = text.to_ascii_lowercase();
+    folded.starts_with("/subscriptions/")
+        && folded.contains("/providers/microsoft.insights/actiongroups/")
+}

@@ -2,17 +2,22 @@
 //!
 //! A budget of the configuration is compiled into budgets that Azure can express ([`compile`]); what
 //! cannot be expressed is a [`Loss`] with its reason. [`plan`] compares them with what Azure has and
-//! says what to create, update, replace, delete and leave, field by field. Everything here is pure:
-//! reading and writing Azure is the work of the application.
+//! says what to create, update, replace, delete and leave, field by field; [`import`] goes the other
+//! way, from what Azure has to configuration. Everything here is pure: reading and writing Azure is
+//! the work of the application.
 
 mod alert;
 mod compare;
 mod compile;
 mod desired;
+mod import;
 mod plan;
 
 pub use alert::{AlertShape, NativeAlert};
 pub use compare::{FieldChange, differences};
 pub use compile::{Compiled, Effect, Loss, compile, follows, native_name, period_to_plan};
-pub use desired::{Contacts, Desired, Operator, Provider, Settings};
+pub use desired::{
+    Contacts, Desired, LOCALES, Operator, Provider, Settings, is_action_group, is_name,
+};
+pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, import};
 pub use plan::{Action, Change, Live, Prune, collisions, plan};

@@ -89,7 +89,7 @@ fn native_name(dimension: Dimension) -> Result<&'static str, String> {
 }
 
 /// The charge types of the categories that still count.
-pub(super) fn charge_types(exclude: &BTreeSet<ChargeCategory>) -> Result<BudgetCondition, String> {
+pub(crate) fn charge_types(exclude: &BTreeSet<ChargeCategory>) -> Result<BudgetCondition, String> {
     let counted = ChargeCategory::ALL
         .into_iter()
         .filter(|each| !exclude.contains(each));
