@@ -7,7 +7,7 @@ use azure_cost::{
     BudgetPeriod,
 };
 use budget_engine::{Budget, Budgets, Scope};
-use native_budgets::{Contacts, Desired, Operator, Provider, Settings};
+use native_budgets::{Contacts, Desired, LOCALES, Operator, Provider, Settings};
 use rust_decimal::Decimal;
 
 use super::hook::read_hook;
@@ -64,13 +64,6 @@ pub(super) struct Told {
     locale: Option<String>,
     operator: Option<Operator>,
 }
-
-/// The languages that Azure writes mails in.
-const LOCALES: [&str; 21] = [
-    "en-us", "ja-jp", "zh-cn", "de-de", "es-es", "fr-fr", "it-it", "ko-kr", "pt-br", "ru-ru",
-    "zh-tw", "cs-cz", "pl-pl", "tr-tr", "da-dk", "en-gb", "hu-hu", "nb-no", "nl-nl", "pt-pt",
-    "sv-se",
-];
 
 pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
     if let Some(value) = root.get("native")
@@ -309,10 +302,7 @@ fn read_tolerance(table: &Table<'_>) -> Tolerance {
 
 fn read_group(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
-    let folded = text.to_ascii_lowercase();
-    let is_id = folded.starts_with("/subscriptions/")
-        && folded.contains("/providers/microsoft.insights/actiongroups/");
-    if !is_id {
+    if !native_budgets::is_action_group(text) {
         value.note(format!(
             "`{text}` is not the id of an action group; expected \
              /subscriptions/…/resourceGroups/…/providers/Microsoft.Insights/actionGroups/NAME"
@@ -362,8 +352,7 @@ fn read_provider(table: &Table<'_>) -> Option<Provider> {
 
 fn read_name(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if text.len() <= 63 && text.chars().all(fits) {
+    if native_budgets::is_name(text) {
         return Some(text.to_owned());
     }
     value.note("a budget's name in Azure has 1 to 63 letters, digits, `-` and `_`");
