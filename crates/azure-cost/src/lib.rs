@@ -35,6 +35,7 @@
     test,
     allow(clippy::unwrap_used, reason = "a panic is how a test reports")
 )]
+mod access;
 mod billing;
 mod budget;
 mod client;
@@ -61,6 +62,7 @@ mod transport;
 mod waits;
 mod wire;
 
+pub use access::{ActionGroup, EmailReceiver, RoleAssignment};
 pub use billing::accounts::{
     AgreementType, BillingAccount, BillingProfile, Enrollment, SpendingLimit,
 };

@@ -6,17 +6,16 @@
 
 mod as_it_is;
 mod as_ours;
-mod toml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use azure_cost::{Budget as AzureBudget, BudgetCondition, BudgetNotification};
-use budget_engine::{Currency, Scope};
+use azure_cost::{Budget as AzureBudget, BudgetNotification};
+use budget_engine::{Budget, Currency, Scope};
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::desired::{LOCALES, is_name};
+use crate::desired::{Desired, LOCALES, Settings, is_name};
 use crate::plan::Live;
 
 /// What an import takes for granted.
@@ -36,14 +35,12 @@ pub struct ImportOptions {
 }
 
 /// What became of the budgets that Azure has.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Imported {
-    /// Configuration in TOML: a whole file, to be put beside the others. It names no source.
-    pub config: String,
-    /// How many became `[[budget]]`.
-    pub budgets: usize,
-    /// How many became `[[native_budget]]`.
-    pub described: usize,
+    /// Budgets of ours that compile into those of Azure, with how they are kept there.
+    pub budgets: Vec<(Budget, Settings)>,
+    /// Budgets of Azure that only a description says.
+    pub described: Vec<Desired>,
     /// What a reader of the configuration would not see.
     pub notes: Vec<ImportNote>,
 }
@@ -91,7 +88,7 @@ fn as_text<S: serde::Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(scope)
 }
 
-/// Configuration for the budgets that Azure has, in the order of scopes and names. One that both APIs
+/// What configuration wants the budgets that Azure has, in the order of scopes and names. One that both APIs
 /// show is taken once.
 pub fn import(live: &[Live], options: &ImportOptions) -> Imported {
     // The order of the enum puts Consumption first, where budgets of costs are at home.
@@ -105,32 +102,27 @@ pub fn import(live: &[Live], options: &ImportOptions) -> Imported {
     }
     let mut imported = Imported::default();
     let mut ids = Ids::new(once.values().copied(), &options.taken);
-    let mut tables = Vec::new();
     for each in once.into_values() {
         let mut notes = Notes::of(each);
-        let table = check(each, options).and_then(|()| {
-            match as_ours::table(each, &ids.free(each), options) {
-                Ok(text) => Ok((text, None)),
-                Err(why) => Ok((as_it_is::table(each)?, Some(why))),
-            }
-        });
-        match table {
-            Ok((text, None)) => {
-                ids.take(each);
-                imported.budgets += 1;
-                tables.push(text);
-            }
-            Ok((text, Some(why))) => {
-                notes.add(ImportEffect::Described, why);
-                imported.described += 1;
-                tables.push(text);
-            }
+        match check(each, options) {
             Err(why) => notes.add(ImportEffect::LeftOut, why),
+            Ok(()) => match as_ours::of(each, &ids.free(each), options) {
+                Ok(ours) => {
+                    ids.take(&ours.0.id);
+                    imported.budgets.push(ours);
+                }
+                Err(why) => match as_it_is::of(each) {
+                    Ok(described) => {
+                        notes.add(ImportEffect::Described, why);
+                        imported.described.push(described);
+                    }
+                    Err(why) => notes.add(ImportEffect::LeftOut, why),
+                },
+            },
         }
         notes.remarks(&each.budget);
         imported.notes.extend(notes.found);
     }
-    imported.config = format!("version = 1\n\n{}", tables.join("\n"));
     imported
 }
 
@@ -219,8 +211,7 @@ impl Ids {
         all.find(is_free).unwrap_or(plain)
     }
 
-    fn take(&mut self, live: &Live) {
-        let id = self.free(live);
+    fn take(&mut self, id: &str) {
         self.taken.insert(id.to_ascii_lowercase());
     }
 }
@@ -327,11 +318,7 @@ fn trimmed(list: &[String]) -> Vec<String> {
     list.iter().map(|each| each.trim().to_owned()).collect()
 }
 
-/// A condition in the words that both kinds of table share.
-fn condition_words(condition: &BudgetCondition) -> (&'static str, &str, &[String]) {
-    let (kind, comparison) = match condition {
-        BudgetCondition::Dimensions(comparison) => ("dimension", comparison),
-        BudgetCondition::Tags(comparison) => ("tag", comparison),
-    };
-    (kind, &comparison.name, &comparison.values)
+/// Whether a day can be written: the years of configuration have four digits.
+fn is_writable(day: Date) -> bool {
+    (1..=9999).contains(&day.year())
 }

@@ -24,7 +24,7 @@ pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
 pub use native::{Hook, Native, Tolerance};
 pub(crate) use read::OWNERS;
 pub use reader::Problem;
-pub use write::budget_toml;
+pub use write::{budget_toml, imported_toml};
 
 /// The JSON Schema of a configuration file, for editors.
 pub const SCHEMA: &str = include_str!("config/schema.json");

@@ -6,6 +6,7 @@ pub mod backtest;
 pub mod check;
 pub mod deliver;
 pub mod evaluate;
+pub mod import;
 pub mod native_alert;
 pub mod plan;
 pub mod probe;

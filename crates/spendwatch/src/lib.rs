@@ -44,7 +44,7 @@ pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError, Connection,
     Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode, Native, Problem,
-    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
+    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};

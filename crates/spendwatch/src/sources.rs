@@ -216,28 +216,33 @@ pub(crate) fn open(
     }
 }
 
-/// The client of Azure's own budgets: as `[native]` says, else as the first source that reads Azure's
-/// APIs.
+/// Where and as whom to read and write Azure's own budgets: as `[native]` says, else as the first
+/// source that reads Azure's APIs, else as whoever is signed in.
+pub fn native_connection(config: Option<&Config>) -> Connection {
+    let own = config.and_then(|config| config.native.connection.clone());
+    let sources = config.into_iter().flat_map(|config| &config.sources);
+    let mut of_sources = sources.filter_map(|source| match &source.kind {
+        SourceKind::Azure { connection, .. } | SourceKind::UsageAggregates { connection, .. } => {
+            Some(connection.clone())
+        }
+        _ => None,
+    });
+    let found = own.or_else(|| of_sources.next());
+    found.unwrap_or_else(|| Connection {
+        endpoint: None,
+        cloud: azure_cost::Cloud::Public,
+        auth: "auto".to_owned(),
+        history_days: 0,
+    })
+}
+
+/// The client of [`native_connection`].
 pub(crate) fn connect_native(
     config: &Config,
     environment: &Environment,
     quotas: &Quotas,
 ) -> anyhow::Result<Client> {
-    let of_source = |source: &Source| match &source.kind {
-        SourceKind::Azure { connection, .. } | SourceKind::UsageAggregates { connection, .. } => {
-            Some(connection.clone())
-        }
-        _ => None,
-    };
-    let own = config.native.connection.clone();
-    let connection = own.or_else(|| config.sources.iter().find_map(of_source));
-    let connection = connection.unwrap_or_else(|| Connection {
-        endpoint: None,
-        cloud: azure_cost::Cloud::Public,
-        auth: "auto".to_owned(),
-        history_days: 0,
-    });
-    connect(&connection, environment, quotas)
+    connect(&native_connection(Some(config)), environment, quotas)
 }
 
 /// A client of Azure's cost APIs for a connection. Clients that are given the same quotas and sign

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use budget_engine::LARGEST_AMOUNT;
+use budget_engine::{Currency, LARGEST_AMOUNT, Scope};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Suggest(Suggest),
     /// Find all mistakes of a configuration; nothing is read from Azure or sent
     Check(Check),
+    /// Turn the budgets that Azure has into configuration, on stdout as TOML; Azure stays as it is
+    Import(Import),
     /// Send a test notice through a channel, at once
     Probe(Probe),
     /// Evaluate and deliver on a schedule, and serve the HTTP API on this machine
@@ -186,6 +188,26 @@ pub(crate) struct Check {
     /// Ask the sources, too: which API works for each scope, and which role is missing
     #[arg(long)]
     pub(crate) online: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Look at this scope; may be repeated [default: all scopes of the configuration]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) scope: Vec<Scope>,
+    /// Write into this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "file")]
+    pub(crate) force: bool,
+    /// Currency of budgets whose spend Azure does not show [default: the configuration's]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<Currency>,
+    /// Channel of our own notices, or `owners`; may be repeated [default: owners if there is one
+    /// channel for mail, else the fallback]
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) notify: Vec<String>,
 }
 
 #[derive(Debug, Args)]

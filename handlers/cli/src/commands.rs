@@ -6,6 +6,7 @@ mod check;
 mod completions;
 pub(crate) mod evaluate;
 mod forecast;
+mod import;
 mod probe;
 mod sandbox;
 mod schema;
@@ -50,6 +51,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Backtest(options)) => backtest::run(global, options).await,
         Some(Command::Suggest(options)) => suggest::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options).await,
+        Some(Command::Import(options)) => import::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
         Some(Command::Azure(options)) => azure::run(global, options).await,

@@ -87,6 +87,21 @@ pub(crate) fn app(global: &Global, state: State, as_of: Option<Date>) -> anyhow:
     Ok(app.with_clock(Arc::new(ManualClock::new(noon.timestamp()))))
 }
 
+/// The state for a command that works without one, too: a folder that is there, and what lies
+/// elsewhere only if the command may ask for it.
+pub(crate) fn state_to_look_at(
+    global: &Global,
+    environment: &Environment,
+    config: &Path,
+    online: bool,
+) -> anyhow::Result<StateLocation> {
+    Ok(match location(global, environment, &beside(config))? {
+        StateLocation::Folder(folder) if folder.exists() => StateLocation::Folder(folder),
+        location @ StateLocation::Azure { .. } if online => location,
+        _ => StateLocation::Memory,
+    })
+}
+
 /// Where the state is: the option, then the environment, then the default.
 pub(crate) fn location(
     global: &Global,

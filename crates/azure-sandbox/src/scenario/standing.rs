@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::ScenarioError;
 use super::file::{Amount, Day};
-use crate::server::{Exact, Object, Put, Standing, Trial};
+use crate::server::{self, Exact, Object, Put, Standing, Trial};
 use crate::world::{Agreement, Named, Subscription, World};
 
 /// The tables of documents.
@@ -35,6 +35,12 @@ pub(super) struct ActionGroup {
     url: Option<String>,
     #[serde(default)]
     common_schema: bool,
+    /// Whom it mails.
+    #[serde(default)]
+    emails: Vec<String>,
+    /// A group that is switched off tells nobody.
+    #[serde(default = "yes")]
+    enabled: bool,
 }
 
 /// A budget of Azure. Where the product has names, they are Azure's.
@@ -169,11 +175,15 @@ pub(super) fn standing(
     };
     for each in &tables.action_group {
         let id = desk.group_id(each)?;
-        if let Some(url) = &each.url {
-            let tried = desk.trial.group(&id, url);
-            tried.map_err(|problem| desk.wrong("action_group", &each.name, &problem))?;
-            standing.group(id.clone(), url.clone(), each.common_schema);
-        }
+        let group = server::ActionGroup {
+            url: each.url.clone().unwrap_or_default(),
+            common_schema: each.common_schema,
+            emails: each.emails.clone(),
+            enabled: each.enabled,
+        };
+        let tried = desk.trial.group(&id, &group);
+        tried.map_err(|problem| desk.wrong("action_group", &each.name, &problem))?;
+        standing.group(id.clone(), group);
         let before = desk.groups.insert(each.name.get_ref().clone(), id);
         if before.is_some() {
             return Err(desk.wrong("action_group", &each.name, "is there twice"));

@@ -31,21 +31,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
     }),
 ];
 
-/// An action group: where it posts, and in which shape.
+/// An action group: where it posts, in which shape, and whom it mails.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ActionGroup {
-    /// A loopback address; the sandbox posts nowhere else.
-    url: String,
+pub(crate) struct ActionGroup {
+    /// A loopback address; the sandbox posts nowhere else. Empty for a group without a webhook.
+    #[serde(default)]
+    pub(crate) url: String,
     /// Whether it has the common alert schema.
     #[serde(default)]
-    common_schema: bool,
+    pub(crate) common_schema: bool,
+    /// Addresses that it mails, though the sandbox sends no mail.
+    #[serde(default)]
+    pub(crate) emails: Vec<String>,
+    /// Whether it is switched on.
+    #[serde(default = "yes")]
+    pub(crate) enabled: bool,
 }
 
-impl ActionGroup {
-    pub(super) fn new(url: String, common_schema: bool) -> ActionGroup {
-        ActionGroup { url, common_schema }
-    }
+fn yes() -> bool {
+    true
 }
 
 /// Action groups by their ids in lower case.
@@ -85,7 +90,7 @@ pub(super) struct Post {
 impl Alerts {
     /// Registers action groups in place of those before.
     pub(super) fn set_groups(&self, groups: ActionGroups) -> Result<(), Refusal> {
-        for (id, group) in &groups {
+        for (id, group) in groups.iter().filter(|(_, group)| !group.url.is_empty()) {
             let url = group.url.parse::<Uri>().ok();
             let host = url.as_ref().and_then(Uri::host);
             let is_near = matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"));
@@ -99,6 +104,11 @@ impl Alerts {
             .map(|(id, group)| (id.to_lowercase(), group));
         *lock(&self.groups) = lower.collect();
         Ok(())
+    }
+
+    /// A group by its id, in any letter case.
+    pub(super) fn group(&self, id: &str) -> Option<ActionGroup> {
+        lock(&self.groups).get(&id.to_lowercase()).cloned()
     }
 }
 
@@ -158,6 +168,7 @@ pub(super) fn evaluate(sandbox: &Sandbox) -> Result<(Value, Vec<Post>), Refusal>
             let groups = lock(&documents.alerts.groups);
             for id in &notification.contact_groups {
                 if let Some(group) = groups.get(&id.to_lowercase())
+                    && group.enabled
                     && let Ok(url) = group.url.parse()
                 {
                     let body = if group.common_schema {

@@ -5,6 +5,7 @@
 //! ([`faults`]); the token and the role; the version; and then the operation's handler, which
 //! sees a [`operation::Call`] and knows nothing of all that.
 
+mod access;
 mod accounts;
 mod alerts;
 mod answer;
@@ -67,6 +68,7 @@ pub use self::faults::{Fault, Faults, Mishap, Wait};
 pub use self::quota::Quota;
 pub use self::standing::Standing;
 
+pub(crate) use self::alerts::ActionGroup;
 pub(crate) use self::answer::{Exact, Object};
 pub(crate) use self::standing::{Put, Trial};
 
@@ -79,6 +81,7 @@ use crate::world::World;
 
 /// All operations, by family.
 const TABLES: &[&[Operation]] = &[
+    access::OPERATIONS,
     alerts::OPERATIONS,
     benefits::OPERATIONS,
     budgets::OPERATIONS,

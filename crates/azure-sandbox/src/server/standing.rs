@@ -37,9 +37,9 @@ impl Standing {
         self.puts.push(put);
     }
 
-    /// With an action group that posts to an address of this machine.
-    pub(crate) fn group(&mut self, id: String, url: String, common_schema: bool) {
-        self.groups.insert(id, ActionGroup::new(url, common_schema));
+    /// With an action group.
+    pub(crate) fn group(&mut self, id: String, group: ActionGroup) {
+        self.groups.insert(id, group);
     }
 
     /// Puts all that the sandbox takes; afterwards it is the day again that it was.
@@ -77,9 +77,8 @@ impl Trial {
     ///
     /// # Errors
     /// When its address is not of this machine.
-    pub(crate) fn group(&self, id: &str, url: &str) -> Result<(), String> {
-        let group = ActionGroup::new(url.to_owned(), false);
-        let groups = [(id.to_owned(), group)].into();
+    pub(crate) fn group(&self, id: &str, group: &ActionGroup) -> Result<(), String> {
+        let groups = [(id.to_owned(), group.clone())].into();
         let set = self.0.documents.alerts.set_groups(groups);
         set.map_err(|refusal| refusal.message)
     }

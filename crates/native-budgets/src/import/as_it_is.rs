@@ -7,19 +7,18 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::toml::{self, Table};
-use super::{condition_words, is_forecast, locale, told, trimmed};
+use super::{is_forecast, is_writable, locale, trimmed};
 use crate::compare::{day_of, differences, is_default_end};
 use crate::desired::{Desired, Operator, Provider};
 use crate::plan::Live;
 
-/// The `[[native_budget]]` of a live budget, or why there is none.
-pub(super) fn table(live: &Live) -> Result<String, String> {
+/// The description of a live budget, or why there is none.
+pub(super) fn of(live: &Live) -> Result<Desired, String> {
     let desired = desired(live)?;
-    if let Some(field) = differences(&desired, &live.budget).first() {
-        return Err(format!("its {} cannot be described", field.field));
+    match differences(&desired, &live.budget).first() {
+        Some(field) => Err(format!("its {} cannot be described", field.field)),
+        None => Ok(desired),
     }
-    Ok(write(&desired))
 }
 
 const COST_GRAINS: [&str; 6] = [
@@ -130,59 +129,11 @@ fn period(native: &AzureBudget, is_cost: bool) -> Result<BudgetPeriod, String> {
     }
     let ends: Option<Date> = native.time_period.end.map(day_of);
     let ends = ends.filter(|_| !is_default_end(native));
-    let fits = |day: &Date| toml::is_writable(*day);
+    let fits = |day: &Date| is_writable(*day);
     if !fits(&starts) || ends.is_some_and(|ends| ends <= starts || !fits(&ends)) {
         return Err(format!(
             "its period from {starts} is not one that Azure takes"
         ));
     }
     Ok(BudgetPeriod::new(starts, ends))
-}
-
-fn write(desired: &Desired) -> String {
-    let budget = &desired.budget;
-    let is_cost = budget.category == "Cost";
-    let mut table = Table::new("native_budget");
-    table.text("scope", &desired.scope.to_string());
-    table.text("name", &budget.name);
-    if is_cost {
-        if desired.provider != Provider::Consumption {
-            table.text("provider", desired.provider.as_str());
-        }
-    } else {
-        table.text("category", &budget.category);
-    }
-    if let Some(amount) = budget.amount {
-        table.value("amount", amount.normalize());
-    }
-    table.text("grain", &budget.time_grain);
-    table.value("starts", day_of(budget.time_period.start));
-    if let Some(end) = budget.time_period.end {
-        table.value("ends", day_of(end));
-    }
-    let conditions = budget.filter.all.iter().map(|condition| {
-        let (kind, name, values) = condition_words(condition);
-        toml::inline(&[(kind, toml::text(name)), ("in", toml::texts(values))])
-    });
-    let conditions: Vec<String> = conditions.collect();
-    if !conditions.is_empty() {
-        table.value("filter", toml::list(conditions));
-    }
-    for (_, notification) in told(budget) {
-        let mut inside = Table::new("native_budget.notification");
-        inside.value("threshold", notification.threshold);
-        inside.text("type", &notification.threshold_type);
-        inside.text("operator", &notification.operator);
-        inside.texts("contact_emails", &notification.contact_emails);
-        inside.texts("contact_roles", &notification.contact_roles);
-        inside.texts("action_groups", &notification.contact_groups);
-        if !notification.locale.is_empty() {
-            inside.text("locale", &notification.locale);
-        }
-        if !notification.frequency.is_empty() {
-            inside.text("frequency", &notification.frequency);
-        }
-        table.inside(inside);
-    }
-    table.into_text()
 }

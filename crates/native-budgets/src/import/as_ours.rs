@@ -9,19 +9,22 @@ use budget_engine::{
 };
 use rust_decimal::Decimal;
 
-use super::toml::{self, Table};
-use super::{ImportOptions, condition_words, is_forecast, locale, told, trimmed};
+use super::{ImportOptions, is_forecast, is_writable, locale, told, trimmed};
 use crate::compare::{day_of, differences, is_default_end};
 use crate::compile::{Effect, charge_types, compile, native_name};
-use crate::desired::{Contacts, Operator, Provider, Settings};
+use crate::desired::{Contacts, Operator, Settings};
 use crate::plan::Live;
 
-/// The `[[budget]]` of a live budget, or why there is none.
-pub(super) fn table(live: &Live, id: &str, options: &ImportOptions) -> Result<String, String> {
+/// The budget of ours for a live one, or why there is none.
+pub(super) fn of(
+    live: &Live,
+    id: &str,
+    options: &ImportOptions,
+) -> Result<(Budget, Settings), String> {
     let budget = candidate(live, id, options)?;
     let settings = settings(live, &budget)?;
     says_the_same(live, &budget, &settings, options)?;
-    Ok(write(&budget, &settings))
+    Ok((budget, settings))
 }
 
 /// The budget that the live one would be among ours.
@@ -40,7 +43,7 @@ fn candidate(live: &Live, id: &str, options: &ImportOptions) -> Result<Budget, S
     let starts = day_of(native.time_period.start);
     let ends = native.time_period.end.map(day_of);
     let ends = ends.filter(|_| !is_default_end(native));
-    if !toml::is_writable(starts) || ends.is_some_and(|ends| ends < starts) {
+    if !is_writable(starts) || ends.is_some_and(|ends| ends < starts) {
         return Err(format!("its period from {starts} holds no day"));
     }
     let (filter, exclude) = filter(native)?;
@@ -90,8 +93,8 @@ fn filter(native: &AzureBudget) -> Result<Counted, String> {
     let mut parts = Vec::new();
     let mut exclude = BTreeSet::new();
     for condition in &native.filter.all {
-        let (_, name, values) = condition_words(condition);
-        let values = values.to_vec();
+        let name = &condition.comparison().name;
+        let values = condition.comparison().values.clone();
         let part = match condition {
             BudgetCondition::Tags(_) => Filter::Tag {
                 name: TagName::new(name),
@@ -261,103 +264,5 @@ fn says_the_same(
             field.field
         )),
         None => Ok(()),
-    }
-}
-
-fn write(budget: &Budget, settings: &Settings) -> String {
-    let mut table = Table::new("budget");
-    table.text("id", &budget.id);
-    let scopes: Vec<String> = budget.scopes.iter().map(ToString::to_string).collect();
-    table.texts("scopes", &scopes);
-    if let Planned::Flat(amount) = budget.planned {
-        table.value("amount", amount);
-    }
-    table.text("currency", budget.currency.code());
-    table.text("grain", budget.calendar.grain().as_str());
-    if let Some(starts) = budget.starts {
-        table.value("starts", starts);
-    }
-    if let Some(ends) = budget.ends {
-        table.value("ends", ends);
-    }
-    // What Azure's budgets look at, whatever the defaults of the configuration are.
-    table.text("cost_basis", budget.cost_basis.as_str());
-    let exclude: Vec<String> = budget
-        .exclude
-        .iter()
-        .map(|each| each.as_str().to_owned())
-        .collect();
-    table.texts("exclude", &exclude);
-    if let Some(filter) = &budget.filter {
-        table.value("filter", filter_text(filter));
-    }
-    table.texts("owners", &budget.owners);
-    if let Some(threshold) = budget.thresholds.first() {
-        table.texts("notify", &threshold.notify);
-    }
-    let mut common = Vec::new();
-    if let Some(name) = &settings.name {
-        common.push(("name", toml::text(name)));
-    }
-    if settings.provider != Provider::Consumption {
-        common.push(("provider", toml::text(settings.provider.as_str())));
-    }
-    let mut all = settings.thresholds.values();
-    let first = all.next();
-    let is_shared = all.all(|other| Some(other) == first);
-    if let Some(first) = first.filter(|_| is_shared) {
-        common.extend(contacts_entries(first));
-    }
-    match common.is_empty() {
-        true => table.value("native", true),
-        false => table.value("native", toml::inline(&common)),
-    }
-    for threshold in &budget.thresholds {
-        let mut inside = Table::new("budget.threshold");
-        inside.text("when", &threshold.when.to_string());
-        if threshold.id != threshold.when.default_id() {
-            inside.text("id", &threshold.id);
-        }
-        if let Some(contacts) = settings
-            .thresholds
-            .get(&threshold.id)
-            .filter(|_| !is_shared)
-        {
-            inside.value("native", toml::inline(&contacts_entries(contacts)));
-        }
-        table.inside(inside);
-    }
-    table.into_text()
-}
-
-/// All contacts, the empty ones too: nothing is to be taken over from `[native]`.
-fn contacts_entries(contacts: &Contacts) -> Vec<(&'static str, String)> {
-    let operator = match contacts.operator {
-        Operator::GreaterThan => "greater-than",
-        _ => "greater-than-or-equal-to",
-    };
-    let mut entries = vec![
-        ("contact_emails", toml::texts(&contacts.emails)),
-        ("contact_roles", toml::texts(&contacts.roles)),
-        ("action_groups", toml::texts(&contacts.groups)),
-        ("operator", toml::text(operator)),
-    ];
-    if let Some(locale) = &contacts.locale {
-        entries.push(("locale", toml::text(locale)));
-    }
-    entries
-}
-
-fn filter_text(filter: &Filter) -> String {
-    let list = |parts: &[Filter]| toml::list(parts.iter().map(filter_text));
-    let one = |kind: &'static str, name: &str, values: &[String]| {
-        toml::inline(&[(kind, toml::text(name)), ("in", toml::texts(values))])
-    };
-    match filter {
-        Filter::All(parts) => toml::inline(&[("all", list(parts))]),
-        Filter::Any(parts) => toml::inline(&[("any", list(parts))]),
-        Filter::Not(part) => toml::inline(&[("not", filter_text(part))]),
-        Filter::Dimension { name, values } => one("dimension", name.as_str(), values),
-        Filter::Tag { name, values } => one("tag", name.as_str(), values),
     }
 }

@@ -18,6 +18,7 @@ use toml::de::DeTable;
 use self::actions::{ActionsDraft, read_actions};
 use self::budgets::{read_budgets, read_notify, read_owners};
 use self::channels::read_channel;
+pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};

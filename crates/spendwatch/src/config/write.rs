@@ -1,14 +1,23 @@
 //! Budgets back into TOML, to be pasted into a configuration file.
 
+mod native;
+
 use std::fmt::Write;
 
 use budget_engine::{Budget, Filter, Planned, Statistic, Threshold};
 use jiff::civil::Date;
+use native_budgets::Settings;
 use rust_decimal::Decimal;
+
+pub use native::imported_toml;
 
 /// A budget as the `[[budget]]` table that reads as it, with all that it has: nothing is left to
 /// defaults but the severity of thresholds. The settings `native` are no part of a budget and not in it.
 pub fn budget_toml(budget: &Budget) -> String {
+    table(budget, None)
+}
+
+fn table(budget: &Budget, settings: Option<&Settings>) -> String {
     let mut lines = vec!["[[budget]]".to_owned()];
     let mut add = |key: &str, value: String| lines.push(format!("{key} = {value}"));
     add("id", quoted(&budget.id));
@@ -45,9 +54,14 @@ pub fn budget_toml(budget: &Budget) -> String {
     if !budget.owners.is_empty() {
         add("owners", list(budget.owners.iter().cloned()));
     }
+    if let Some(settings) = settings {
+        add("native", native::of_budget(settings));
+    }
     for threshold in &budget.thresholds {
         lines.push(String::new());
         lines.extend(threshold_lines(threshold));
+        let own = settings.and_then(|settings| native::of_threshold(settings, &threshold.id));
+        lines.extend(own.map(|own| format!("native = {own}")));
     }
     lines.join("\n") + "\n"
 }
@@ -117,14 +131,15 @@ fn number(number: Decimal) -> String {
     number.normalize().to_string()
 }
 
-/// A basic string of TOML.
+/// A basic string of TOML. Characters that a reader would not see are escaped, and so are those that
+/// turn the direction of writing: nothing hides from a review.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
+            c if c.is_control() || is_unseen(c) => {
                 // Writing to a text cannot fail.
                 let _ = write!(quoted, "\\u{:04X}", u32::from(c));
             }
@@ -133,6 +148,10 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Check: what a configuration that parses may still get wrong.
 
+mod contacts;
+mod native;
+
 use std::path::PathBuf;
 
 use budget_engine::{Budget, Planned};
@@ -81,6 +84,7 @@ pub fn run(app: &App) -> Vec<Finding> {
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
     }
+    findings.extend(native::offline(app));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
 }
@@ -100,6 +104,28 @@ pub async fn online(app: &App) -> Vec<Finding> {
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+/// Recipients whom only Azure knows: [`contacts`] resolves them.
+pub fn unresolved(app: &App) -> Vec<Finding> {
+    native::roles(app)
+}
+
+/// Asks Azure who stands behind the roles and action groups that its budgets tell, as far as the
+/// identity may see it.
+pub async fn contacts(app: &App) -> Vec<Finding> {
+    let mut findings = contacts::resolved(app).await;
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+/// Holds the amounts against what the last evaluations found; says nothing of budgets that were never
+/// evaluated.
+///
+/// # Errors
+/// When the state cannot be read.
+pub async fn history(app: &App) -> anyhow::Result<Vec<Finding>> {
+    Ok(native::history(app, &app.last_reports().await?))
 }
 
 fn findings_of(examined: &Examined) -> Vec<Finding> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use spendwatch::jobs::check::{self, Level};
-use spendwatch::{App, Config, ConfigError, Environment, StateLocation};
+use spendwatch::{App, Config, ConfigError, Environment};
 
 use super::Exit;
 use crate::args::{Check, Global};
@@ -100,10 +100,15 @@ pub(super) async fn run(global: &Global, options: &Check) -> anyhow::Result<Exit
     let findings = match Config::load(&path) {
         Ok(config) => {
             let environment = Environment::from_process();
-            let app = App::new(config, &environment, StateLocation::Memory)?;
+            let state = setup::state_to_look_at(global, &environment, &path, options.online)?;
+            let app = App::new(config, &environment, state)?;
             let mut findings = check::run(&app);
+            findings.extend(check::history(&app).await?);
             if options.online {
                 findings.extend(check::online(&app).await);
+                findings.extend(check::contacts(&app).await);
+            } else {
+                findings.extend(check::unresolved(&app));
             }
             let findings = findings.into_iter().map(|finding| Finding {
                 level: finding.level,

@@ -5,6 +5,7 @@
 
 mod billing;
 mod costs;
+mod importing;
 mod refusals;
 mod sandbox;
 mod support;

@@ -118,3 +118,44 @@ async fn what_another_world_does_not_take_is_left_out() {
     let today = local.get("/sandbox/today").await.1;
     assert_eq!(today, json!({"today": "2026-11-18"}));
 }
+
+#[tokio::test]
+async fn an_action_group_says_whom_it_tells() {
+    let text = Scenario::text("enterprise").unwrap().replacen(
+        "[[action_group]]\n",
+        "[[action_group]]\nemails = [\"ops@contoso.example\"]\nenabled = false\n",
+        1,
+    );
+    let scenario = Scenario::parse(&text).unwrap();
+    let shop = format!("/subscriptions/{}", scenario.world.subscriptions[0].id);
+    let local = sandbox(scenario);
+    let at = |name: &str| {
+        format!(
+            "{shop}/resourceGroups/shop-prod/providers/Microsoft.Insights/actionGroups/{name}\
+             ?api-version=2023-01-01"
+        )
+    };
+    let (status, group) = local.get(&at("SHOP-team")).await;
+    assert_eq!(status, StatusCode::OK, "{group}");
+    let properties = &group["properties"];
+    assert_eq!(properties["enabled"], false);
+    assert_eq!(
+        properties["emailReceivers"][0]["emailAddress"],
+        "ops@contoso.example"
+    );
+    let (status, _) = local.get(&at("nobody")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let roles = format!(
+        "{shop}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01\
+         &$filter=atScope()"
+    );
+    let held = local.list(&roles).await;
+    let owners = held.iter().filter(|each| {
+        let role = each["properties"]["roleDefinitionId"].as_str().unwrap();
+        role.ends_with("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")
+    });
+    let types: Vec<&str> = owners
+        .map(|each| each["properties"]["principalType"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, ["Group", "ServicePrincipal"]);
+}

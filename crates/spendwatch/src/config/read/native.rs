@@ -208,7 +208,7 @@ fn settle(
                 .unwrap_or_else(|| addresses(budget, &threshold.notify, channels)),
             roles: list(|told| &told.roles).unwrap_or_default(),
             groups: list(|told| &told.groups).unwrap_or_default(),
-            locale: from.into_iter().find_map(|told| told.locale.clone()),
+            locale: named_locale(from.into_iter().find_map(|told| told.locale.clone())),
             operator: from
                 .into_iter()
                 .find_map(|told| told.operator)
@@ -312,16 +312,23 @@ fn read_group(value: &Value<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// The word for whichever language Azure takes, where `[native]` names another one.
+pub(in crate::config) const ANY_LOCALE: &str = "any";
+
 fn read_locale(value: &Value<'_>) -> Option<String> {
     let text = value.text()?.to_ascii_lowercase();
-    if LOCALES.contains(&&*text) {
+    if LOCALES.contains(&&*text) || text == ANY_LOCALE {
         return Some(text);
     }
     value.note(format!(
-        "`{text}` is not a language of Azure's mails; expected one of {}",
+        "`{text}` is not a language of Azure's mails; expected {ANY_LOCALE} or one of {}",
         LOCALES.join(", ")
     ));
     None
+}
+
+fn named_locale(locale: Option<String>) -> Option<String> {
+    locale.filter(|locale| locale != ANY_LOCALE)
 }
 
 fn read_operator(value: &Value<'_>) -> Option<Operator> {
@@ -560,7 +567,7 @@ fn read_notification(value: &Value<'_>, is_cost: bool) -> Option<BudgetNotificat
     notification.contact_emails = emails;
     notification.contact_roles = told.roles.unwrap_or_default();
     notification.contact_groups = groups;
-    notification.locale = told.locale.unwrap_or_default();
+    notification.locale = named_locale(told.locale).unwrap_or_default();
     frequency
         .unwrap_or_default()
         .clone_into(&mut notification.frequency);

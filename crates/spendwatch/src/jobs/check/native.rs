@@ -1,0 +1,384 @@
+//! What is doubtful about budgets as a safety net: whom Azure can tell, thresholds that never fire,
+//! ends that come near, and costs that are counted twice.
+
+use std::collections::BTreeSet;
+
+use azure_cost::Budget as AzureBudget;
+use budget_engine::{Budget, Level as Amount, Planned, When};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use native_budgets::{Compiled, Desired, Effect, compile, differences, period_to_plan};
+use rust_decimal::Decimal;
+
+use super::{Finding, Level, warning};
+use crate::app::App;
+use crate::clock::day_of;
+use crate::jobs::evaluate::BudgetReport;
+
+/// Ends that are nearer than this are told.
+const NEAR_END_DAYS: i32 = 60;
+/// From this factor on, an amount and what is spent have nothing to do with each other.
+const FAR: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
+/// The highest percentage that Azure takes.
+const HIGHEST: Decimal = Decimal::ONE_THOUSAND;
+
+/// What the configuration alone shows.
+pub(super) fn offline(app: &App) -> Vec<Finding> {
+    let today = day_of(app.now());
+    let mut findings = Vec::new();
+    for budget in app.config().budgets.iter() {
+        let about = format!("budget.{}", budget.id);
+        findings.extend(end(&about, budget.ends, today));
+        findings.extend(never(&about, budget, None));
+        if let Some(compiled) = compiled(app, budget, today) {
+            findings.extend(kept(app, &about, budget, &compiled));
+        }
+    }
+    for desired in &app.config().native.budgets {
+        let about = about_native(desired);
+        let ends = desired.budget.time_period.end;
+        let ends = ends.map(|end| end.to_zoned(TimeZone::UTC).date());
+        findings.extend(end(&about, ends, today));
+        findings.extend(described(&about, &desired.budget));
+    }
+    findings.extend(counted_twice(app));
+    findings.extend(kept_twice(app, today));
+    findings
+}
+
+/// Whom Azure tells only if they hold a role themselves, which the configuration cannot show.
+pub(super) fn roles(app: &App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (about, desired) in desired(app) {
+        let told = desired.budget.notifications.values();
+        let roles: BTreeSet<&str> = told
+            .flat_map(|one| &one.contact_roles)
+            .map(String::as_str)
+            .collect();
+        if !roles.is_empty() {
+            let roles: Vec<&str> = roles.into_iter().collect();
+            findings.push(warning(
+                &about,
+                format!(
+                    "Azure mails people who hold the role {} themselves, not through a group; \
+                     --online finds out whether there are any",
+                    roles.join(" or ")
+                ),
+            ));
+        }
+    }
+    findings.dedup();
+    findings
+}
+
+/// What the last evaluations show.
+pub(super) fn history(app: &App, reports: &[BudgetReport]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for report in reports {
+        let Some(budget) = app.config().budgets.get(&report.budget) else {
+            continue;
+        };
+        let Some(status) = report.status.as_ref().filter(|one| one.elapsed_days > 0) else {
+            continue;
+        };
+        let about = format!("budget.{}", budget.id);
+        let (planned, spent) = (status.planned.amount, status.spent.amount);
+        let expected = status.forecast.as_ref().map(|one| one.mean.rounded());
+        let most = expected.map_or(spent, |expected| expected.max(spent));
+        let (currency, period) = (budget.currency, &status.period_label);
+        let hint = "`spendwatch suggest` proposes amounts from history";
+        if most > planned * FAR {
+            findings.push(warning(
+                &about,
+                format!(
+                    "its amount {planned} {currency} is far below the {most} {currency} of {period}; \
+                     {hint}"
+                ),
+            ));
+        } else if let Some(expected) = expected
+            && expected * FAR < planned
+        {
+            findings.push(warning(
+                &about,
+                format!(
+                    "its amount {planned} {currency} is far above the {expected} {currency} that \
+                     {period} is expected to end at; {hint}"
+                ),
+            ));
+        } else if expected.is_some() {
+            findings.extend(never(&about, budget, Some((planned, most))));
+        }
+    }
+    findings
+}
+
+/// All budgets that Azure should have, each with what to call it.
+pub(super) fn desired(app: &App) -> Vec<(String, Desired)> {
+    let today = day_of(app.now());
+    let config = app.config();
+    let mut found = Vec::new();
+    for budget in config.budgets.iter() {
+        let compiled = compiled(app, budget, today);
+        let desired = compiled
+            .map(|compiled| compiled.desired)
+            .unwrap_or_default();
+        let about = format!("budget.{}", budget.id);
+        found.extend(desired.into_iter().map(|each| (about.clone(), each)));
+    }
+    let described = config.native.budgets.iter().cloned();
+    found.extend(described.map(|each| (about_native(&each), each)));
+    found
+}
+
+fn about_native(desired: &Desired) -> String {
+    format!("native_budget.{}", desired.budget.name)
+}
+
+/// What Azure gets of a budget; `None` if it is not kept there.
+fn compiled(app: &App, budget: &Budget, today: Date) -> Option<Compiled> {
+    let config = app.config();
+    let settings = config.native.settings.get(&budget.id)?;
+    let period = period_to_plan(budget, today).ok();
+    let amount = match &budget.planned {
+        Planned::Flat(amount) => Ok(*amount),
+        Planned::PerPeriod(amounts) => {
+            let amount = period.and_then(|period| amounts.get(&period.start()).copied());
+            amount.ok_or_else(|| "it has no planned amount for the period".to_owned())
+        }
+        // Nothing is read here, and what Azure can express hardly depends on the amount.
+        Planned::History { .. } => Ok(Decimal::ONE_THOUSAND),
+    };
+    Some(compile(&config.budgets, budget, settings, &amount, today))
+}
+
+/// What becomes of a budget that is kept in Azure.
+fn kept(app: &App, about: &str, budget: &Budget, compiled: &Compiled) -> Vec<Finding> {
+    let by_amount = |id: &str| {
+        let mut thresholds = budget.thresholds.iter();
+        let threshold = thresholds.find(|threshold| threshold.id == id);
+        let level = threshold.map(|threshold| threshold.when);
+        matches!(
+            level,
+            Some(
+                When::Actual(Amount::Amount(_) | Amount::EveryAmount(_))
+                    | When::Forecast(Amount::Amount(_) | Amount::EveryAmount(_))
+            )
+        )
+    };
+    let is_guess = matches!(budget.planned, Planned::History { .. });
+    let mut findings = Vec::new();
+    for loss in &compiled.losses {
+        if is_guess && by_amount(&loss.about) {
+            continue;
+        }
+        let gone = compiled.desired.is_empty();
+        let effect = match loss.effect {
+            _ if gone => "Azure does not get it",
+            Effect::LeftOut => "Azure does not get this",
+            Effect::Approximated => "Azure gets something close",
+        };
+        findings.push(Finding {
+            // Without a word, the safety net would just not be there.
+            level: if gone { Level::Warning } else { Level::Note },
+            about: about.to_owned(),
+            message: format!("{}: {effect}: {}", loss.about, loss.reason),
+        });
+    }
+    let told = compiled.desired.iter();
+    let mut told = told.flat_map(|each| each.budget.notifications.values());
+    let is_forecast = |kind: &str| kind.eq_ignore_ascii_case("Forecasted");
+    if !compiled.desired.is_empty() && !told.any(|one| is_forecast(&one.threshold_type)) {
+        findings.push(no_forecast(about));
+    }
+    let settings = app.config().native.settings.get(&budget.id);
+    let chosen = settings.map_or(0, |settings| settings.thresholds.len());
+    if chosen == 0 && !budget.thresholds.is_empty() {
+        findings.push(warning(
+            about,
+            "`native` is `false` in each of its thresholds, so Azure tells nobody",
+        ));
+    }
+    findings
+}
+
+fn no_forecast(about: &str) -> Finding {
+    Finding {
+        level: Level::Note,
+        about: about.to_owned(),
+        message:
+            "Azure tells nobody before the money is spent: a threshold such as `forecast 100%` \
+                  would"
+                .to_owned(),
+    }
+}
+
+fn described(about: &str, budget: &AzureBudget) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let is_cost = !budget
+        .category
+        .eq_ignore_ascii_case("ReservationUtilization");
+    let mut told = budget.notifications.values();
+    if budget.notifications.is_empty() {
+        findings.push(warning(
+            about,
+            "it has no notification, so Azure tells nobody",
+        ));
+    } else if is_cost && !told.any(|one| one.threshold_type.eq_ignore_ascii_case("Forecasted")) {
+        findings.push(no_forecast(about));
+    }
+    for notification in budget.notifications.values() {
+        if is_cost && notification.threshold.is_zero() {
+            let message = "its notification at 0 % fires in every period, with the first cost";
+            findings.push(warning(about, message));
+        }
+        if !is_cost && notification.threshold.is_zero() {
+            let message = "its notification below 0 % can never fire";
+            findings.push(warning(about, message));
+        }
+    }
+    findings
+}
+
+/// An end that has come or comes soon.
+fn end(about: &str, ends: Option<Date>, today: Date) -> Option<Finding> {
+    let ends = ends?;
+    if ends < today {
+        return Some(warning(
+            about,
+            format!("it ended on {ends}: nobody is told any more; set `ends` anew or remove it"),
+        ));
+    }
+    let near = today.saturating_add(NEAR_END_DAYS.days());
+    (ends <= near).then(|| {
+        warning(
+            about,
+            format!("it ends on {ends}, and nobody is told afterwards"),
+        )
+    })
+}
+
+/// Thresholds that cannot fire, or only if everything changes. `known` has the planned amount and the
+/// most that the period is known or expected to cost.
+fn never(about: &str, budget: &Budget, known: Option<(Decimal, Decimal)>) -> Vec<Finding> {
+    let planned = match budget.planned {
+        Planned::Flat(amount) => Some(amount),
+        _ => known.map(|(planned, _)| planned),
+    };
+    let mut findings = Vec::new();
+    for threshold in &budget.thresholds {
+        let (When::Actual(level) | When::Forecast(level)) = threshold.when else {
+            continue;
+        };
+        let money = match level {
+            Amount::Percent(percent) => planned.and_then(|planned| {
+                let money = planned.checked_mul(percent)?;
+                money.checked_div(Decimal::ONE_HUNDRED)
+            }),
+            Amount::Amount(money) => Some(money),
+            Amount::EveryAmount(_) | Amount::EveryPercent(_) => None,
+        };
+        let Some(money) = money else { continue };
+        let most = planned.and_then(|planned| planned.checked_mul(HIGHEST / Decimal::ONE_HUNDRED));
+        let (id, currency) = (&threshold.id, budget.currency);
+        let message = match known {
+            None if most.is_some_and(|most| money > most) => format!(
+                "the threshold `{id}` is more than ten times the amount: it will hardly ever fire"
+            ),
+            Some((_, spent)) if money > spent * FAR => format!(
+                "the threshold `{id}` is far above the {spent} {currency} that are spent or \
+                 expected: it will hardly ever fire"
+            ),
+            _ => continue,
+        };
+        findings.push(warning(about, message));
+    }
+    findings
+}
+
+/// Budgets that count exactly the same costs in the same periods.
+fn counted_twice(app: &App) -> Vec<Finding> {
+    let budgets = &app.config().budgets;
+    let counted = |budget: &Budget| {
+        let selectors = budgets.selectors(budget).into_iter();
+        let mut parts: Vec<String> = selectors
+            .map(|one| {
+                let scopes: BTreeSet<String> = one
+                    .scopes
+                    .iter()
+                    .map(|scope| scope.folded().to_owned())
+                    .collect();
+                format!("{scopes:?} {:?} {:?}", one.filter, one.exclude)
+            })
+            .collect();
+        parts.sort();
+        let periods = (budget.calendar.grain(), budget.starts, budget.ends);
+        (parts, periods, budget.cost_basis, budget.currency)
+    };
+    let all: Vec<_> = budgets
+        .iter()
+        .map(|budget| (budget, counted(budget)))
+        .collect();
+    let mut findings = Vec::new();
+    for (index, (budget, counts)) in all.iter().enumerate() {
+        for (other, theirs) in &all[..index] {
+            let is_family = |child: &Budget, above: &Budget| {
+                let mut next = child.parent.clone();
+                while let Some(id) = next {
+                    if id == above.id {
+                        return true;
+                    }
+                    next = budgets.get(&id).and_then(|budget| budget.parent.clone());
+                }
+                false
+            };
+            let is_part = is_family(budget, other) || is_family(other, budget);
+            if counts == theirs && !is_part {
+                findings.push(warning(
+                    &format!("budget.{}", budget.id),
+                    format!(
+                        "it counts the same costs in the same periods as `{}`: whoever both tell \
+                         hears everything twice",
+                        other.id
+                    ),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Described budgets over the same costs as another one that Azure should have.
+fn kept_twice(app: &App, today: Date) -> Vec<Finding> {
+    let all = desired(app);
+    let mut findings = Vec::new();
+    for (index, (about, each)) in all.iter().enumerate() {
+        for (other_about, other) in &all[..index] {
+            // Budgets of ours are compared by what they count.
+            let is_ours = each.of.is_some() && other.of.is_some();
+            if is_ours || each.scope != other.scope || has_ended(each, today) {
+                continue;
+            }
+            let differs = differences(each, &other.budget);
+            let apart = ["filter", "time grain", "start", "category"];
+            if !differs
+                .iter()
+                .any(|one| apart.contains(&one.field.as_str()))
+            {
+                findings.push(warning(
+                    about,
+                    format!(
+                        "Azure would count the same costs for it and for {other_about} (`{}`)",
+                        other.budget.name
+                    ),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn has_ended(desired: &Desired, today: Date) -> bool {
+    let end = desired.budget.time_period.end;
+    end.is_some_and(|end| end.to_zoned(TimeZone::UTC).date() < today)
+}

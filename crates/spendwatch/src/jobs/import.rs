@@ -1,0 +1,142 @@
+//! Import: configuration for the budgets that Azure has already.
+//!
+//! Reads both of Azure's budget APIs and writes nothing.
+
+use std::collections::BTreeSet;
+
+use azure_cost::Client;
+use budget_engine::{Currency, Planned, Scope, ScopeKind};
+use jiff::civil::Date;
+use native_budgets::{ImportNote, ImportOptions, Live, Provider, compile, import, period_to_plan};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::config::{ChannelKind, Config, OWNERS, imported_toml};
+use crate::jobs::plan::{Created, ScopeFailure, Told, read_all};
+
+/// What to import, and what is known already.
+#[derive(Debug, Clone)]
+pub struct Options<'a> {
+    /// Where to look.
+    pub scopes: BTreeSet<Scope>,
+    /// Currency of budgets whose spend Azure does not show.
+    pub currency: Currency,
+    /// Destinations of our own notices. If there are none, budgets are described as they are.
+    pub notify: Vec<String>,
+    /// The configuration that is there: what it keeps in Azure already is not imported once more.
+    pub config: Option<&'a Config>,
+    /// The day.
+    pub today: Date,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportReport {
+    /// A configuration file in TOML.
+    pub config: String,
+    /// How many budgets became `[[budget]]`.
+    pub budgets: usize,
+    /// How many became `[[native_budget]]`.
+    pub described: usize,
+    /// How many the configuration keeps already.
+    pub known: usize,
+    /// What the configuration does not show.
+    pub notes: Vec<ImportNote>,
+    /// Scopes that could not be read, each with the reason. They do not stop the others.
+    pub failures: Vec<ScopeFailure>,
+}
+
+/// The scopes of a configuration: those of its budgets and of what it keeps in Azure.
+pub fn scopes(config: &Config) -> BTreeSet<Scope> {
+    let budgets = config.budgets.iter();
+    let own = budgets.flat_map(|budget| budget.scopes.clone());
+    let settings = config.native.settings.values();
+    let above = settings.filter_map(|settings| settings.scope.clone());
+    let described = config.native.budgets.iter();
+    let described = described.map(|desired| desired.scope.clone());
+    own.chain(above).chain(described).collect()
+}
+
+/// Whom our own notices go to unless somebody says it: owners if mail can reach them, else the
+/// fallback.
+pub fn destinations(config: &Config) -> Vec<String> {
+    let channels = config.channels.values();
+    let mails = channels.filter(|channel| matches!(channel.kind, ChannelKind::Email(_)));
+    match (mails.count(), &config.fallback) {
+        (1, _) => vec![OWNERS.to_owned()],
+        (_, Some(fallback)) => vec![fallback.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// Lists the budgets of all scopes and turns them into configuration. `told` is told how many of how
+/// many lists have been read.
+pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> ImportReport {
+    let places = options.scopes.iter().flat_map(|scope| {
+        // Budgets of partners' customers are Cost Management's.
+        let is_served = |provider: &Provider| {
+            *provider != Provider::Consumption || scope.kind() != ScopeKind::Customer
+        };
+        let providers = Provider::ALL.into_iter().filter(is_served);
+        providers.map(|provider| (scope.clone(), provider))
+    });
+    let lists = read_all(client, &Created::default(), places.collect(), told).await;
+    let mut live = lists.live;
+    let failures = lists.failures;
+    let known = options.config.map(|config| kept(config, options.today));
+    let known = known.unwrap_or_default();
+    let place = |live: &Live| (live.scope.clone(), live.budget.name.to_lowercase());
+    let already: BTreeSet<_> = live
+        .iter()
+        .map(place)
+        .filter(|at| known.contains(at))
+        .collect();
+    live.retain(|live| !already.contains(&place(live)));
+    let taken = options.config.map(|config| {
+        let ids = config.budgets.iter().map(|budget| budget.id.clone());
+        ids.collect()
+    });
+    let imported = import(
+        &live,
+        &ImportOptions {
+            currency: options.currency,
+            today: options.today,
+            notify: options.notify.clone(),
+            taken: taken.unwrap_or_default(),
+            is_address: alert_channels::email::is_mailbox,
+        },
+    );
+    ImportReport {
+        config: imported_toml(&imported),
+        budgets: imported.budgets.len(),
+        described: imported.described.len(),
+        known: already.len(),
+        notes: imported.notes,
+        failures,
+    }
+}
+
+/// Scopes and names of what a configuration keeps in Azure.
+fn kept(config: &Config, today: Date) -> BTreeSet<(Scope, String)> {
+    let mut kept: BTreeSet<(Scope, String)> = BTreeSet::new();
+    for budget in config.budgets.iter() {
+        let Some(settings) = config.native.settings.get(&budget.id) else {
+            continue;
+        };
+        let period = period_to_plan(budget, today).ok();
+        let amount = match &budget.planned {
+            Planned::Flat(amount) => Some(*amount),
+            Planned::PerPeriod(amounts) => period.and_then(|p| amounts.get(&p.start()).copied()),
+            Planned::History { .. } => None,
+        };
+        // Names do not depend on the amount.
+        let planned = Ok(amount.unwrap_or(Decimal::ONE_THOUSAND));
+        let compiled = compile(&config.budgets, budget, settings, &planned, today);
+        let places = compiled.desired.iter();
+        kept.extend(places.map(|each| (each.scope.clone(), each.budget.name.to_lowercase())));
+    }
+    let described = config.native.budgets.iter();
+    kept.extend(described.map(|each| (each.scope.clone(), each.budget.name.to_lowercase())));
+    kept
+}
