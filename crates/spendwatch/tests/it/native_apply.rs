@@ -558,7 +558,7 @@ async fn a_thousand_scopes_are_one_list_each_with_progress() {
     let id = |index: usize| format!("5f0e0000-0000-0000-0000-{index:012}");
     for index in 0..1000 {
         let mut subscription = pattern.clone();
-        subscription.id = id(index).into();
+        subscription.id = id(index);
         subscription.groups.truncate(1);
         world.subscriptions.push(subscription);
     }
