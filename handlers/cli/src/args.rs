@@ -22,7 +22,8 @@ Exit codes:
   0  all is fine
   1  something failed; a budget that could not be evaluated is a failure
   2  the command line is wrong
-  3  a threshold of spend or forecast is crossed (evaluate, status)
+  3  a threshold of spend or forecast is crossed (evaluate, status), or Azure's own budgets are not
+     as configured (plan)
 
 Without a command, `spendwatch` shows `status` if there is a configuration, and otherwise runs an
 example with made-up data in the current folder.";
@@ -82,6 +83,10 @@ pub(crate) enum Command {
     Backtest(Backtest),
     /// Propose amounts and thresholds from what was spent, each with its backtest
     Suggest(Suggest),
+    /// Show what has to be done so that Azure's own budgets are as configured; nothing is written
+    Plan(Plan),
+    /// Create, update and replace Azure's own budgets as configured, after showing the plan
+    Apply(Apply),
     /// Find all mistakes of a configuration; nothing is read from Azure or sent
     Check(Check),
     /// Turn the budgets that Azure has into configuration, on stdout as TOML; Azure stays as it is
@@ -178,6 +183,35 @@ pub(crate) struct Suggest {
     /// Look back from this day
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) as_of: Option<Date>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) native: NativeOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) native: NativeOptions,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Which of Azure's own budgets are looked at, and which may be deleted.
+#[derive(Debug, Args)]
+pub(crate) struct NativeOptions {
+    /// Only this budget, by its id or its name in Azure; may be repeated
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) only: Vec<String>,
+    /// Delete budgets that were created here and are not configured any more
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Delete the budget of this name in Azure though it was created elsewhere; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) delete: Vec<String>,
 }
 
 #[derive(Debug, Args)]

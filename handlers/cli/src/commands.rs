@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod apply;
 mod azure;
 mod backtest;
 mod check;
@@ -7,6 +8,7 @@ mod completions;
 pub(crate) mod evaluate;
 mod forecast;
 mod import;
+mod plan;
 mod probe;
 mod sandbox;
 mod schema;
@@ -28,6 +30,8 @@ pub(crate) enum Exit {
     Failed,
     /// A threshold of spend or forecast is crossed.
     Crossed,
+    /// Azure's own budgets are not as configured.
+    ToDo,
 }
 
 impl From<Exit> for ExitCode {
@@ -36,7 +40,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => ExitCode::SUCCESS,
             Exit::Failed => ExitCode::from(1),
             // 2 says that the command line is wrong, which only the parser says.
-            Exit::Crossed => ExitCode::from(3),
+            Exit::Crossed | Exit::ToDo => ExitCode::from(3),
         }
     }
 }
@@ -50,6 +54,8 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Forecast(options)) => forecast::run(global, options).await,
         Some(Command::Backtest(options)) => backtest::run(global, options).await,
         Some(Command::Suggest(options)) => suggest::run(global, options).await,
+        Some(Command::Plan(options)) => plan::run(global, options).await,
+        Some(Command::Apply(options)) => apply::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options).await,
         Some(Command::Import(options)) => import::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use azure_cost::Wait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -76,6 +76,45 @@ impl Progress for Reading {
     fn waiting(&self, wait: Option<&Wait>) {
         self.bar
             .set_message(wait.map(ToString::to_string).unwrap_or_default());
+    }
+}
+
+/// The progress of many small steps. Hidden unless stderr is a terminal, and until it takes long.
+pub(crate) struct Counting {
+    bar: Option<ProgressBar>,
+    begun: Instant,
+}
+
+impl Counting {
+    /// `what` is done to how many `things`.
+    pub(crate) fn new(what: &str, things: &str) -> Counting {
+        let bar = io::stderr().is_terminal().then(|| {
+            let template = format!("{what} {{bar:24}} {{pos}} of {{len}} {things}");
+            let style = ProgressStyle::with_template(&template);
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Counting {
+            bar,
+            begun: Instant::now(),
+        }
+    }
+
+    /// So many of all are done.
+    pub(crate) fn told(&self, done: usize, of: usize) {
+        let Some(bar) = &self.bar else { return };
+        if bar.is_hidden() && self.begun.elapsed() >= PATIENCE {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    }
+
+    /// All are done.
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

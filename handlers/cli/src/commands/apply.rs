@@ -1,0 +1,113 @@
+//! `apply`: shows the plan, asks, carries it out and checks what Azure keeps.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use serde::Serialize;
+use spendwatch::jobs::apply::{self, Applied};
+use spendwatch::jobs::plan::NativePlan;
+
+use super::Exit;
+use super::plan::{Planned, make};
+use crate::args::{Apply, Global, wrong_use};
+use crate::output::{self, Answer, Block, Cell, Color, Format, Records, talk};
+use crate::progress::Counting;
+use crate::setup::{self, State};
+use crate::words::counted;
+
+pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit> {
+    let may_ask = io::stdin().is_terminal() && global.output == Format::Table;
+    if !options.yes && !may_ask {
+        return Err(wrong_use(
+            "nobody can be asked here: look at `spendwatch plan` first, then apply with --yes",
+        ));
+    }
+    let app = setup::app(global, State::Written, None)?;
+    let plan = make(&app, &options.native).await?;
+    let planned = Planned(&plan);
+    let for_people = matches!(global.output, Format::Table | Format::Markdown);
+    if for_people {
+        output::print_blocks(global.output, &planned.blocks())?;
+    }
+    talk(&planned.summary());
+    let is_nothing = plan.to_do().next().is_none();
+    if !is_nothing && !options.yes && !confirmed()? {
+        talk("nothing was changed");
+        return Ok(Exit::ToDo);
+    }
+    let counting = Counting::new("writing budgets", "changes");
+    let applied = apply::run(&app, &plan, &|done, of| counting.told(done, of)).await;
+    counting.end();
+    let outcome = Outcome {
+        plan: &plan,
+        applied: applied?,
+    };
+    output::print(global.output, &outcome)?;
+    let failed = outcome.failed();
+    if !is_nothing {
+        talk(&format!(
+            "applied: {} as wanted, {} not",
+            outcome.applied.len() - failed,
+            failed
+        ));
+    }
+    let is_fine = failed == 0 && plan.failures.is_empty();
+    Ok(if is_fine { Exit::Fine } else { Exit::Failed })
+}
+
+fn confirmed() -> anyhow::Result<bool> {
+    talk("Carry this out in Azure? Only `yes` does.");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// What was planned, and what came of it.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    plan: &'a NativePlan,
+    applied: Vec<Applied>,
+}
+
+impl Outcome<'_> {
+    fn failed(&self) -> usize {
+        let applied = self.applied.iter();
+        applied.filter(|one| one.problem.is_some()).count()
+    }
+}
+
+impl Answer for Outcome<'_> {
+    fn blocks(&self) -> Vec<Block> {
+        let lines = self.applied.iter().map(|one| {
+            let what = format!(
+                "{} {} of {}",
+                one.change.action.as_str(),
+                one.change.name,
+                one.change.scope
+            );
+            match &one.problem {
+                None => Cell::colored(format!("done: {what}"), Color::Green),
+                Some(problem) => Cell::colored(format!("failed: {what}: {problem}"), Color::Red),
+            }
+        });
+        let mut lines: Vec<Cell> = lines.collect();
+        if lines.is_empty() {
+            let scopes = counted(self.plan.scopes, "scope is", "scopes are");
+            lines.push(Cell::from(format!("the budgets of {scopes} as configured")));
+        }
+        vec![Block::Lines(lines)]
+    }
+
+    fn records(&self) -> Records {
+        let mut records = Records::new(&["action", "scope", "name", "done", "problem"]);
+        for one in &self.applied {
+            records.add(vec![
+                one.change.action.as_str().to_owned(),
+                one.change.scope.to_string(),
+                one.change.name.clone(),
+                one.problem.is_none().to_string(),
+                one.problem.clone().unwrap_or_default(),
+            ]);
+        }
+        records
+    }
+}

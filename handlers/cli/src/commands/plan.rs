@@ -1,0 +1,272 @@
+//! `plan`: what has to be done so that Azure's own budgets are as configured. Nothing is written.
+
+use native_budgets::{Action, Change, Effect, FieldChange};
+use serde::Serialize;
+use spendwatch::jobs::plan::{self, NativePlan, Options};
+
+use super::Exit;
+use crate::args::{Global, NativeOptions, Plan};
+use crate::output::{self, Answer, Block, Cell, Color, Format, Records, talk};
+use crate::progress::Counting;
+use crate::setup::{self, State};
+use crate::words::counted;
+
+pub(super) async fn run(global: &Global, options: &Plan) -> anyhow::Result<Exit> {
+    let app = setup::app(global, State::Looked, None)?;
+    let plan = make(&app, &options.native).await?;
+    let answer = Planned(&plan);
+    match global.output {
+        Format::Markdown => output::print_blocks(global.output, &answer.markdown())?,
+        format => output::print(format, &answer)?,
+    }
+    talk(&answer.summary());
+    Ok(if !plan.failures.is_empty() {
+        Exit::Failed
+    } else if plan.to_do().next().is_some() {
+        Exit::ToDo
+    } else {
+        Exit::Fine
+    })
+}
+
+/// Plans, with progress for whoever is looking.
+pub(super) async fn make(
+    app: &spendwatch::App,
+    options: &NativeOptions,
+) -> anyhow::Result<NativePlan> {
+    let counting = Counting::new("reading budgets", "scopes");
+    let options = Options {
+        only: options.only.iter().cloned().collect(),
+        prune: native_budgets::Prune {
+            ours: options.prune,
+            named: options.delete.iter().cloned().collect(),
+        },
+    };
+    if app.config().native.settings.is_empty() && app.config().native.budgets.is_empty() {
+        talk(
+            "no budget is to be kept in Azure: add a [native] table to the configuration, or \
+             `native = true` to a budget",
+        );
+    }
+    let plan = plan::run(app, &options, &|done, of| counting.told(done, of)).await;
+    counting.end();
+    plan
+}
+
+/// A plan as it is shown.
+pub(super) struct Planned<'a>(pub(super) &'a NativePlan);
+
+impl Serialize for Planned<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Planned<'_> {
+    /// How much of what: `Plan: 2 to create, 1 to update; 4 are left as they are.`
+    pub(super) fn summary(&self) -> String {
+        let count = |action| {
+            let changes = self.0.changes.iter();
+            changes.filter(|change| change.action == action).count()
+        };
+        let actions = [
+            Action::Create,
+            Action::Update,
+            Action::Replace,
+            Action::Delete,
+        ];
+        let to_do: Vec<String> = actions
+            .into_iter()
+            .filter(|action| count(*action) > 0)
+            .map(|action| format!("{} to {}", count(action), action.as_str()))
+            .collect();
+        let to_do = match to_do.is_empty() {
+            true => "nothing to do".to_owned(),
+            false => to_do.join(", "),
+        };
+        let left = match count(Action::Leave) {
+            0 => String::new(),
+            1 => "; 1 is left as it is".to_owned(),
+            many => format!("; {many} are left as they are"),
+        };
+        let failed = match self.0.failures.len() {
+            0 => String::new(),
+            count => format!("; {} could not be read", counted(count, "scope", "scopes")),
+        };
+        format!("plan: {to_do}{left}{failed}")
+    }
+
+    /// For the comment of a pull request: each change as a diff.
+    fn markdown(&self) -> Vec<Block> {
+        let mut blocks = vec![Block::Lines(vec![Cell::from(format!(
+            "**{}**",
+            self.summary()
+        ))])];
+        let diff: Vec<String> = self
+            .0
+            .changes
+            .iter()
+            .filter(|change| change.action != Action::Leave)
+            .flat_map(lines)
+            .map(|line| line.for_diff())
+            .collect();
+        if !diff.is_empty() {
+            blocks.push(Block::Verbatim {
+                language: "diff",
+                text: diff.join("\n"),
+            });
+        }
+        let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
+        if !rest.is_empty() {
+            blocks.push(Block::Lines(rest));
+        }
+        blocks
+    }
+
+    fn losses(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.0.losses.iter().map(|loss| {
+            let (effect, color) = match loss.effect {
+                Effect::LeftOut => ("not in Azure", Color::Yellow),
+                Effect::Approximated => ("only similar in Azure", Color::Plain),
+            };
+            let text = format!("{}, {}: {effect}: {}", loss.budget, loss.about, loss.reason);
+            Cell::colored(text, color)
+        })
+    }
+
+    fn failures(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.0.failures.iter().map(|failure| {
+            let text = format!("{}: cannot be read: {}", failure.scope, failure.problem);
+            Cell::colored(text, Color::Red)
+        })
+    }
+}
+
+impl Answer for Planned<'_> {
+    fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut changes: Vec<Cell> = Vec::new();
+        for change in &self.0.changes {
+            changes.extend(lines(change).into_iter().map(Line::into_cell));
+        }
+        let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
+        for lines in [changes, rest] {
+            if !lines.is_empty() {
+                blocks.push(Block::Lines(lines));
+            }
+        }
+        blocks
+    }
+
+    fn records(&self) -> Records {
+        let columns = [
+            "action", "scope", "provider", "name", "budget", "field", "before", "after", "reason",
+        ];
+        let mut records = Records::new(&columns);
+        for change in &self.0.changes {
+            let head = || {
+                vec![
+                    change.action.as_str().to_owned(),
+                    change.scope.to_string(),
+                    change.provider.to_string(),
+                    change.name.clone(),
+                    change.of.clone().unwrap_or_default(),
+                ]
+            };
+            if change.fields.is_empty() {
+                let nothing = [
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    change.reason.clone(),
+                ];
+                records.add(head().into_iter().chain(nothing).collect());
+            }
+            for field in &change.fields {
+                let of = |text: &Option<String>| text.clone().unwrap_or_default();
+                let fields = [
+                    field.field.clone(),
+                    of(&field.before),
+                    of(&field.after),
+                    field.reason.clone(),
+                ];
+                records.add(head().into_iter().chain(fields).collect());
+            }
+        }
+        records
+    }
+}
+
+/// A line of a diff: what happens to what it names.
+struct Line {
+    sign: &'static str,
+    text: String,
+    is_field: bool,
+}
+
+impl Line {
+    fn into_cell(self) -> Cell {
+        let color = match self.sign {
+            "+" => Color::Green,
+            "-" => Color::Red,
+            "~" | "-/+" => Color::Yellow,
+            _ => Color::Plain,
+        };
+        let indent = if self.is_field { "      " } else { "" };
+        Cell::colored(format!("{indent}{:3} {}", self.sign, self.text), color)
+    }
+
+    /// As pages color diffs: by the first character.
+    fn for_diff(&self) -> String {
+        let sign = match self.sign {
+            "~" | "-/+" => "!",
+            " " => "",
+            sign => sign,
+        };
+        let indent = if self.is_field { "    " } else { "" };
+        format!("{sign:1} {indent}{}", self.text)
+    }
+}
+
+/// A change with its fields, each with its reason.
+fn lines(change: &Change) -> Vec<Line> {
+    let sign = match change.action {
+        Action::Create => "+",
+        Action::Update => "~",
+        Action::Replace => "-/+",
+        Action::Delete => "-",
+        Action::Leave => " ",
+    };
+    let follows = match &change.of {
+        Some(budget) if *budget != change.name => format!(" (budget {budget})"),
+        _ => String::new(),
+    };
+    let text = format!(
+        "{} {}{follows} of {}: {}",
+        change.action.as_str(),
+        change.name,
+        change.scope,
+        change.reason
+    );
+    let head = Line {
+        sign,
+        text,
+        is_field: false,
+    };
+    let fields = change.fields.iter().map(field_line);
+    std::iter::once(head).chain(fields).collect()
+}
+
+fn field_line(field: &FieldChange) -> Line {
+    let (sign, values) = match (&field.before, &field.after) {
+        (None, Some(after)) => ("+", after.clone()),
+        (Some(before), None) => ("-", before.clone()),
+        (Some(before), Some(after)) => ("~", format!("{before} -> {after}")),
+        (None, None) => ("~", String::new()),
+    };
+    Line {
+        sign,
+        text: format!("{}: {values}  ({})", field.field, field.reason),
+        is_field: true,
+    }
+}
