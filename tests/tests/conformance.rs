@@ -46,7 +46,7 @@ const DELIVER: &str = r#"{"deliver":{"destination":"hook"}}"#;
 /// Of the product's functions, those that a queue triggers, with a message for each.
 const QUEUE_FUNCTIONS: [(&str, &str); 2] =
     [("evaluate-scope", EVALUATE), ("deliver-notices", DELIVER)];
-const TIMERS: [&str; 2] = ["evaluate-budgets", "sweep"];
+const TIMERS: [&str; 3] = ["evaluate-budgets", "sweep", "sync-budgets"];
 
 /// A configuration with one budget that is over, its costs, and a state folder.
 struct Scene {
@@ -100,6 +100,7 @@ impl Scene {
         let path = |name: &str| root.path().join(name).display().to_string();
         let settings = Settings::new()
             .with("EVALUATE_SCHEDULE", "0 0 */4 * * *")
+            .with("SYNC_SCHEDULE", "0 30 3 * * *")
             .with("SPENDWATCH_CONFIG", path("spendwatch.toml"))
             .with("SPENDWATCH_STATE", path("state"))
             .with("HOOK_URL", hook)

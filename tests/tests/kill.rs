@@ -74,6 +74,7 @@ impl Round {
                 through(servers.azurite.queue_service_url(), queues).as_str(),
             )
             .with("EVALUATE_SCHEDULE", "0 0 * * * *")
+            .with("SYNC_SCHEDULE", "0 30 3 * * *")
             .with("SMTP_USERNAME", USERNAME)
             .with("SMTP_PASSWORD", PASSWORD);
         let queues = servers.azurite.queue_service_url();

@@ -12,4 +12,5 @@ pub mod plan;
 pub mod probe;
 pub mod suggest;
 pub mod sweep;
+pub mod sync;
 pub mod work;

@@ -11,10 +11,10 @@ use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
-use spendwatch::Denied;
 use spendwatch::jobs::evaluate::BudgetReport;
 use spendwatch::jobs::native_alert::{self, Refused};
 use spendwatch::jobs::work::enqueue_reads;
+use spendwatch::{Denied, jobs};
 
 use crate::lazy::Lazy;
 
@@ -22,6 +22,8 @@ use crate::lazy::Lazy;
 pub fn router(lazy: Arc<Lazy>) -> Router {
     Router::new()
         .route("/api/status", get(status))
+        .route("/api/plan", get(plan))
+        .route("/api/apply", post(apply))
         .route("/api/evaluate", post(evaluate))
         .route("/api/health", get(health))
         .route("/api/native-alert", post(receive_alert))
@@ -75,6 +77,9 @@ struct StatusAnswer {
     last_evaluation: Option<Timestamp>,
     evaluation_is_late: bool,
     waiting_deliveries: Vec<String>,
+    /// How Azure's own budgets were at the last look; absent before the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    azure_budgets: Option<jobs::sync::Drift>,
     budgets: Vec<BudgetReport>,
 }
 
@@ -85,9 +90,31 @@ async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         last_evaluation: pulse.last_evaluation,
         evaluation_is_late: pulse.is_late,
         waiting_deliveries: app.destinations_with_work().await?.into_iter().collect(),
+        azure_budgets: jobs::sync::last_drift(&app).await?,
         budgets: app.last_reports().await?,
     };
     Ok(Json(answer).into_response())
+}
+
+/// What has to be done so that Azure's own budgets are as configured. Nothing is written.
+async fn plan(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    let plan = jobs::plan::run(&app, &Default::default(), &|_, _| {}).await?;
+    Ok(Json(plan).into_response())
+}
+
+/// Makes Azure's own budgets as configured, if the configuration lets the app do so.
+async fn apply(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    if !app.config().native.apply_from_app {
+        return Ok(problem(
+            StatusCode::FORBIDDEN,
+            "the configuration does not let the app write Azure's budgets: set `apply_from_app = \
+             true` in [native], or run `spendwatch apply`",
+        ));
+    }
+    let synced = jobs::sync::run(&app).await?;
+    Ok(Json(synced).into_response())
 }
 
 /// Asks for an evaluation now. It runs behind the answer, one queue message for each read.

@@ -1,13 +1,16 @@
 //! One module per function. Folder name = route = module name, with `_` for `-`.
 
+pub(crate) mod apply;
 pub(crate) mod deliver_notices;
 pub(crate) mod evaluate;
 pub(crate) mod evaluate_budgets;
 pub(crate) mod evaluate_scope;
 pub(crate) mod health;
 pub(crate) mod native_alert;
+pub(crate) mod plan;
 pub(crate) mod status;
 pub(crate) mod sweep;
+pub(crate) mod sync_budgets;
 
 use http::StatusCode;
 
@@ -15,15 +18,18 @@ use crate::envelope::{Invocation, queue_text};
 use spendwatch::Hint;
 
 /// The functions, as their folders are named.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 11] = [
+    "apply",
     "deliver-notices",
     "evaluate",
     "evaluate-budgets",
     "evaluate-scope",
     "health",
     "native-alert",
+    "plan",
     "status",
     "sweep",
+    "sync-budgets",
 ];
 
 /// A failed invocation. The host counts every answer other than 2xx as a failure and, for queues,

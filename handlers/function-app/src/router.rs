@@ -19,7 +19,9 @@ use tracing::Instrument;
 
 use crate::api;
 use crate::envelope::{HttpCall, Invocation, Reply};
-use crate::functions::{self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, sweep};
+use crate::functions::{
+    self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, sweep, sync_budgets,
+};
 use crate::lazy::Lazy;
 use spendwatch::Environment;
 
@@ -86,6 +88,8 @@ async fn run(
 ) -> Result<Reply, Failure> {
     match name {
         "status" => http(lazy, functions::status::PATH, call).await,
+        "plan" => http(lazy, functions::plan::PATH, call).await,
+        "apply" => http(lazy, functions::apply::PATH, call).await,
         "evaluate" => http(lazy, functions::evaluate::PATH, call).await,
         "health" => http(lazy, functions::health::PATH, call).await,
         "native-alert" => http(lazy, functions::native_alert::PATH, call).await,
@@ -93,6 +97,7 @@ async fn run(
         "evaluate-scope" => evaluate_scope::run(&*lazy.app().await?, call, waits_until).await,
         "deliver-notices" => deliver_notices::run(&*lazy.app().await?, call).await,
         "sweep" => sweep::run(&*lazy.app().await?, call).await,
+        "sync-budgets" => sync_budgets::run(&*lazy.app().await?, call).await,
         _ => Err(Failure::not_ours(anyhow::anyhow!(
             "there is no function of this name"
         ))),

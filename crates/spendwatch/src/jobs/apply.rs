@@ -52,11 +52,11 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
     let (done, count) = (AtomicUsize::new(0), changes.len());
     told(0, count);
     // Changes of one scope follow each other, so that its budgets do not share a throttled place.
-    let mut scopes: Vec<Vec<&Change>> = Vec::new();
+    let mut scopes: Vec<Vec<Change>> = Vec::new();
     for change in changes {
         match scopes.last_mut() {
-            Some(group) if group[0].scope == change.scope => group.push(change),
-            _ => scopes.push(vec![change]),
+            Some(group) if group[0].scope == change.scope => group.push(change.clone()),
+            _ => scopes.push(vec![change.clone()]),
         }
     }
     let (desired, done) = (&desired, &done);
@@ -64,7 +64,7 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
         .map(|group| async move {
             let mut applied = Vec::new();
             for change in group {
-                let problem = carry_out(client, desired, change).await.err();
+                let problem = carry_out(client, desired, &change).await.err();
                 if let Some(problem) = &problem {
                     tracing::warn!(
                         budget.name = change.name,
@@ -81,7 +81,6 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
                     );
                 }
                 told(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-                let change = change.clone();
                 applied.push(Applied { change, problem });
             }
             applied
