@@ -114,4 +114,5 @@ def main():
         print(json.dumps({"operation": name, "needless": UNSPOKEN[name]}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
