@@ -127,41 +127,6 @@ fn style(bounded: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates above are well formed")
 }
 
-/// The progress of work on many things, when somebody is looking.
-pub(crate) struct Counting {
-    bar: ProgressBar,
-}
-
-impl Counting {
-    /// Counts things with this name.
-    pub(crate) fn new(what: &'static str) -> Counting {
-        let target = match io::stderr().is_terminal() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(counting_style());
-        bar.set_message(what);
-        Counting { bar }
-    }
-
-    /// So many of them are done.
-    pub(crate) fn moved(&self, done: usize, all: usize) {
-        self.bar.set_length(all as u64);
-        self.bar.set_position(done as u64);
-    }
-
-    /// Leaves no trace.
-    pub(crate) fn finish(self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-fn counting_style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:24} {pos} of {len} {msg}")
-        .expect("the template is well formed")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +135,5 @@ mod tests {
     fn all_styles_are_well_formed() {
         style(true);
         style(false);
-        counting_style();
     }
 }

@@ -56,9 +56,9 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         config: config.as_ref(),
         today: day_of(Timestamp::now()),
     };
-    let counting = Counting::new("lists of budgets");
-    let report = import::run(&client, &asked, &|done, all| counting.moved(done, all)).await;
-    counting.finish();
+    let counting = Counting::new("reading budgets", "scopes");
+    let report = import::run(&client, &asked, &|done, all| counting.told(done, all)).await;
+    counting.end();
     for note in &report.notes {
         talk(&format!("note: {}", plain(&note.to_string())));
     }
