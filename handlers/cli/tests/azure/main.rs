@@ -6,6 +6,7 @@
 mod billing;
 mod costs;
 mod importing;
+mod native;
 mod refusals;
 mod sandbox;
 mod support;

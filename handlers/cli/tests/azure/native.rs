@@ -1,0 +1,142 @@
+//! `plan` and `apply`: what people and pipelines see, and the exit codes that these go by.
+
+use std::fs;
+use std::process::Output;
+
+use azure_sandbox::Options;
+use serde_json::Value;
+
+use crate::support::{Sandbox, code, spendwatch, stderr, stdout};
+
+fn here(amount: &str) -> Sandbox {
+    let sandbox = Sandbox::with("enterprise", |options| {
+        // The command goes by the machine's clock, and so must Azure.
+        let today = jiff::Timestamp::now()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        *options = Options::new(today);
+    });
+    configure(&sandbox, amount);
+    sandbox
+}
+
+fn configure(sandbox: &Sandbox, amount: &str) {
+    let text = format!(
+        r#"
+        version = 1
+        currency = "EUR"
+        [source]
+        kind = "azure"
+        endpoint = "{}"
+        auth = "managed-identity"
+        [native]
+        contact_emails = ["cost@contoso.example"]
+        [channel.chat]
+        kind = "slack"
+        url = {{ secret = "CHAT_URL" }}
+        [defaults]
+        notify = ["chat"]
+        [[budget]]
+        id = "shop"
+        scopes = ["{}"]
+        amount = {amount}
+        thresholds = ["actual 80%", "pace 120%"]
+        "#,
+        sandbox.base,
+        sandbox.subscription()
+    );
+    fs::write(sandbox.folder.path().join("spendwatch.toml"), text).unwrap();
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Output {
+    spendwatch(sandbox.folder.path())
+        .args(arguments)
+        .env("IDENTITY_ENDPOINT", format!("{}/msi/token", sandbox.base))
+        .env("IDENTITY_HEADER", "sandbox-identity")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_pipeline_plans_comments_and_applies() {
+    let sandbox = here("1000");
+    let planned = run(&sandbox, &["plan"]);
+    code(&planned, 3);
+    let shown = stdout(&planned);
+    assert!(
+        shown.contains("+   create shop of /subscriptions/"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains(
+            "+   notification Actual >= 80 %: cost@contoso.example  (threshold actual-80pct)"
+        ),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("shop, pace-120pct: not in Azure: "),
+        "{shown}"
+    );
+    assert!(stderr(&planned).contains("plan: 1 to create"));
+    assert!(!shown.contains('\u{1b}'), "no colors but on a terminal");
+    let comment = run(&sandbox, &["plan", "-o", "markdown"]);
+    code(&comment, 3);
+    let comment = stdout(&comment);
+    assert!(comment.contains("```diff\n+ create shop of "), "{comment}");
+    // Nobody can be asked, and nothing is written without being asked.
+    let unasked = run(&sandbox, &["apply"]);
+    code(&unasked, 2);
+    assert!(stderr(&unasked).contains("--yes"));
+    let applied = run(&sandbox, &["apply", "--yes"]);
+    code(&applied, 0);
+    assert!(stdout(&applied).contains("done: create shop of "));
+    code(&run(&sandbox, &["plan"]), 0);
+    // A second time there is nothing to do.
+    let again = run(&sandbox, &["apply", "--yes", "-o", "json"]);
+    code(&again, 0);
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["applied"].as_array().unwrap().len(), 0);
+    assert_eq!(again["plan"]["changes"][0]["action"], "leave");
+}
+
+#[test]
+fn a_change_is_shown_field_by_field_with_its_reason() {
+    let sandbox = here("1000");
+    code(&run(&sandbox, &["apply", "--yes"]), 0);
+    configure(&sandbox, "1200.50");
+    let planned = run(&sandbox, &["plan", "-o", "csv"]);
+    code(&planned, 3);
+    let lines = stdout(&planned);
+    let update = lines
+        .lines()
+        .find(|line| line.starts_with("update,"))
+        .unwrap();
+    assert!(
+        update.contains(",shop,shop,amount,1000,1200.5,planned for "),
+        "{update}"
+    );
+    let only = run(&sandbox, &["plan", "--only", "nothing"]);
+    code(&only, 1);
+    assert!(
+        stderr(&only).contains("kept are: shop"),
+        "{}",
+        stderr(&only)
+    );
+}
+
+#[test]
+fn a_configuration_that_keeps_nothing_in_azure_says_how_to() {
+    let sandbox = here("1000");
+    let path = sandbox.folder.path().join("spendwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let start = text.find("[native]").unwrap();
+    let end = text.find("[channel.chat]").unwrap();
+    fs::write(&path, format!("{}{}", &text[..start], &text[end..])).unwrap();
+    let planned = run(&sandbox, &["plan"]);
+    code(&planned, 0);
+    assert!(
+        stderr(&planned).contains("add a [native] table"),
+        "{}",
+        stderr(&planned)
+    );
+}
