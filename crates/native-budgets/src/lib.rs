@@ -7,13 +7,16 @@
 //! the work of the application.
 
 mod alert;
+mod anomaly_rules;
 mod compare;
 mod compile;
 mod desired;
 mod import;
 mod plan;
+mod twin;
 
 pub use alert::{AlertShape, NativeAlert};
+pub use anomaly_rules::{AnomalyRule, LiveRule, MOST_RULES, RuleChange, plan_anomaly_rules};
 pub use compare::{FieldChange, differences};
 pub use compile::{Compiled, Effect, Loss, compile, follows, native_name, period_to_plan};
 pub use desired::{
@@ -21,3 +24,4 @@ pub use desired::{
 };
 pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, import};
 pub use plan::{Action, Change, Live, Prune, collisions, plan};
+pub use twin::{Figure, Gap, Ours, gaps, reached};

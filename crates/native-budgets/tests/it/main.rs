@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod alerting;
+mod anomalies;
 mod compiling;
 mod planning;
 mod sample;
+mod twins;
