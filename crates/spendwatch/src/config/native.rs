@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use native_budgets::{Desired, Settings};
+use native_budgets::{AnomalyRule, Desired, Settings};
 use rust_decimal::Decimal;
 use url::Url;
 
@@ -24,6 +24,8 @@ pub struct Native {
     pub hook: Option<Hook>,
     /// How far Azure's figures may be from ours.
     pub tolerance: Tolerance,
+    /// Azure's rules about unusual costs.
+    pub anomaly_alerts: Vec<AnomalyRule>,
 }
 
 /// Which tokens of Microsoft Entra ID the hook for Azure's alerts takes: those that a secure

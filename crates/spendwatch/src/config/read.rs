@@ -1,6 +1,7 @@
 //! From TOML tables to a [`Config`]: settings here, each kind of table in a module of its own.
 
 mod actions;
+mod anomaly_alerts;
 mod budgets;
 mod channels;
 mod hook;

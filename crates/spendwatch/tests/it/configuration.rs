@@ -565,6 +565,11 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/native/properties",
         ),
         (
+            format!("[[anomaly_alert]]\n{typo}"),
+            "anomaly_alert[0]",
+            "/$defs/anomalyAlert/properties",
+        ),
+        (
             format!("[native.hook]\n{typo}"),
             "native.hook",
             "/$defs/native/properties/hook/properties",

@@ -222,3 +222,32 @@ fn how_far_figures_may_be_apart_is_a_setting() {
     mistake("[native]\ntolerance_percent = 101\n", "from 0 to 100");
     mistake("[native]\ntolerance_amount = -1\n", "from 0 to");
 }
+
+#[test]
+fn rules_about_anomalies_are_read_and_held_to_azure_s_bounds() {
+    let rule = |name: &str, more: &str| {
+        format!(
+            "[[anomaly_alert]]\nsubscription = \"/subscriptions/a\"\nname = \"{name}\"\n{more}\n"
+        )
+    };
+    let to = "to = [\"FinOps <finops@contoso.example>\"]";
+    let config = parse(&format!("{BUDGET}{}", rule("one", to))).unwrap();
+    let read = &config.native.anomaly_alerts[0];
+    assert_eq!((&*read.name, &*read.display_name), ("one", "one"));
+    assert_eq!(read.notification.to, ["finops@contoso.example"]);
+    assert_eq!(read.notification.subject, "Unusual cost");
+    mistake(&rule("one", ""), "`to` is missing");
+    mistake(&rule("one", "to = []"), "1 to 20 addresses, found 0");
+    mistake(&rule("one", "to = [\"x\"]"), "not a mail address");
+    mistake(&rule("a b", to), "63 letters");
+    let long = format!("{to}\nsubject = \"{}\"", "x".repeat(71));
+    mistake(&rule("one", &long), "at most 70 characters here, found 71");
+    mistake(
+        &format!("{}{}", rule("one", to), rule("ONE", to)),
+        "have the name `ONE`",
+    );
+    let six: String = (0..6).map(|index| rule(&format!("r{index}"), to)).collect();
+    mistake(&six, "at most 5 rules");
+    let group = rule("one", to).replace("/a", "/a/resourceGroups/g");
+    mistake(&group, "in subscriptions only");
+}

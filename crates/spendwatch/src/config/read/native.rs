@@ -7,9 +7,10 @@ use azure_cost::{
     BudgetPeriod,
 };
 use budget_engine::{Budget, Budgets, Scope};
-use native_budgets::{Contacts, Desired, LOCALES, Operator, Provider, Settings};
+use native_budgets::{AnomalyRule, Contacts, Desired, LOCALES, Operator, Provider, Settings};
 use rust_decimal::Decimal;
 
+use super::anomaly_alerts::read_anomaly_alerts;
 use super::hook::read_hook;
 use super::sources::read_connection;
 use super::{Draft, OWNERS};
@@ -25,6 +26,7 @@ pub(super) struct NativeDraft {
     /// `native` of budgets, by id.
     budgets: BTreeMap<String, Own>,
     described: Vec<Desired>,
+    anomaly_alerts: Vec<AnomalyRule>,
 }
 
 struct Common {
@@ -87,6 +89,7 @@ pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
         table.finish();
         draft.native.common = Some(common);
     }
+    read_anomaly_alerts(root, &mut draft.native.anomaly_alerts);
     if let Some(list) = root.get("native_budget") {
         if list.is_table() {
             list.note("Azure's budgets are a list: write [[native_budget]] with two brackets");
@@ -168,6 +171,7 @@ impl NativeDraft {
         let native = Native {
             settings,
             budgets: self.described,
+            anomaly_alerts: self.anomaly_alerts,
             ..Native::default()
         };
         match self.common {
@@ -256,7 +260,7 @@ fn addresses(
 }
 
 /// The address in `Name <address>`.
-fn plain_address(mailbox: &str) -> &str {
+pub(super) fn plain_address(mailbox: &str) -> &str {
     match mailbox.rsplit_once('<') {
         Some((_, address)) => address.trim_end_matches('>').trim(),
         None => mailbox.trim(),
