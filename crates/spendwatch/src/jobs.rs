@@ -14,4 +14,5 @@ pub mod probe;
 pub mod suggest;
 pub mod sweep;
 pub mod sync;
+pub mod twin;
 pub mod work;

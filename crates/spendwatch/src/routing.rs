@@ -75,17 +75,23 @@ fn reach(
     transition: &Transition,
     name: &str,
 ) -> Vec<(String, Option<String>)> {
-    let mail = |channel: &str, addresses: Vec<String>| {
-        addresses
-            .into_iter()
-            .map(|address| (channel.to_owned(), Some(address)))
-            .collect()
-    };
     if name == OWNERS {
         return owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
             mail(channel, owners(budget, transition, email))
         });
     }
+    of_channel(config, name)
+}
+
+fn mail(channel: &str, addresses: Vec<String>) -> Vec<(String, Option<String>)> {
+    let addresses = addresses.into_iter();
+    addresses
+        .map(|address| (channel.to_owned(), Some(address)))
+        .collect()
+}
+
+/// Where a notice for a channel goes: the destination, with recipients for mail.
+pub(crate) fn of_channel(config: &Config, name: &str) -> Vec<(String, Option<String>)> {
     match config.channels.get(name).map(|channel| &channel.kind) {
         Some(ChannelKind::Email(email)) => mail(name, email.to.clone()),
         Some(_) => vec![(name.to_owned(), None)],

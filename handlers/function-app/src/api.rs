@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::evaluate::BudgetReport;
 use spendwatch::jobs::native_alert::{self, Refused};
+use spendwatch::jobs::twin::{self, TwinFinding};
 use spendwatch::jobs::work::enqueue_reads;
 use spendwatch::{Denied, jobs};
 
@@ -81,6 +82,8 @@ struct StatusAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     azure_budgets: Option<jobs::sync::Drift>,
     budgets: Vec<BudgetReport>,
+    /// In what Azure's own budgets disagree with ours.
+    twin_findings: Vec<TwinFinding>,
 }
 
 async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
@@ -92,6 +95,7 @@ async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         waiting_deliveries: app.destinations_with_work().await?.into_iter().collect(),
         azure_budgets: jobs::sync::last_drift(&app).await?,
         budgets: app.last_reports().await?,
+        twin_findings: twin::last(&app).await?.findings,
     };
     Ok(Json(answer).into_response())
 }

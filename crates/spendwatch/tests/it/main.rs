@@ -20,3 +20,4 @@ mod sources;
 mod suggesting;
 mod support;
 mod tokens;
+mod twins;
