@@ -1,6 +1,7 @@
 //! The jobs: what the handlers call. Each may run twice, and each may be killed anywhere.
 
 pub mod act;
+pub mod alerts;
 pub mod anomaly_rules;
 pub mod apply;
 pub mod backtest;

@@ -3,6 +3,7 @@
 
 mod acting;
 mod action_settings;
+mod alerts;
 mod anomaly_rules;
 mod azure;
 mod backtest;

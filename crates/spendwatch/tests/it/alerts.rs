@@ -1,0 +1,116 @@
+//! Azure's alerts with ours beside them, over the wire.
+
+use std::sync::Arc;
+
+use azure_sandbox::{Options, example};
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use serde_json::json;
+use spendwatch::jobs::{alerts, evaluate};
+use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
+use tokio::net::TcpListener;
+
+use crate::support::midnight;
+
+/// A budget of ours that is over, and Azure's of the same name, which has told at 50 and 80 percent.
+async fn scene() -> (String, App) {
+    spendwatch::install_crypto();
+    let mut options = Options::new(example::AS_OF);
+    options.needs_token = false;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(azure_sandbox::serve(listener, example::world(), options));
+    let scope = format!("/subscriptions/{}", example::PLATFORM_SUBSCRIPTION);
+    let notification = |percent: u32| {
+        json!({"enabled": true, "operator": "GreaterThan", "threshold": percent,
+            "contactEmails": ["a@contoso.example"]})
+    };
+    let first = example::AS_OF.first_of_month();
+    let budget = json!({"properties": {
+        "category": "Cost", "amount": 10, "timeGrain": "Monthly",
+        "timePeriod": {"startDate": format!("{first}T00:00:00Z")},
+        "notifications": {"half": notification(50), "most": notification(80)},
+    }});
+    let http = reqwest::Client::new();
+    let path = "providers/Microsoft.Consumption/budgets/platform?api-version=2024-08-01";
+    let put = http.put(format!("{endpoint}{scope}/{path}")).json(&budget);
+    let put = put.send().await.unwrap();
+    assert!(put.status().is_success(), "{}", put.status());
+    let evaluated = http.post(format!("{endpoint}/sandbox/evaluate"));
+    let evaluated = evaluated.send().await.unwrap();
+    assert!(evaluated.status().is_success(), "{}", evaluated.status());
+    let text = format!(
+        r#"
+        version = 1
+        currency = "EUR"
+        [source]
+        kind = "azure"
+        auth = "none"
+        endpoint = "{endpoint}"
+        history_days = 0
+        [channel.chat]
+        kind = "slack"
+        url = {{ secret = "CHAT_URL" }}
+        [native]
+        contact_emails = ["a@contoso.example"]
+        [[budget]]
+        id = "platform"
+        scopes = ["{scope}"]
+        amount = 10
+        thresholds = ["actual 80%"]
+        notify = ["chat"]
+        "#
+    );
+    let config = Config::parse(&[("spendwatch.toml".into(), text)]).unwrap();
+    let clock = ManualClock::new(midnight(example::AS_OF));
+    clock.advance(SignedDuration::from_hours(12));
+    let app = App::new(config, &Environment::default(), StateLocation::Memory)
+        .unwrap()
+        .with_clock(Arc::new(clock));
+    (scope, app)
+}
+
+#[tokio::test]
+async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
+    let (scope, app) = scene().await;
+    let read = &app.reads().unwrap()[0];
+    evaluate::run(&app, read, &Default::default())
+        .await
+        .unwrap();
+    let listed = alerts::list(&app, &[]).await.unwrap();
+    assert_eq!(listed.failures, []);
+    let percents: Vec<_> = listed
+        .azure
+        .iter()
+        .map(|one| one.threshold_percent)
+        .collect();
+    let number = |percent: i64| Some(Decimal::from(percent));
+    assert_eq!(percents, [number(50), number(80)]);
+    for alert in &listed.azure {
+        assert_eq!(
+            (&*alert.status, alert.budget.as_deref()),
+            ("Active", Some("platform"))
+        );
+    }
+    assert_eq!(listed.ours.len(), 1);
+    assert_eq!(listed.ours[0].when, "actual 80%");
+    let at_eighty = Some(Decimal::from(80));
+    let dismissed = alerts::dismiss_for(&app, "platform", at_eighty)
+        .await
+        .unwrap();
+    assert_eq!(dismissed.len(), 1);
+    let again = alerts::dismiss_for(&app, "platform", at_eighty)
+        .await
+        .unwrap();
+    assert_eq!(again, []);
+    let scopes = [scope.parse().unwrap()];
+    let listed = alerts::list(&app, &scopes).await.unwrap();
+    let states: Vec<&str> = listed.azure.iter().map(|one| &*one.status).collect();
+    assert_eq!(states, ["Active", "Dismissed"]);
+    let one = alerts::dismiss(&app, &scopes[0], &listed.azure[0].name)
+        .await
+        .unwrap();
+    assert_eq!(one.status, "Dismissed");
+    assert!(alerts::dismiss(&app, &scopes[0], "unknown").await.is_err());
+    assert!(alerts::dismiss_for(&app, "unknown", None).await.is_err());
+}
