@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Turn the budgets that Azure has into configuration, on stdout as TOML; Azure stays as it is
     Import(Import),
+    /// Show what is done because budgets reached an amount; approve it, do it, or undo it
+    Actions(Actions),
     /// Send a test notice through a channel, at once
     Probe(Probe),
     /// Evaluate and deliver on a schedule, and serve the HTTP API on this machine
@@ -251,6 +253,42 @@ pub(crate) struct Probe {
     /// Mail this address instead of the channel's own recipients
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Actions {
+    #[command(subcommand)]
+    pub(crate) verb: Option<ActionVerb>,
+}
+
+/// What is done with actions; they are listed without one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActionVerb {
+    /// List all actions, the newest first
+    List,
+    /// Show one action: why, what it changes, and its audit record
+    Show {
+        /// Id of the action
+        id: String,
+    },
+    /// Approve an action that waits for it, in your name
+    Approve {
+        /// Id of the action
+        id: String,
+    },
+    /// Do what is due: all actions, or one
+    Run {
+        /// Id of the action
+        id: Option<String>,
+        /// Only look at what one action would change now
+        #[arg(long, requires = "id")]
+        dry_run: bool,
+    },
+    /// Undo an action now instead of at the end of its period
+    Undo {
+        /// Id of the action
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]

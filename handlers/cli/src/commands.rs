@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod actions;
 mod apply;
 mod azure;
 mod backtest;
@@ -58,6 +59,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Apply(options)) => apply::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options).await,
         Some(Command::Import(options)) => import::run(global, options).await,
+        Some(Command::Actions(options)) => actions::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
         Some(Command::Azure(options)) => azure::run(global, options).await,

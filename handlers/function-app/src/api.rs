@@ -11,12 +11,14 @@ use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
+use spendwatch::jobs::act;
 use spendwatch::jobs::evaluate::BudgetReport;
 use spendwatch::jobs::native_alert::{self, Refused};
 use spendwatch::jobs::twin::{self, TwinFinding};
 use spendwatch::jobs::work::enqueue_reads;
 use spendwatch::{Denied, jobs};
 
+use crate::approval;
 use crate::lazy::Lazy;
 
 /// The routes.
@@ -27,6 +29,11 @@ pub fn router(lazy: Arc<Lazy>) -> Router {
         .route("/api/apply", post(apply))
         .route("/api/evaluate", post(evaluate))
         .route("/api/health", get(health))
+        .route("/api/actions", get(actions))
+        .route(
+            "/api/approve-action",
+            get(approval::show).post(approval::approve),
+        )
         .route("/api/native-alert", post(receive_alert))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
@@ -97,6 +104,16 @@ async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         budgets: app.last_reports().await?,
         twin_findings: twin::last(&app).await?.findings,
     };
+    Ok(Json(answer).into_response())
+}
+
+/// What was done, and what is to be done, the newest first, with the audit record of each.
+async fn actions(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    let answer = serde_json::json!({
+        "problems": app.action_problems(),
+        "actions": act::list(&app).await?,
+    });
     Ok(Json(answer).into_response())
 }
 

@@ -1,6 +1,8 @@
 //! One module per function. Folder name = route = module name, with `_` for `-`.
 
+pub(crate) mod actions;
 pub(crate) mod apply;
+pub(crate) mod approve_action;
 pub(crate) mod deliver_notices;
 pub(crate) mod evaluate;
 pub(crate) mod evaluate_budgets;
@@ -18,8 +20,10 @@ use crate::envelope::{Invocation, queue_text};
 use spendwatch::Hint;
 
 /// The functions, as their folders are named.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
+    "actions",
     "apply",
+    "approve-action",
     "deliver-notices",
     "evaluate",
     "evaluate-budgets",

@@ -7,6 +7,7 @@
 //! `GET /` at once; configuration and store are opened by the first invocation ([`Lazy`]).
 
 pub mod api;
+mod approval;
 pub mod envelope;
 mod functions;
 mod lazy;

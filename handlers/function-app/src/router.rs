@@ -87,6 +87,8 @@ async fn run(
     waits_until: Instant,
 ) -> Result<Reply, Failure> {
     match name {
+        "actions" => http(lazy, functions::actions::PATH, call).await,
+        "approve-action" => http(lazy, functions::approve_action::PATH, call).await,
         "status" => http(lazy, functions::status::PATH, call).await,
         "plan" => http(lazy, functions::plan::PATH, call).await,
         "apply" => http(lazy, functions::apply::PATH, call).await,

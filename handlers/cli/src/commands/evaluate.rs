@@ -4,7 +4,7 @@ use anyhow::Context;
 use budget_engine::Outcome;
 use jiff::Timestamp;
 use serde::Serialize;
-use spendwatch::jobs::deliver;
+use spendwatch::jobs::{act, deliver};
 use spendwatch::{App, Delivery};
 use state_store::json;
 
@@ -103,6 +103,8 @@ impl Evaluation {
 
 /// Delivers everything that is due, in process: one line for each destination.
 pub(crate) async fn deliver(app: &App) -> anyhow::Result<Vec<Lane>> {
+    // First, because actions have something to tell, too.
+    act::run_all(app).await.context("act")?;
     let mut lanes: Vec<Lane> = Vec::new();
     for visit in deliver::run_all(app).await.context("deliver notices")? {
         let known = lanes

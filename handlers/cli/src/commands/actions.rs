@@ -1,0 +1,215 @@
+//! `actions`: what is done because budgets reached an amount, with its audit record.
+
+use anyhow::Context;
+use serde::Serialize;
+use spendwatch::jobs::act;
+use spendwatch::{ActionRecord, ActionState, action_words};
+
+use super::Exit;
+use crate::args::{ActionVerb, Actions, Global};
+use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table};
+use crate::setup::{self, State};
+use crate::words::moment;
+
+/// Actions for a list.
+#[derive(Debug, Serialize)]
+struct List {
+    actions: Vec<ActionRecord>,
+}
+
+/// One action with all that is known.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct One(ActionRecord);
+
+fn color(state: &ActionState) -> Color {
+    match state {
+        ActionState::Done | ActionState::Undone => Color::Green,
+        ActionState::Failed | ActionState::Unknown => Color::Red,
+        ActionState::AwaitingApproval { .. } | ActionState::Expired => Color::Yellow,
+        _ => Color::Plain,
+    }
+}
+
+impl Answer for List {
+    fn blocks(&self) -> Vec<Block> {
+        if self.actions.is_empty() {
+            return vec![Block::Lines(vec![
+                "no budget has asked for an action".into(),
+            ])];
+        }
+        let mut table = Table::new(vec![
+            Column::left("Id"),
+            Column::left("Since"),
+            Column::left("Budget"),
+            Column::left("Threshold"),
+            Column::left("Action"),
+            Column::left("Does"),
+            Column::left("State"),
+        ]);
+        for record in &self.actions {
+            table.add(vec![
+                record.id.as_str().into(),
+                output::tied(&moment(record.created_at)).into(),
+                record.cause.budget.as_str().into(),
+                output::tied(&record.cause.when).into(),
+                record.action.as_str().into(),
+                action_words::task(&record.task).into(),
+                Cell::colored(record.state.as_str(), color(&record.state)),
+            ]);
+        }
+        vec![table.into()]
+    }
+
+    fn records(&self) -> Records {
+        let mut records = Records::new(&[
+            "id",
+            "created_at",
+            "budget",
+            "period",
+            "threshold",
+            "action",
+            "kind",
+            "mode",
+            "state",
+        ]);
+        for record in &self.actions {
+            records.add(vec![
+                record.id.clone(),
+                record.created_at.to_string(),
+                record.cause.budget.clone(),
+                record.cause.period_key.clone(),
+                record.cause.threshold.clone(),
+                record.action.clone(),
+                record.task.kind().to_owned(),
+                record.mode.as_str().to_owned(),
+                record.state.as_str().to_owned(),
+            ]);
+        }
+        records
+    }
+}
+
+impl Answer for One {
+    fn blocks(&self) -> Vec<Block> {
+        let record = &self.0;
+        let until = match &record.state {
+            ActionState::AwaitingApproval { until } => Some(moment(*until)),
+            _ => None,
+        };
+        let mut facts = vec![
+            ("Does".into(), action_words::task(&record.task)),
+            ("Because".into(), action_words::cause(record)),
+            ("State".into(), record.state.as_str().to_owned()),
+            ("Mode".into(), record.mode.as_str().to_owned()),
+        ];
+        facts.extend(until.map(|until| ("To approve until".into(), until)));
+        let undo = match record.undo {
+            true => format!("when the period ends, {}", moment(record.expires_at)),
+            false => "no".to_owned(),
+        };
+        facts.push(("Undone".into(), undo));
+        let title = format!("{} {}", record.action, record.id);
+        let mut blocks = vec![Block::Facts { title, facts }];
+        if !record.targets.is_empty() {
+            let targets = record.targets.iter();
+            blocks.push(Block::Lines(
+                targets
+                    .map(|one| action_words::target(one).into())
+                    .collect(),
+            ));
+        }
+        let mut trail = Table::new(vec![
+            Column::left("When"),
+            Column::left("Who"),
+            Column::left("What"),
+            Column::left("Answer"),
+        ]);
+        for step in &record.trail {
+            trail.add(vec![
+                output::tied(&moment(step.at)).into(),
+                step.who.as_str().into(),
+                step.what.as_str().into(),
+                step.answer.as_deref().unwrap_or("-").into(),
+            ]);
+        }
+        blocks.push(trail.into());
+        blocks
+    }
+
+    fn records(&self) -> Records {
+        let mut records = Records::new(&["at", "who", "what", "answer"]);
+        for step in &self.0.trail {
+            records.add(vec![
+                step.at.to_string(),
+                step.who.clone(),
+                step.what.clone(),
+                step.answer.clone().unwrap_or_default(),
+            ]);
+        }
+        records
+    }
+}
+
+pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Exit> {
+    let verb = options.verb.as_ref().unwrap_or(&ActionVerb::List);
+    let state = match verb {
+        ActionVerb::List | ActionVerb::Show { .. } => State::Looked,
+        ActionVerb::Run { dry_run: true, .. } => State::Looked,
+        _ => State::Written,
+    };
+    let app = setup::app(global, state, None)?.without_hints();
+    for problem in app.action_problems() {
+        output::talk(&format!("warning: {problem}"));
+    }
+    let shown = match verb {
+        ActionVerb::List => None,
+        ActionVerb::Show { id } => Some(id),
+        ActionVerb::Approve { id } => {
+            act::approve(&app, id, &who()).await?;
+            act::run(&app, id).await?;
+            Some(id)
+        }
+        ActionVerb::Run {
+            id: Some(id),
+            dry_run: true,
+        } => {
+            let record = act::rehearse(&app, id).await?;
+            output::print(global.output, &One(record))?;
+            return Ok(Exit::Fine);
+        }
+        ActionVerb::Run { id: Some(id), .. } => {
+            act::run(&app, id).await?;
+            Some(id)
+        }
+        ActionVerb::Run { id: None, .. } => {
+            act::run_all(&app).await?;
+            None
+        }
+        ActionVerb::Undo { id } => {
+            act::undo_now(&app, id, &who()).await?;
+            Some(id)
+        }
+    };
+    let Some(id) = shown else {
+        let actions = act::list(&app).await?;
+        output::print(global.output, &List { actions })?;
+        return Ok(Exit::Fine);
+    };
+    let record = act::show(&app, id).await?;
+    let record = record.with_context(|| format!("there is no action {id}"))?;
+    let is_broken = matches!(record.state, ActionState::Failed | ActionState::Unknown);
+    output::print(global.output, &One(record))?;
+    Ok(if is_broken { Exit::Failed } else { Exit::Fine })
+}
+
+/// Who works at this terminal, for the audit record.
+fn who() -> String {
+    let name = ["USER", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    match name {
+        Some(name) => format!("{name} on the command line"),
+        None => "the command line".to_owned(),
+    }
+}
