@@ -1005,3 +1005,48 @@ fn too_little_history_is_no_ground_for_a_suggestion() {
     let reason = suggestion["reason"].as_str().unwrap();
     assert!(reason.contains("2 periods with costs"), "{reason}");
 }
+
+#[test]
+fn actions_are_listed_and_what_is_missing_is_said() {
+    let folder = own();
+    let config = folder.path().join("spendwatch.toml");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text += r#"
+        [action.tell]
+        kind = "logic-app"
+        url = { secret = "TELL_URL" }
+        [[budget]]
+        id = "acting"
+        scopes = ["/subscriptions/6f1d0c5e-3b7a-4e2f-9c81-5a0d2e4b7f10"]
+        currency = "EUR"
+        amount = 1
+        owners = ["lead@contoso.example"]
+        notify = ["owners"]
+        [[budget.threshold]]
+        when = "actual 100%"
+        actions = ["tell"]
+    "#;
+    std::fs::write(&config, text).unwrap();
+    let listed = run(folder.path(), &["actions"]);
+    assert_eq!(listed.status.code(), Some(0), "{listed:?}");
+    let said = String::from_utf8(listed.stdout).unwrap();
+    assert!(said.contains("no budget has asked for an action"), "{said}");
+    let warned = String::from_utf8(listed.stderr).unwrap();
+    assert!(warned.contains("TELL_URL"), "{warned}");
+    let missing = run(folder.path(), &["actions", "show", "nothing"]);
+    assert_eq!(missing.status.code(), Some(1));
+    for wrong in [
+        &["actions", "approve"][..],
+        &["actions", "run", "--dry-run"],
+    ] {
+        assert_eq!(
+            run(folder.path(), wrong).status.code(),
+            Some(2),
+            "{wrong:?}"
+        );
+    }
+    for name in ["../ledger", "a/b", ""] {
+        let refused = run(folder.path(), &["actions", "show", name]);
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+    }
+}

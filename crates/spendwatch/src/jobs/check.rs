@@ -81,6 +81,9 @@ pub fn run(app: &App) -> Vec<Finding> {
             findings.push(error(&about, "`username` and `password` belong together"));
         }
     }
+    for problem in app.action_problems() {
+        findings.push(error("action", problem));
+    }
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
     }
