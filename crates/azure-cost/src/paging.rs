@@ -207,7 +207,7 @@ fn read_list<T>(
 pub(crate) struct Repeats {
     /// The last pages, the latest at the end.
     pages: VecDeque<u64>,
-    /// The items of the page before.
+    /// The items of the last page that had any.
     last: FxHashSet<u64>,
 }
 
@@ -245,7 +245,10 @@ impl Repeats {
             let count = items.len() - fresh.len();
             tracing::debug!(count, "items of the page before came twice");
         }
-        self.last = hashes.into_iter().collect();
+        // An empty page lies between two others and does not part them.
+        if !hashes.is_empty() {
+            self.last = hashes.into_iter().collect();
+        }
         fresh
     }
 }
@@ -421,6 +424,11 @@ mod tests {
         assert_eq!(
             left(&[&[1, 2], &[2, 3], &[3]]),
             [vec!["1", "2"], vec!["3"], none.to_vec()]
+        );
+        // An empty page between them changes nothing.
+        assert_eq!(
+            left(&[&[1, 2], &[], &[2, 3]]),
+            [vec!["1", "2"], none.to_vec(), vec!["3"]]
         );
         // A page that comes again, later and in another order.
         assert_eq!(

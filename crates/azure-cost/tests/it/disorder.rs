@@ -90,7 +90,9 @@ fn pages(layout: &Layout) -> Vec<String> {
         }
         let (page, left) = rest.split_at(size);
         let repeated = layout.repeated[contents.len() % 8];
-        let before = contents.last().cloned().unwrap_or_default();
+        // Also across empty pages.
+        let mut filled = contents.iter().rev().filter(|page| !page.is_empty());
+        let before = filled.next().cloned().unwrap_or_default();
         let shared = before[before.len().saturating_sub(repeated)..].to_vec();
         contents.push([shared, page.to_vec()].concat());
         rest = left;
