@@ -218,7 +218,7 @@ impl Client {
         );
         let mut days = Days {
             asked: query.from..query.to,
-            rows: 0,
+            others: 0,
             // An earlier read may have found the rows of the asked days.
             of_asked: usize::from(is_rest),
         };
@@ -238,25 +238,26 @@ impl Client {
 /// The days that are asked for, and what a read has brought of them.
 struct Days {
     asked: Range<Date>,
-    rows: usize,
+    /// Rows that were not asked for in any way.
+    others: usize,
     of_asked: usize,
 }
 
 impl Days {
-    /// Leaves the rows of the asked days. The day after them is asked for as well and shows, too,
-    /// that the service minds the days.
+    /// Leaves the rows of the asked days. The day after them is asked for as well, so its rows
+    /// show nothing: a service that ignores the days may have them, too.
     fn keep(&mut self, rows: &mut Vec<UsageRow>) {
         let Range { start, end } = self.asked;
-        self.rows += rows.len();
-        let around = rows.iter().filter(|row| (start..=end).contains(&row.date));
-        self.of_asked += around.count();
+        let others = rows.iter().filter(|row| !(start..=end).contains(&row.date));
+        self.others += others.count();
         rows.retain(|row| self.asked.contains(&row.date));
+        self.of_asked += rows.len();
     }
 
-    /// Whether there were rows, all of other days: a service that ignored the days. Without an
-    /// error the asked days would cost nothing.
+    /// Whether there were rows of other days and none of the asked ones: a service that ignored
+    /// the days. Without an error the asked days would cost nothing.
     fn are_others(&self) -> bool {
-        self.rows > 0 && self.of_asked == 0
+        self.others > 0 && self.of_asked == 0
     }
 }
 

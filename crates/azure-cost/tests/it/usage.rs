@@ -78,8 +78,10 @@ async fn rows_of_other_days_only_are_no_answer() {
     for (days, is_answer) in [
         (vec!["2026-10-05", "2026-10-31"], false),
         (vec!["2026-12-02"], false),
-        // The day after the asked ones is asked for, too.
+        // The day after the asked ones is asked for, too, but no day after that.
         (vec!["2026-12-01"], true),
+        (vec!["2026-12-01", "2026-12-18"], false),
+        (vec!["2026-11-30", "2026-12-01", "2026-12-02"], true),
         (vec!["2026-10-31", "2026-11-01"], true),
         (vec![], true),
     ] {
