@@ -158,15 +158,17 @@ impl Client {
 }
 
 /// Where the result will be. `Location` leads to the result itself; the other headers, to its
-/// state, are taken only where it is missing.
+/// state, are taken only where it is missing or empty.
 fn place(headers: &HeaderMap) -> Option<&str> {
     let names = [
         "location",
         "azure-asyncoperation",
         "azure-consumption-asyncoperation",
     ];
-    let found = names.iter().find_map(|name| headers.get(*name))?;
-    found.to_str().ok().filter(|link| !link.trim().is_empty())
+    names.iter().find_map(|name| {
+        let link = headers.get(*name)?.to_str().ok()?;
+        Some(link).filter(|link| !link.trim().is_empty())
+    })
 }
 
 /// The error of an answer that arrives with status 200 and says that the work failed.
@@ -182,5 +184,35 @@ pub(crate) fn failed(operation: &str, status: &str, body: &Fields) -> Error {
         operation: operation.to_owned(),
         code: printable(&code, 100),
         message: printable(&message, 500),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn an_empty_header_hides_no_other_one() {
+        let place_of = |found: &[(&'static str, &'static str)]| {
+            let headers: HeaderMap = found
+                .iter()
+                .map(|(name, link)| {
+                    let name = HeaderName::from_static(name);
+                    (name, HeaderValue::from_static(link))
+                })
+                .collect();
+            place(&headers).map(str::to_owned)
+        };
+        let state = ("azure-asyncoperation", "/state");
+        for (found, expected) in [
+            (&[("location", "/result"), state][..], Some("/result")),
+            (&[("location", " "), state], Some("/state")),
+            (&[("location", ""), ("azure-asyncoperation", "")], None),
+            (&[], None),
+        ] {
+            assert_eq!(place_of(found).as_deref(), expected, "{found:?}");
+        }
     }
 }
