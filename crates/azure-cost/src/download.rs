@@ -9,7 +9,7 @@ use http::header::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::client::Client;
@@ -79,7 +79,8 @@ impl fmt::Debug for SignedLink {
 
 impl Client {
     /// The bytes of a file that Azure prepared. A broken connection is taken up where it broke;
-    /// [`Error::LinkExpired`] means to ask for the report again.
+    /// [`Error::LinkExpired`] means to ask for the report again, and [`Error::Unavailable`] also
+    /// that the file has not come whole before [`Waits::until`](crate::Waits::until).
     pub fn download(
         &self,
         link: &SignedLink,
@@ -123,7 +124,8 @@ pub(crate) fn download(
             total = total.or(end);
             let mut chunks = response.bytes_stream();
             loop {
-                let failure = match timeout(transport.retry.timeout, chunks.next()).await {
+                in_time(&transport, &operation, tries)?;
+                let failure = match timeout_at(late_at(&transport), chunks.next()).await {
                     Ok(None) => break,
                     Ok(Some(Ok(chunk))) => {
                         at += chunk.len() as u64;
@@ -134,6 +136,7 @@ pub(crate) fn download(
                     Ok(Some(Err(error))) => lost(&error),
                     Err(_) => late(),
                 };
+                in_time(&transport, &operation, tries)?;
                 if at > 0 && (version.is_none() || !is_as_stored) {
                     // Nothing would tell whether the rest belongs to the same file, or where it is.
                     let problem = "the connection broke off";
@@ -229,7 +232,7 @@ async fn open(
             request = request.header(IF_MATCH, version);
         }
     }
-    let response = timeout(transport.retry.timeout, request.send()).await;
+    let response = timeout_at(late_at(transport), request.send()).await;
     let response = response
         .map_err(|_| late())?
         .map_err(|error| lost(&error))?;
@@ -265,6 +268,25 @@ async fn open(
             format!("status {status} for a file"),
         ))),
     }
+}
+
+/// When an answer or a piece of a file is late.
+fn late_at(transport: &Transport) -> Instant {
+    let end = Instant::now() + transport.retry.timeout;
+    transport.waits.end(end)
+}
+
+/// A file that comes slowly, but comes, ends with the time that the caller has.
+fn in_time(transport: &Transport, operation: &str, tries: u32) -> Result<(), Error> {
+    let is_over = |until| until <= Instant::now();
+    if !transport.waits.until.is_some_and(is_over) {
+        return Ok(());
+    }
+    Err(Error::Unavailable {
+        operation: operation.to_owned(),
+        tries: tries + 1,
+        problem: "the file did not come whole in the time that there is".to_owned(),
+    })
 }
 
 /// Waits before the next try, or gives up.

@@ -37,7 +37,7 @@ pub type TellWait = Arc<dyn Fn(Option<&Wait>) + Send + Sync>;
 pub struct Waits {
     /// No wait lasts longer than this. What would have to wait longer ends at once as
     /// [`Error::Throttled`](crate::Error) or [`Error::NotReady`](crate::Error), which say when to
-    /// come back. `None` leaves it to the other bounds of the client.
+    /// come back. A download that is not over by then ends, too. `None` leaves it to the other bounds of the client.
     pub until: Option<Instant>,
     /// Is told of waits of three seconds and more, besides the log.
     pub tell: Option<TellWait>,

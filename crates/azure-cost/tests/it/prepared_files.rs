@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use azure_cost::{
     Client, CostDetails, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, Error, Pending,
-    PreparedFile, PriceSheetFile, ReportFile, Retry,
+    PreparedFile, PriceSheetFile, ReportFile, Retry, Waits,
 };
 use budget_engine::{CostBasis, Scope};
 use futures::TryStreamExt;
@@ -475,6 +475,32 @@ async fn a_download_that_stalls_is_taken_up_again() {
         ..Retry::default()
     });
     assert_eq!(read(&impatient, &file).await.unwrap(), b"abcdef");
+}
+
+#[tokio::test]
+async fn a_file_that_drips_ends_with_the_time_that_there_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = accept(&listener).await;
+        let begin = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
+        stream.write_all(begin).await.unwrap();
+        for _ in 0..500 {
+            if stream.write_all(b"a").await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let file = file_at(&base).await;
+    let waits = Waits {
+        until: Some(tokio::time::Instant::now() + Duration::from_millis(300)),
+        ..Waits::default()
+    };
+    let error = read(&client(&base).with_waits(waits), &file).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(!error.to_string().contains("secret"), "{error}");
 }
 
 #[tokio::test]
