@@ -51,6 +51,14 @@ pub struct CostDetailsReport {
     pub valid_till: Option<Timestamp>,
 }
 
+impl CostDetailsReport {
+    /// How many bytes a download of this file has to bring. Nothing is known of compressed files:
+    /// Azure does not say whether it announces their packed or their unpacked size.
+    pub fn bytes_to_come(&self, file: &ReportFile) -> Option<u64> {
+        file.bytes.filter(|_| !self.is_compressed)
+    }
+}
+
 /// A file of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
