@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
 pub use native::{Hook, Native, Tolerance};
+pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
 pub use reader::Problem;
 pub use write::{budget_toml, imported_toml};

@@ -42,9 +42,10 @@ pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, T
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError, Connection,
-    Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode, Native, Problem,
-    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml, imported_toml,
+    AUTH_WORDS, Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError,
+    Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode,
+    Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
+    imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};

@@ -21,6 +21,7 @@ use self::budgets::{read_budgets, read_notify, read_owners};
 use self::channels::read_channel;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
+pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
 use super::{Channel, ChannelKind, Config, Delivery, Source};

@@ -8,6 +8,7 @@ use azure_cost::Cloud;
 use budget_engine::{Currency, Scope};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::Date;
+use spendwatch::AUTH_WORDS;
 
 pub(crate) use values::GroupBy;
 
@@ -46,9 +47,8 @@ pub(crate) struct Connection {
     /// Which Azure: public, us-government or china
     #[arg(long, global = true, value_name = "CLOUD")]
     pub(crate) cloud: Option<Cloud>,
-    /// How to sign in: managed-identity, workload-identity, client-secret, azure-cli,
-    /// developer-tools, auto, or none
-    #[arg(long, global = true, value_name = "WORD")]
+    /// How to sign in
+    #[arg(long, global = true, value_name = "WORD", value_parser = AUTH_WORDS)]
     pub(crate) auth: Option<String>,
     /// Another address than the cloud's: https, or http on this machine
     #[arg(long, global = true, value_name = "URL")]

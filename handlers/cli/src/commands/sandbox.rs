@@ -40,6 +40,13 @@ pub(super) async fn run(options: &Sandbox) -> anyhow::Result<Exit> {
         standing,
     } = scenario(&options.scenario)?;
     let today = options.today.unwrap_or(world.today);
+    let first_day = world.first_day;
+    if today < first_day {
+        return Err(wrong_use(format!(
+            "--today {today} is before first_day = {first_day} of the scenario; it has to be the \
+             same day or later"
+        )));
+    }
     if let Some(file) = &options.write_costs {
         save_costs(&world.as_seen_on(today), &Place::new(file, options.force)?).await?;
         talk(&format!("the costs are in {}", file.display()));

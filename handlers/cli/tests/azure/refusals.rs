@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
 use azure_sandbox::{Denial, Fault, Mishap, Wait};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{DAYS, Sandbox, code, spendwatch, stderr, stdout};
 
@@ -62,13 +62,18 @@ fn refusals_say_what_to_do() {
 
 /// A stand-in for the place of tokens, which gives every caller a page for people.
 fn pages_for_people(status: &str) -> String {
+    let page = "<!DOCTYPE html><html><body>Proxy</body></html>";
+    format!("{}/msi/token", always(status, "text/html", page))
+}
+
+/// A server that gives everybody the same answer.
+fn always(status: &str, media_type: &str, body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let page = "<!DOCTYPE html><html><body>Proxy</body></html>";
     let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{page}",
-        page.len()
+        "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
     );
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -80,7 +85,50 @@ fn pages_for_people(status: &str) -> String {
             stream.get_mut().write_all(answer.as_bytes()).unwrap();
         }
     });
-    format!("http://{address}/msi/token")
+    format!("http://{address}")
+}
+
+#[test]
+fn rows_of_an_unknown_kind_make_the_total_a_failure() {
+    let subscription = "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56";
+    let known = json!({
+        "id": "a",
+        "kind": "legacy",
+        "properties": {
+            "date": "2026-11-02T00:00:00.0000000Z",
+            "cost": 12.5,
+            "billingCurrency": "EUR",
+            "subscriptionId": subscription,
+            "resourceGroup": "shop",
+            "chargeType": "Usage",
+        },
+    });
+    let unknown = json!({"id": "b", "kind": "postmodern", "properties": {"cost": 100}});
+    let page = json!({"value": [known, unknown]}).to_string();
+    let endpoint = always("200 OK", "application/json", &page);
+    let folder = tempfile::tempdir().unwrap();
+    let scope = format!("/subscriptions/{subscription}");
+    for by in [&[][..], &["--by", "day"]] {
+        let output = spendwatch(folder.path())
+            .args(["azure", "usage", "--scope", &scope, "--endpoint", &endpoint])
+            .args(["--auth", "none"])
+            .args(DAYS)
+            .args(by)
+            .output()
+            .unwrap();
+        code(&output, 1);
+        // What is known is shown.
+        assert!(stdout(&output).contains("EUR 12.50"), "{}", stdout(&output));
+        let said = stderr(&output);
+        assert!(
+            said.contains("item 2 of page 1 is of an unknown kind (postmodern)"),
+            "{said}"
+        );
+        assert!(
+            said.contains("1 item of an unknown kind is left out"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -125,6 +173,7 @@ fn a_wrong_command_line_is_exit_code_2() {
     let scope = sandbox.subscription();
     let account = sandbox.account();
     let department = format!("{account}/departments/1");
+    let group = format!("{scope}/resourceGroups/shop-prod");
     let profile = "/providers/Microsoft.Billing/billingAccounts/1:2/billingProfiles/P";
     for (arguments, says) in [
         (&["usage"][..], "--scope is missing"),
@@ -200,6 +249,15 @@ fn a_wrong_command_line_is_exit_code_2() {
             "longer than a month",
         ),
         (
+            &["report", "--folder", "made", "--scope", &group],
+            "Azure makes no report of a resource group",
+        ),
+        (
+            &["usage", "--auth", "foo", "--scope", &scope],
+            "[possible values: auto, managed-identity, workload-identity, client-secret, \
+             client-certificate, azure-cli, developer-tools, none]",
+        ),
+        (
             &["prices", "--scope", &department],
             "there is no price sheet of a department",
         ),
@@ -236,6 +294,12 @@ fn a_wrong_command_line_is_exit_code_2() {
             stderr(&output)
         );
     }
+    let output = sandbox.run(&["report", "--folder", "made", "--scope", &group]);
+    assert!(
+        !stderr(&output).contains("takes some minutes"),
+        "refused before it is begun"
+    );
+    assert!(!sandbox.folder.path().join("made").exists());
     let asked = sandbox.control("GET", "/sandbox/requests");
     assert!(!asked.contains("Token_Get"), "nothing is sent: {asked}");
     let output = sandbox.run(&["charges", "--by", "customer", "--scope", &department]);
@@ -292,6 +356,11 @@ fn every_command_has_help() {
         assert!(help(&["azure", name]).contains("--scope"), "{name}");
     }
     assert!(help(&["sandbox"]).contains("--scenario"));
+    let usage = help(&["azure", "usage"]);
+    assert!(
+        usage.contains("client-certificate") && usage.contains("none"),
+        "{usage}"
+    );
 }
 
 #[test]

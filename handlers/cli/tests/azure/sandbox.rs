@@ -110,6 +110,19 @@ fn the_sandbox_writes_its_scenarios_and_costs() {
         stderr(&output)
     );
 
+    for more in [
+        &["--listen", "127.0.0.1:0"][..],
+        &["--write-costs", "early.csv"],
+    ] {
+        let early = ["--scenario", "mine.toml", "--today", "2020-01-01"];
+        let output = sandbox(&[&early[..], more].concat());
+        code(&output, 2);
+        let first_day = printed.world.first_day;
+        let says = format!("--today 2020-01-01 is before first_day = {first_day}");
+        assert!(stderr(&output).contains(&says), "{}", stderr(&output));
+    }
+    assert!(!folder.path().join("early.csv").exists());
+
     let output = sandbox(&["--listen", "0.0.0.0:0"]);
     code(&output, 2);
     assert!(stderr(&output).contains("not a loopback address"));

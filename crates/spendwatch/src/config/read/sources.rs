@@ -189,8 +189,9 @@ fn read_container(value: &Value<'_>) -> Option<url::Url> {
     None
 }
 
-/// The words of [`azure_cost::credentials::Auth::parse`], and `none`.
-const AUTH_WORDS: [&str; 8] = [
+/// Ways to sign in, as configuration and command line name them: the words of
+/// [`azure_cost::credentials::Auth::parse`], and `none`.
+pub const AUTH_WORDS: [&str; 8] = [
     "auto",
     "managed-identity",
     "workload-identity",

@@ -34,6 +34,13 @@ struct Saved {
 
 pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result<()> {
     let scope = asking.scope(KINDS)?;
+    if !KINDS.contains(&scope.kind()) {
+        // Before anything is said or made.
+        return Err(wrong_use(format!(
+            "Azure makes no report of a {}; ask for a subscription or a billing scope that holds it",
+            scope.kind().words()
+        )));
+    }
     let (from, to) = options.days.range()?;
     let last = plus_days(to, -1);
     if last >= from.saturating_add(1.month()) {

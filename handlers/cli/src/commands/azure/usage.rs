@@ -1,8 +1,9 @@
 //! `azure usage`: rows of usage details, or their sums.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use azure_cost::{UsageQuery, UsageRow};
 use budget_engine::{Currency, Money};
 use futures::{Stream, StreamExt, TryStreamExt, pin_mut, stream};
@@ -11,6 +12,7 @@ use super::{ANY, Asking, explained, nothing_of};
 use crate::args::azure::{Usage, UsageBy};
 use crate::listing::{List, Value};
 use crate::output::talk;
+use crate::words::counted;
 
 pub(super) async fn run(asking: &Asking<'_>, options: &Usage) -> anyhow::Result<()> {
     let scope = asking.scope(ANY)?;
@@ -18,7 +20,9 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Usage) -> anyhow::Result<
     let query = UsageQuery::new(from, to, options.metric.into());
     let pages = asking.client()?.usage_details(&scope, &query);
     let pages = pages.map(|page| page.map_err(|error| explained(error, &scope)));
+    let left_out = Cell::new(0);
     let rows = pages.map_ok(|page| {
+        left_out.set(left_out.get() + page.skipped.len());
         for item in &page.skipped {
             talk(&format!(
                 "item {} of page {} is of an unknown kind ({}) and left out",
@@ -30,12 +34,29 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Usage) -> anyhow::Result<
     let rows = rows.try_flatten();
     if options.by.is_empty() {
         let list = row_list().or_nothing(nothing_of(&scope, from, to));
-        return asking.print(list, rows).await;
+        asking.print(list, rows).await?;
+    } else {
+        let sums = sum_up(&options.by, rows).await?;
+        let sums = stream::iter(sums.into_iter().map(Ok));
+        let list = sum_list(&options.by).or_nothing(nothing_of(&scope, from, to));
+        asking.print(list, sums).await?;
     }
-    let sums = sum_up(&options.by, rows).await?;
-    let sums = stream::iter(sums.into_iter().map(Ok));
-    let list = sum_list(&options.by).or_nothing(nothing_of(&scope, from, to));
-    asking.print(list, sums).await
+    whole(left_out.get())
+}
+
+/// Part of the costs must not look like all of them.
+fn whole(left_out: usize) -> anyhow::Result<()> {
+    ensure!(
+        left_out == 0,
+        "{} left out: costs and total are without them, so they are not all \
+         that Azure has",
+        counted(
+            left_out,
+            "item of an unknown kind is",
+            "items of unknown kinds are"
+        )
+    );
+    Ok(())
 }
 
 fn row_list() -> List<UsageRow> {
