@@ -208,7 +208,7 @@ fn subscription_of(
     let name = file.name.into_inner();
     let currency = file
         .currency
-        .map_or_else(|| world.currency.clone(), |each| each.0);
+        .map_or_else(|| world.currency.clone(), |each| each.into_inner().0);
     let mut groups: Vec<Group> = Vec::new();
     for group in file.group {
         groups.push(Group {

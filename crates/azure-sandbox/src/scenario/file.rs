@@ -63,7 +63,7 @@ fn one() -> u64 {
 pub(super) struct Subscription {
     pub(super) name: Spanned<String>,
     pub(super) id: Option<Spanned<String>>,
-    pub(super) currency: Option<Currency>,
+    pub(super) currency: Option<Spanned<Currency>>,
     /// Cost of a month on the usual services, where no groups are given.
     pub(super) monthly: Option<Amount>,
     /// Resources of each of the usual services.

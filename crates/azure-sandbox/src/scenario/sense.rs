@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::ScenarioError;
 use super::file::{Day, File, Reservation, Subscription};
+use crate::world::Agreement;
 
 /// Series of virtual machines; a size is a series, a number of processors and what is special.
 const SERIES: [&str; 15] = [
@@ -40,6 +41,7 @@ pub(super) fn check(file: &File, text: &str) -> Result<(), ScenarioError> {
     )?;
     for subscription in &file.subscription {
         checks.subscription(subscription, first_day)?;
+        checks.currency(subscription, file)?;
     }
     checks.each_once(
         "reservation.name",
@@ -204,6 +206,25 @@ impl Checks<'_> {
         Ok(())
     }
 
+    /// Rows have the currency of the invoice that they are on, or they would not add up to it.
+    fn currency(&self, each: &Subscription, file: &File) -> Result<(), ScenarioError> {
+        let agreement = Agreement::from(file.agreement);
+        let (Some(currency), false) = (&each.currency, agreement == Agreement::PayAsYouGo) else {
+            return Ok(());
+        };
+        let own = &currency.get_ref().0;
+        let account = file.currency.as_ref().map_or("EUR", |each| &*each.0);
+        if own == account {
+            return Ok(());
+        }
+        let message = format!(
+            "subscription.currency = \"{own}\" is not the account's, {account}, which the invoices \
+             of agreement = \"{agreement}\" are in; only with pay-as-you-go each subscription has \
+             its own"
+        );
+        Err(self.wrong(currency.span(), message))
+    }
+
     fn reservation(&self, each: &Reservation) -> Result<(), ScenarioError> {
         if let Some(returned) = &each.returned {
             self.order(
@@ -308,6 +329,11 @@ mod tests {
                 "subscription.until = 2024-01-01 is before first_day = 2025-11-01",
             ),
             ("id = \"shop\"".to_owned(), 5, "subscription.id = \"shop\" is no GUID"),
+            (
+                "currency = \"USD\"".to_owned(),
+                5,
+                "subscription.currency = \"USD\" is not the account's, EUR",
+            ),
             (
                 "[[subscription]]\nname = \"SHOP\"\nmonthly = 1".to_owned(),
                 6,

@@ -82,7 +82,7 @@ pub(super) fn link(call: &Call, kind: &str, name: &str, hours: i64) -> Link {
     let path = format!("/downloads/{kind}/{name}");
     let signature = signature(&format!("{path}?se={end}"));
     Link {
-        url: format!("{}{path}?se={end}&sig={signature}", call.request.base()),
+        url: format!("{}{path}?se={end}&sig={signature}", call.file_base()),
         until: Timestamp::from_second(end).unwrap_or(until).to_string(),
     }
 }

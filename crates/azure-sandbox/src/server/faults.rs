@@ -151,6 +151,9 @@ pub enum Mishap {
     CutOff,
     /// A page's link leads to another host.
     OtherHost,
+    /// Links of pages and to files say `http://`, and the host that Azure itself has. No request
+    /// that carries a token or a signature may follow them in clear.
+    HttpLink,
     /// A page's link leads to itself. A reader that follows it never ends.
     SelfLink,
     /// The first page comes twice, each with a link of its own: the sum of all pages is too large.
@@ -183,6 +186,7 @@ impl Mishap {
         matches!(
             self,
             Mishap::OtherHost
+                | Mishap::HttpLink
                 | Mishap::SelfLink
                 | Mishap::RepeatedPage
                 | Mishap::RepeatedRow

@@ -9,6 +9,9 @@ use super::answer::{Answer, Object, Refusal};
 use super::faults::Mishap;
 use super::operation::Call;
 
+/// Azure's own host as some of its links name it.
+const PUBLIC_IN_CLEAR: &str = "http://management.azure.com";
+
 /// Some rows of a list, and where the rest is.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -119,13 +122,26 @@ impl Call<'_> {
         })
     }
 
-    /// The link, to another host if that fault is on.
+    /// The link, to another host or to Azure's own over http if such a fault is on.
     pub(super) fn lead_astray(&self, link: Option<String>, mishaps: &[Mishap]) -> Option<String> {
-        if !mishaps.contains(&Mishap::OtherHost) {
+        let wrong = if mishaps.contains(&Mishap::OtherHost) {
+            "https://elsewhere.example"
+        } else if mishaps.contains(&Mishap::HttpLink) {
+            PUBLIC_IN_CLEAR
+        } else {
             return link;
-        }
+        };
         let base = self.request.base();
-        link.map(|link| link.replacen(&base, "https://elsewhere.example", 1))
+        link.map(|link| link.replacen(&base, wrong, 1))
+    }
+
+    /// Where a link to a file begins: the host that was asked, if no fault says otherwise.
+    pub(super) fn file_base(&self) -> String {
+        let is_clear = |what: &Mishap| *what == Mishap::HttpLink;
+        match self.sandbox.faults.take(self.operation.name, is_clear) {
+            Some(_) => PUBLIC_IN_CLEAR.to_owned(),
+            None => self.request.base(),
+        }
     }
 }
 

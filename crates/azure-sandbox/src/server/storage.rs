@@ -74,7 +74,7 @@ pub(super) fn publish(call: &Call, name: &str, media_type: &'static str, bytes: 
     let end = now + VALIDITY;
     let expiry = end.as_second();
     let signature = auth::signature(&signed_text("reports", name, expiry));
-    let base = call.request.base();
+    let base = call.file_base();
     Link {
         url: format!(
             "{base}/storage/reports/{name}?sv=2024-05-04&se={expiry}&sr=b&sp=r&sig={signature}"

@@ -12,11 +12,13 @@ use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::civil::date;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
 use crate::example::{self, PLATFORM_SUBSCRIPTION};
+use crate::scenario::Scenario;
 use crate::world::Agreement;
 
 const NOVEMBER: &str = "$filter=properties/usageStart%20ge%20%272026-11-01%27%20and%20\
@@ -178,10 +180,59 @@ async fn harmless_pages_keep_the_rows_and_harmful_ones_do_not() {
         link.starts_with("https://elsewhere.example/subscriptions/"),
         "{link}"
     );
+    let (_, page) = with(Fault::new(Mishap::HttpLink)).get(&path).await;
+    let link = page["nextLink"].as_str().unwrap();
+    assert!(
+        link.starts_with("http://management.azure.com/subscriptions/"),
+        "{link}"
+    );
     let looping = with(Fault::new(Mishap::SelfLink));
     let (_, first) = looping.get(&path).await;
     let (_, second) = looping.get(first["nextLink"].as_str().unwrap()).await;
     assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn rows_of_a_profile_add_up_to_its_invoice_in_its_currency() {
+    let world = Scenario::named("customer").unwrap().world;
+    let account = format!(
+        "/providers/Microsoft.Billing/billingAccounts/{}",
+        world.billing_account
+    );
+    let profile = world.parents()[1];
+    assert_eq!(profile.name, "Americas");
+    let profile = format!("{account}/billingProfiles/{}", profile.id);
+    let local = Local::over(world.clone(), Options::new(world.today));
+    let asked = format!(
+        "{profile}/providers/Microsoft.Consumption/usageDetails?api-version=2024-08-01\
+         &startDate=2026-10-01&endDate=2026-10-31"
+    );
+    let number = |value: &Value| value.to_string().parse::<Decimal>().unwrap();
+    let eight_tenths = Decimal::new(8, 1);
+    let mut sum = Decimal::ZERO;
+    for row in local.list(&asked).await {
+        let row = &row["properties"];
+        let cost = number(&row["costInBillingCurrency"]);
+        assert_eq!(row["billingCurrencyCode"], "EUR");
+        assert_eq!(row["pricingCurrencyCode"], "USD");
+        assert_eq!(row["exchangeRatePricingToBilling"], json!(0.8));
+        assert_eq!(number(&row["costInPricingCurrency"]) * eight_tenths, cost);
+        sum += cost;
+    }
+    assert!(!sum.is_zero());
+    let asked = format!(
+        "{profile}/invoices?api-version=2024-04-01&periodStartDate=2026-11-01&periodEndDate=2026-11-30"
+    );
+    let invoices = local.list(&asked).await;
+    let [invoice] = &invoices[..] else {
+        panic!("{invoices:?}");
+    };
+    let invoice = &invoice["properties"];
+    assert_eq!(invoice["subTotal"]["currency"], "EUR");
+    assert_eq!(number(&invoice["subTotal"]["value"]), sum);
+    // No credits are of this profile, and 19 % tax goes on top.
+    let total = sum + (sum * Decimal::new(19, 2)).round_dp(2);
+    assert_eq!(number(&invoice["totalAmount"]["value"]), total);
 }
 
 #[tokio::test]
