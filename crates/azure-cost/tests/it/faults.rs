@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::sandbox::{SandboxTokens, serve};
 use crate::support::client_with;
+use crate::tls::Front;
 
 const PAGE_ROWS: usize = 70;
 /// Two pages: Azure lets a scope be queried four times a minute, and every page is a request.
@@ -276,6 +277,47 @@ async fn answers_that_cannot_be_trusted_are_errors() {
         let (_, client) = sandbox([fault]).await;
         check(query(&client).await, is_unexpected, words);
     }
+}
+
+#[tokio::test]
+async fn links_in_clear_are_forced_to_https_or_refused() {
+    let (rows, total) = truth();
+    let pages = rows.div_ceil(PAGE_ROWS) as u64;
+    let (base, _) = sandbox([Fault::new(Mishap::HttpLink)]).await;
+    let front = Front::of(&base).await;
+    let client = front.client();
+    // The link names the host that was asked: it is the same page over https.
+    assert_eq!(usage_details(&client).await.unwrap(), total);
+    assert_eq!(requests(&base, "UsageDetails_List").await, pages);
+    // A link to a file leads to another host as a rule, and is never mended.
+    let is_unexpected = |error: &Error| matches!(error, Error::UnexpectedAnswer { .. });
+    let words = "not one over https to a public host, but to management.azure.com";
+    check(cost_details(&client).await, is_unexpected, words);
+    assert_eq!(requests(&base, "Blob_Get").await, 0);
+    assert_eq!(front.in_clear(), 0);
+    // It would be seen here if anything had come in clear.
+    let http = front.http().build().unwrap();
+    let followed = http.get("http://management.azure.com/").send().await;
+    assert!(followed.is_err());
+    assert_eq!(front.in_clear(), 1);
+
+    let (base, _) = sandbox_of(QUERY_ROWS, [Fault::new(Mishap::HttpLink)]).await;
+    let front = Front::of(&base).await;
+    assert_eq!(query(&front.client()).await.unwrap(), total);
+    assert!(requests(&base, "Query_Usage").await >= 2);
+    assert_eq!(front.in_clear(), 0);
+
+    // Asked elsewhere, the link leads to a host that was not asked.
+    let (base, client) = sandbox([Fault::new(Mishap::HttpLink)]).await;
+    let words = "leads elsewhere, to management.azure.com";
+    check(usage_details(&client).await, is_unexpected, words);
+    assert_eq!(requests(&base, "UsageDetails_List").await, 1);
+    check(
+        cost_details(&client).await,
+        is_unexpected,
+        "not one over https to a public host",
+    );
+    assert_eq!(requests(&base, "Blob_Get").await, 0);
 }
 
 #[tokio::test]

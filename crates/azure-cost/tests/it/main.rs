@@ -26,5 +26,6 @@ mod retail;
 mod sandbox;
 mod scheduled_actions;
 mod support;
+mod tls;
 mod usage;
 mod views;

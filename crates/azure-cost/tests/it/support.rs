@@ -44,6 +44,15 @@ pub(crate) fn client_with(base: &str, credential: Arc<dyn TokenCredential>) -> C
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let endpoint = Endpoint::at(base, Cloud::Public).unwrap();
+    client_over(http, endpoint, credential)
+}
+
+/// The same with another way to connect.
+pub(crate) fn client_over(
+    http: reqwest::Client,
+    endpoint: Endpoint,
+    credential: Arc<dyn TokenCredential>,
+) -> Client {
     Client::new(http, endpoint, Some(credential))
         .with_pacing(Pacing {
             at_once: 4,
