@@ -29,6 +29,9 @@ const REUSE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// An unfinished read is taken up within this time; later its pages are another answer.
 const RESUME_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
+/// For so long a month may have no rows because Azure is late with them.
+const FIRST_ROWS_AFTER_DAYS: i32 = 3;
+
 /// Changes when what is kept of a month changes its meaning: older ones are read anew then.
 const FORMAT: &[u8] = b"months 2\0";
 
@@ -140,12 +143,26 @@ pub(crate) struct Costs {
     /// What people should know about them.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
+    /// Whether there are only charges from beside the rows that were asked for. Such a month is not
+    /// kept as a whole one.
+    #[serde(skip)]
+    pub(crate) lacks_usage: bool,
+}
+
+impl Costs {
+    /// Whether Azure had rows of these days. An answer without any is not told from costs of zero.
+    fn has_rows(&self) -> bool {
+        !self.facts.series().is_empty() && !self.lacks_usage
+    }
 }
 
 impl From<CostFacts> for Costs {
     fn from(facts: CostFacts) -> Costs {
-        let notes = Vec::new();
-        Costs { facts, notes }
+        Costs {
+            facts,
+            notes: Vec::new(),
+            lacks_usage: false,
+        }
     }
 }
 
@@ -195,6 +212,7 @@ impl Save<'_> {
             costs: Costs {
                 facts: facts.clone().finish(self.at),
                 notes: notes.to_vec(),
+                lacks_usage: false,
             },
         };
         kept.put(self.key, &month).await;
@@ -222,16 +240,34 @@ impl Reading<'_> {
         facts: &mut FactsBuilder,
     ) -> anyhow::Result<()> {
         let words = reader.identity();
+        let mut had_rows = false;
         for month in months(&self.days) {
             let key = self.key(&words, facts.projection(), &month);
             let read = self.month(reader, &key, month.clone()).await;
             let read =
                 read.with_context(|| format!("{words}, {} until {}", month.start, month.end))?;
             facts.absorb(&read.facts)?;
+            // Before the first rows an estate may not have been there.
+            if had_rows && !read.has_rows() && self.is_due(&month) {
+                let name = month.start.strftime("%Y-%m");
+                let what = if read.lacks_usage {
+                    "usage rows"
+                } else {
+                    "rows"
+                };
+                let note = format!("{words}: Azure answers, but has no {what} for {name}");
+                self.notes.push(note);
+            }
+            had_rows |= read.has_rows();
             self.notes.extend(read.notes);
             self.used.extend(key);
         }
         Ok(())
+    }
+
+    /// Whether some days have begun long enough ago that Azure has rows of them.
+    fn is_due(&self, days: &Range<Date>) -> bool {
+        plus_days(days.start, FIRST_ROWS_AFTER_DAYS) <= day_of(self.now)
     }
 
     /// Removes kept months that this read had no use for.
@@ -262,7 +298,13 @@ impl Reading<'_> {
         {
             let age = self.now.duration_since(month.at);
             match month.rest {
-                None if is_settled(&days, month.at) && age < REUSE_FOR => return Ok(month.costs),
+                // Earlier versions kept months without rows, too.
+                None if is_settled(&days, month.at)
+                    && age < REUSE_FOR
+                    && month.costs.has_rows() =>
+                {
+                    return Ok(month.costs);
+                }
                 Some(rest) if age < RESUME_WITHIN => {
                     let costs = month.costs;
                     begun = Some(Begun { costs, rest });
@@ -291,7 +333,8 @@ impl Reading<'_> {
             }
             Err(error) => return Err(error),
         };
-        if is_settled(&days, self.now) {
+        // One empty answer beside full ones may be a mistake, which must not last.
+        if is_settled(&days, self.now) && costs.has_rows() {
             let month = Month {
                 at: self.now,
                 from: days.start,
@@ -446,7 +489,10 @@ mod tests {
                 save.keep(&facts, &notes, &day).await;
             }
             let facts = facts.finish(Timestamp::UNIX_EPOCH);
-            Ok(Costs { facts, notes })
+            Ok(Costs {
+                notes,
+                ..facts.into()
+            })
         }
     }
 
@@ -552,5 +598,100 @@ mod tests {
             .await
             .unwrap();
         assert!(documents.list(READS).await.unwrap().is_empty());
+    }
+
+    /// Costs 1 in each month, but has no rows of some months, or no usage rows.
+    struct Gaps {
+        empty: Vec<i8>,
+        lacks_usage: bool,
+        /// Months that were read.
+        read: Mutex<Vec<i8>>,
+    }
+
+    impl Gaps {
+        /// Reads from August until before 19 November; gives sum, notes and the months read.
+        async fn read_all(&self, kept: &KeptMonths, now: &str) -> (Decimal, Vec<String>, Vec<i8>) {
+            let mut reading = Reading {
+                kept: Some(kept),
+                basis: CostBasis::Actual,
+                days: date(2026, 8, 1)..date(2026, 11, 19),
+                now: now.parse().unwrap(),
+                used: Vec::new(),
+                notes: Vec::new(),
+            };
+            let mut facts = FactsBuilder::new(Projection::default());
+            reading.read(self, &mut facts).await.unwrap();
+            let facts = facts.finish(Timestamp::UNIX_EPOCH);
+            let days = facts.series().iter().flat_map(|series| &series.days);
+            let months = std::mem::take(&mut *self.read.lock().unwrap());
+            (days.map(|day| day.actual).sum(), reading.notes, months)
+        }
+    }
+
+    #[async_trait]
+    impl MonthReader for Gaps {
+        fn identity(&self) -> String {
+            "a test".to_owned()
+        }
+
+        async fn read(
+            &self,
+            days: Range<Date>,
+            _: Option<Begun>,
+            _: &Save<'_>,
+        ) -> anyhow::Result<Costs> {
+            let month = days.start.month();
+            self.read.lock().unwrap().push(month);
+            let is_empty = self.empty.contains(&month);
+            let mut facts = FactsBuilder::new(Projection::default());
+            if !is_empty || self.lacks_usage {
+                let series = facts.series(SeriesKey {
+                    place: Arc::new(Place::default()),
+                    currency: "EUR".parse().unwrap(),
+                    category: ChargeCategory::Usage,
+                    dimensions: Vec::new(),
+                    tags: Vec::new(),
+                });
+                facts.add(series, days.start, Some(Decimal::ONE), None)?;
+            }
+            let costs = Costs::from(facts.finish(Timestamp::UNIX_EPOCH));
+            Ok(Costs {
+                lacks_usage: is_empty && self.lacks_usage,
+                ..costs
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_month_without_rows_is_told_of_and_asked_for_again() {
+        for (lacks_usage, sum, what) in [(false, 2, "rows"), (true, 4, "usage rows")] {
+            let kept = kept();
+            let empty = vec![8, 10];
+            let read = Mutex::default();
+            let mut gaps = Gaps {
+                empty,
+                lacks_usage,
+                read,
+            };
+            let note = format!("a test: Azure answers, but has no {what} for 2026-10");
+            let found = gaps.read_all(&kept, "2026-11-18T06:00:00Z").await;
+            assert_eq!(found, (sum.into(), vec![note], vec![8, 9, 10, 11]));
+            gaps.empty.clear();
+            let found = gaps.read_all(&kept, "2026-11-18T07:00:00Z").await;
+            assert_eq!(found, (4.into(), vec![], vec![8, 10, 11]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_month_that_has_just_begun_may_have_no_rows_yet() {
+        let gaps = Gaps {
+            empty: vec![11],
+            lacks_usage: false,
+            read: Mutex::default(),
+        };
+        for (now, notes) in [("2026-11-03T23:00:00Z", 0), ("2026-11-04T01:00:00Z", 1)] {
+            let found = gaps.read_all(&kept(), now).await;
+            assert_eq!((found.0, found.1.len()), (3.into(), notes), "{now}");
+        }
     }
 }

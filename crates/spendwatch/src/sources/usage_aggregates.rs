@@ -230,7 +230,10 @@ impl MonthReader for Reader<'_> {
             ));
         }
         let facts = facts.finish(as_of);
-        Ok(Costs { facts, notes })
+        Ok(Costs {
+            notes,
+            ..facts.into()
+        })
     }
 }
 

@@ -9,13 +9,15 @@ use azure_sandbox::{Agreement, Denial, Fault, Mishap, Options, Wait, World, exam
 use jiff::Timestamp;
 use jiff::civil::date;
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use spendwatch::jobs::check::{self, Level};
 use spendwatch::jobs::evaluate;
 use spendwatch::jobs::work::{self, Done};
 use spendwatch::{App, Config, Environment, Hint, ManualClock, StateLocation};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 fn noon() -> Timestamp {
     format!("{}T12:00:00Z", example::AS_OF).parse().unwrap()
@@ -313,6 +315,52 @@ async fn an_examination_names_what_works_the_agreement_and_the_missing_role() {
         error.message.contains("the sign-in is refused"),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_page_without_rows_does_not_end_an_examination() {
+    let mut options = options();
+    let first = Fault::new(Mishap::EmptyPages);
+    options.faults = first.of("UsageDetails_List").into();
+    let endpoint = serve(world(Agreement::Customer), options).await;
+    let findings = check::online(&app(&endpoint, "usage-details", "")).await;
+    let works = |one: &check::Finding| one.message.contains("usage details: works");
+    assert!(findings.iter().any(works), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn a_file_of_another_size_than_announced_is_no_smaller_bill() {
+    let rows = format!(
+        "SubscriptionId,Date,CostInBillingCurrency,BillingCurrency,ChargeType\n\
+         {},11/02/2026,7,EUR,Usage\n",
+        example::PLATFORM_SUBSCRIPTION
+    );
+    for (announced, is_whole) in [(rows.len(), true), (rows.len() + 9, false)] {
+        let server = MockServer::start().await;
+        let answer = json!({
+            "status": "Completed",
+            "manifest": {
+                "blobs": [{"blobLink": format!("{}/file?sig=secret", server.uri()), "byteCount": announced}],
+            },
+        });
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+        Mock::given(path("/file"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(&*rows))
+            .mount(&server)
+            .await;
+        let read = spent(&app(&server.uri(), "cost-details", "")).await;
+        let words = format!("has {} of {announced} bytes", rows.len());
+        match read {
+            Ok(_) => assert!(is_whole),
+            Err(error) => {
+                let error = format!("{error:#}");
+                assert!(!is_whole && error.contains(&words), "{error}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

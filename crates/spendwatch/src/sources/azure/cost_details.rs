@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use azure_cost::{
     Client, CostDetails as State, CostDetailsPeriod, CostDetailsQuery, CostDetailsReport, Error,
     Pending, Waits,
 };
 use budget_engine::{CostBasis, FactsBuilder, Projection, Scope, plus_days};
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -83,12 +84,22 @@ impl MonthReader for CostDetails<'_> {
         while let Some(file) = report.files.get(next_file) {
             let mut options = cost_data::Options::new(self.basis);
             options.read_at = Some(self.scope.clone());
+            let mut came = 0;
             let bytes = self.client.download(&file.link);
+            let bytes = bytes.inspect_ok(|piece| came += piece.len() as u64);
             let folded = fold_and_report(bytes, options, self.projection.clone()).await;
             let of_file = match folded {
-                Ok((folded, report)) => {
+                Ok((folded, rows)) => {
+                    if let Some(announced) = report.bytes_to_come(file) {
+                        // What ends early at the end of a line is a smaller bill.
+                        ensure!(
+                            came == announced,
+                            "file {} of the report has {came} of {announced} bytes",
+                            next_file + 1
+                        );
+                    }
                     let name = format!("cost details of {}, {}", self.scope, days.start);
-                    notes.extend(remarks(&name, &report));
+                    notes.extend(remarks(&name, &rows));
                     folded
                 }
                 Err(error) => {
@@ -117,7 +128,10 @@ impl MonthReader for CostDetails<'_> {
             }
         }
         let facts = facts.finish(as_of);
-        Ok(Costs { facts, notes })
+        Ok(Costs {
+            notes,
+            ..facts.into()
+        })
     }
 }
 

@@ -14,6 +14,9 @@ use super::plan::{Way, plan};
 use crate::config::AzureRead;
 use crate::sources::{Attempt, Examined, ReadRequest};
 
+/// Pages that are looked into for a row. A page may be empty and lead to others; a trial must end.
+const TRIED_PAGES: usize = 10;
+
 /// Tries the ways to read a scope with small requests.
 pub(super) async fn examine(
     client: &Client,
@@ -141,9 +144,13 @@ async fn try_usage_details(
     let query = UsageQuery::new(day, plus_days(day, 1), request.cost_basis);
     let pages = client.usage_details(scope, &query);
     pin_mut!(pages);
-    let page = pages.next().await.transpose()?;
-    let first = page.and_then(|page| page.rows.into_iter().next());
-    Ok(first.map(|row| row.kind))
+    let mut pages = pages.take(TRIED_PAGES);
+    while let Some(page) = pages.next().await.transpose()? {
+        if let Some(row) = page.rows.first() {
+            return Ok(Some(row.kind));
+        }
+    }
+    Ok(None)
 }
 
 /// Starts a report of one day and does not wait for it.

@@ -103,6 +103,7 @@ impl MonthReader for UsageDetails<'_> {
                 save.keep(&facts, &[], &place).await;
             }
         }
+        let mut lacks_usage = false;
         if self.has_separate_marketplace(seen) {
             let charges = self.client.marketplaces(self.scope, days.start, days.end);
             pin_mut!(charges);
@@ -119,10 +120,15 @@ impl MonthReader for UsageDetails<'_> {
                 };
                 if days.contains(&row.date) {
                     fold.add(&[row], &mut facts)?;
+                    lacks_usage = !seen.rows;
                 }
             }
         }
-        Ok(facts.finish(as_of).into())
+        let costs = Costs::from(facts.finish(as_of));
+        Ok(Costs {
+            lacks_usage,
+            ..costs
+        })
     }
 }
 
