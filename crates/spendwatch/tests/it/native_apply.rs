@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure_cost::{Cloud, Pacing, Quotas};
-use azure_sandbox::{Denial, Fault, Mishap, Options, Quota, World, example};
+use azure_sandbox::{Denial, Fault, Mishap, Options, Quota, Scenario, World, example};
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use native_budgets::{Action, Prune};
@@ -599,4 +599,102 @@ async fn an_amount_from_history_is_worked_out_once_and_written() {
     let expected = (october * Decimal::new(11, 1)).round_dp(2).normalize();
     let shown = azure.budget("web").await["properties"]["amount"].to_string();
     assert_eq!(shown.parse::<Decimal>().unwrap().normalize(), expected);
+}
+
+#[tokio::test]
+async fn every_kind_of_scope_and_both_apis_are_kept() {
+    for scenario in ["enterprise", "customer"] {
+        let world = Scenario::named(scenario).unwrap().world;
+        let account = format!(
+            "/providers/Microsoft.Billing/billingAccounts/{}",
+            world.billing_account
+        );
+        let subscription = format!("/subscriptions/{}", world.subscriptions[0].id);
+        let group = &world.subscriptions[0].groups[0].name;
+        let section = world.sections()[0].clone();
+        let (above, below) = match scenario {
+            "enterprise" => (
+                format!("{account}/departments/{}", section.parent.id),
+                format!("{account}/enrollmentAccounts/{}", section.part.id),
+            ),
+            _ => {
+                let profile = format!("{account}/billingProfiles/{}", section.parent.id);
+                let part = format!("{profile}/invoiceSections/{}", section.part.id);
+                (profile, part)
+            }
+        };
+        let today = world.today;
+        let scopes = [
+            subscription.clone(),
+            format!("{subscription}/resourceGroups/{group}"),
+            "/providers/Microsoft.Management/managementGroups/contoso".to_owned(),
+            account.clone(),
+            above.clone(),
+            below,
+        ];
+        let mut options = Options::new(today);
+        options.quota = None;
+        let azure = Azure::serve_with(world, options).await;
+        let mut text = String::new();
+        for provider in ["consumption", "cost-management"] {
+            for (index, scope) in scopes.iter().enumerate() {
+                text += &format!(
+                    "[[budget]]\nid = \"{provider}-{index}\"\nscopes = [\"{scope}\"]\namount = 500\nthresholds = [\"actual 80%\"]\nnative = {{ provider = \"{provider}\" }}\n"
+                );
+            }
+        }
+        // Reservations are watched at an enrollment, or at a billing profile.
+        let watched = if scenario == "enterprise" {
+            &account
+        } else {
+            &above
+        };
+        text += &format!(
+            "[[native_budget]]\nscope = \"{watched}\"\nname = \"use\"\ncategory = \"ReservationUtilization\"\ngrain = \"Last7Days\"\nstarts = {today}\nends = {}\n[[native_budget.notification]]\nthreshold = 90\ncontact_emails = [\"cost@contoso.example\"]\n",
+            today.saturating_add(jiff::Span::new().years(1))
+        );
+        let here = here_on(&azure, &text, today, StateLocation::Memory);
+        assert_eq!(here.settle().await, 13, "{scenario}");
+        let shown = azure
+            .get(&format!(
+                "{watched}/providers/Microsoft.CostManagement/budgets/use?api-version=2025-03-01"
+            ))
+            .await;
+        let told = &shown["properties"]["notifications"]["Actual_90"];
+        assert_eq!(
+            (&told["operator"], &told["threshold"]),
+            (&json!("LessThan"), &json!(90)),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_scope_does_not_allow_is_said_when_it_is_planned() {
+    let mut world = example::world();
+    world.subscriptions[0].unsupported_offer = Some("MS-AZR-0036P".into());
+    world.subscriptions[1].created = Some(example::AS_OF);
+    let of = |index: usize| world.subscriptions[index].id.clone();
+    let (sponsored, young) = (of(0), of(1));
+    let azure = Azure::serve(world, Vec::new()).await;
+    let mut text = budget("sponsored", "amount = 1").replace(SUBSCRIPTION, &sponsored);
+    text += &budget("young", "amount = 1").replace(SUBSCRIPTION, &young);
+    text += "[[budget]]\nid = \"root\"\nscopes = [\"/providers/Microsoft.Management/managementGroups/contoso\"]\namount = 1\nthresholds = [\"actual 80%\"]\nnative = { contact_emails = [], action_groups = [\"/subscriptions/a/resourceGroups/b/providers/microsoft.insights/actionGroups/c\"] }\n";
+    let here = here(&azure, &text);
+    let plan = here.plan().await;
+    assert_eq!(to_do(&plan), []);
+    let said = |words: &str| {
+        plan.failures
+            .iter()
+            .any(|failure| failure.problem.contains(words))
+    };
+    assert!(said("MS-AZR-0036P") && said("native = false"), "{plan:#?}");
+    assert!(said("48 hours"), "{plan:#?}");
+    let lost = plan
+        .losses
+        .iter()
+        .find(|loss| loss.budget == "root")
+        .unwrap();
+    assert!(lost.reason.contains("tell mail addresses only"), "{lost:?}");
+    assert!(lost.reason.contains("contact_emails"), "{lost:?}");
 }
