@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use azure_cost::{Budget as AzureBudget, Client, Error};
 use futures::{StreamExt, stream};
-use native_budgets::{Action, Change, Desired, Live, Provider, Prune, differences};
+use native_budgets::{Action, Change, Desired, Live, Provider, Prune, RuleChange, differences};
 use serde::Serialize;
 
+use super::anomaly_rules;
 use super::plan::{Created, NativePlan, Told, Wanted, wanted};
 use crate::app::App;
 use crate::sources::advice_for_budgets;
@@ -23,6 +24,29 @@ pub struct Applied {
     pub change: Change,
     /// Why it was not done, or not as wanted; `None` if Azure has what is wanted.
     pub problem: Option<String>,
+}
+
+/// What came of one change of a rule about unusual costs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedRule {
+    /// What was to be done.
+    pub change: RuleChange,
+    /// Why it was not done; `None` if Azure has what is wanted.
+    pub problem: Option<String>,
+}
+
+/// Carries out what a plan has to do about rules, one after the other: they are few.
+pub async fn rules(app: &App, plan: &NativePlan) -> Vec<AppliedRule> {
+    let mut applied = Vec::new();
+    for change in plan.rules_to_do() {
+        let done = anomaly_rules::apply(app, change).await;
+        applied.push(AppliedRule {
+            change: change.clone(),
+            problem: done.err().map(|error| format!("{error:#}")),
+        });
+    }
+    applied
 }
 
 /// How many scopes are written at a time.

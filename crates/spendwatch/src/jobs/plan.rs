@@ -10,7 +10,8 @@ use budget_engine::{Budget, Planned, Scope};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use native_budgets::{
-    Action, Change, Desired, Live, Loss, Provider, Prune, collisions, compile, period_to_plan,
+    Action, Change, Desired, Live, Loss, Provider, Prune, RuleChange, collisions, compile,
+    period_to_plan,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use state_store::json;
 
 use crate::app::App;
 use crate::clock::day_of;
-use crate::jobs::evaluate;
+use crate::jobs::{anomaly_rules, evaluate};
 use crate::sources::advice_for_budgets;
 
 /// Which budgets are planned, and what is deleted.
@@ -38,6 +39,8 @@ pub struct NativePlan {
     pub at: Timestamp,
     /// What to do, in the order of scopes and names; what is left as it is, too.
     pub changes: Vec<Change>,
+    /// What to do about Azure's rules about unusual costs; what is left as it is, too.
+    pub rules: Vec<RuleChange>,
     /// What Azure's budgets cannot express.
     pub losses: Vec<Loss>,
     /// Scopes that could not be read, and why. Nothing is planned there.
@@ -63,6 +66,31 @@ impl NativePlan {
     pub fn to_do(&self) -> impl Iterator<Item = &Change> {
         let all = self.changes.iter();
         all.filter(|change| change.action != Action::Leave)
+    }
+
+    /// The same of the rules.
+    pub fn rules_to_do(&self) -> impl Iterator<Item = &RuleChange> {
+        let all = self.rules.iter();
+        all.filter(|change| change.action != Action::Leave)
+    }
+
+    /// Whether there is anything to do.
+    pub fn is_to_do(&self) -> bool {
+        self.to_do().next().is_some() || self.rules_to_do().next().is_some()
+    }
+
+    /// The budgets that Azure had when the plan was made.
+    pub(crate) fn live(&self) -> Vec<Live> {
+        let all = self.changes.iter();
+        let live = all.filter_map(|change| {
+            Some(Live {
+                scope: change.scope.clone(),
+                provider: change.provider,
+                budget: change.live.clone()?,
+                ours: true,
+            })
+        });
+        live.collect()
     }
 }
 
@@ -100,7 +128,7 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
         places.extend(created.places());
     }
     let client = app.native_client()?;
-    let Lists { live, failures } = read_all(client, &created, places.clone(), told).await;
+    let Lists { live, mut failures } = read_all(client, &created, places.clone(), told).await;
     let failed = |scope: &Scope, provider| {
         let mut failures = failures.iter();
         failures.any(|failure| failure.scope == *scope && failure.provider == provider)
@@ -117,9 +145,20 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
     });
     let mut losses = wanted.losses;
     losses.retain(|loss| options.only.is_empty() || options.only.contains(&loss.budget));
+    let mut rules = Vec::new();
+    if options.only.is_empty() {
+        let plan = anomaly_rules::read_and_plan(app, &options.prune).await?;
+        rules = plan.changes;
+        failures.extend(plan.failures.into_iter().map(|failure| ScopeFailure {
+            scope: failure.subscription,
+            provider: Provider::CostManagement,
+            problem: failure.problem,
+        }));
+    }
     Ok(NativePlan {
         at: app.now(),
         changes,
+        rules,
         losses,
         failures,
         scopes: places.len(),

@@ -7,8 +7,9 @@ use native_budgets::Action;
 use serde::{Deserialize, Serialize};
 use state_store::json;
 
-use super::apply::{self, Applied};
+use super::apply::{self, Applied, AppliedRule};
 use super::plan::{self, NativePlan, Options};
+use super::twin;
 use crate::app::App;
 
 /// How far Azure's own budgets were from what is wanted.
@@ -33,22 +34,31 @@ pub struct Synced {
     pub plan: NativePlan,
     /// What came of it; `None` if the configuration does not let the app write.
     pub applied: Option<Vec<Applied>>,
+    /// The same of rules about unusual costs.
+    pub applied_rules: Option<Vec<AppliedRule>>,
 }
 
 const DRIFT: &str = "native/drift";
 
-/// Plans, and applies if `[native] apply_from_app` allows. Nothing is deleted from here.
+/// Plans, applies if `[native] apply_from_app` allows, and compares Azure's figures with
+/// ours. Nothing is deleted from here.
 ///
 /// # Errors
 /// When there is no way to sign in, or the state cannot be read or written. Scopes and budgets that
 /// fail are told in the result.
 pub async fn run(app: &App) -> anyhow::Result<Synced> {
     let plan = plan::run(app, &Options::default(), &|_, _| {}).await?;
-    let applied = match app.config().native.apply_from_app {
-        true => Some(apply::run(app, &plan, &|_, _| {}).await?),
-        false => None,
+    let (mut applied, mut applied_rules) = (None, None);
+    if app.config().native.apply_from_app {
+        applied = Some(apply::run(app, &plan, &|_, _| {}).await?);
+        applied_rules = Some(apply::rules(app, &plan).await);
+    }
+    twin::run(app, &plan.live()).await?;
+    let synced = Synced {
+        plan,
+        applied,
+        applied_rules,
     };
-    let synced = Synced { plan, applied };
     let drift = drift_of(&synced);
     if !drift.applied && !drift.differences.is_empty() {
         tracing::warn!(
@@ -73,7 +83,11 @@ pub async fn last_drift(app: &App) -> anyhow::Result<Option<Drift>> {
 }
 
 fn drift_of(synced: &Synced) -> Drift {
-    let Synced { plan, applied } = synced;
+    let Synced {
+        plan,
+        applied,
+        applied_rules,
+    } = synced;
     let failures = plan.failures.iter();
     let mut problems: Vec<String> = failures
         .map(|failure| format!("{}: {}", failure.scope, failure.problem))
@@ -86,6 +100,19 @@ fn drift_of(synced: &Synced) -> Drift {
             ));
         }
     }
+    for one in applied_rules.iter().flatten() {
+        if let Some(problem) = &one.problem {
+            let (name, place) = (&one.change.name, &one.change.subscription);
+            problems.push(format!("rule {name} of {place}: {problem}"));
+        }
+    }
+    let rules = plan.rules_to_do().map(|change| {
+        let (action, name) = (change.action.as_str(), &change.name);
+        format!(
+            "{action} rule {name} of {}: {}",
+            change.subscription, change.reason
+        )
+    });
     let differences = plan
         .changes
         .iter()
@@ -97,7 +124,7 @@ fn drift_of(synced: &Synced) -> Drift {
     Drift {
         at: plan.at,
         applied: applied.is_some(),
-        differences: differences.collect(),
+        differences: differences.chain(rules).collect(),
         problems,
     }
 }

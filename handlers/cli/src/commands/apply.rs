@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use budget_engine::Scope;
+use native_budgets::Action;
 use serde::Serialize;
-use spendwatch::jobs::apply::{self, Applied};
+use spendwatch::jobs::apply::{self, Applied, AppliedRule};
 use spendwatch::jobs::plan::NativePlan;
 
 use super::Exit;
@@ -29,7 +31,7 @@ pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit
         output::print_blocks(global.output, &planned.blocks())?;
     }
     talk(&planned.summary());
-    let is_nothing = plan.to_do().next().is_none();
+    let is_nothing = !plan.is_to_do();
     if !is_nothing && !options.yes && !confirmed()? {
         talk("nothing was changed");
         return Ok(Exit::ToDo);
@@ -40,13 +42,14 @@ pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit
     let outcome = Outcome {
         plan: &plan,
         applied: applied?,
+        applied_rules: apply::rules(&app, &plan).await,
     };
     output::print(global.output, &outcome)?;
     let failed = outcome.failed();
     if !is_nothing {
         talk(&format!(
             "applied: {} as wanted, {} not",
-            outcome.applied.len() - failed,
+            outcome.applied.len() + outcome.applied_rules.len() - failed,
             failed
         ));
     }
@@ -66,25 +69,46 @@ fn confirmed() -> anyhow::Result<bool> {
 struct Outcome<'a> {
     plan: &'a NativePlan,
     applied: Vec<Applied>,
+    #[serde(rename = "appliedRules")]
+    applied_rules: Vec<AppliedRule>,
 }
 
 impl Outcome<'_> {
     fn failed(&self) -> usize {
-        let applied = self.applied.iter();
-        applied.filter(|one| one.problem.is_some()).count()
+        let problems = self.applied.iter().map(|one| &one.problem);
+        let all = problems.chain(self.applied_rules.iter().map(|one| &one.problem));
+        all.filter(|problem| problem.is_some()).count()
+    }
+
+    /// Action, scope, name and problem of everything that was done.
+    fn done(&self) -> impl Iterator<Item = (Action, &Scope, &str, &Option<String>)> {
+        let budgets = self.applied.iter().map(|one| {
+            let change = &one.change;
+            (
+                change.action,
+                &change.scope,
+                change.name.as_str(),
+                &one.problem,
+            )
+        });
+        let rules = self.applied_rules.iter().map(|one| {
+            let change = &one.change;
+            (
+                change.action,
+                &change.subscription,
+                change.name.as_str(),
+                &one.problem,
+            )
+        });
+        budgets.chain(rules)
     }
 }
 
 impl Answer for Outcome<'_> {
     fn blocks(&self) -> Vec<Block> {
-        let lines = self.applied.iter().map(|one| {
-            let what = format!(
-                "{} {} of {}",
-                one.change.action.as_str(),
-                one.change.name,
-                one.change.scope
-            );
-            match &one.problem {
+        let lines = self.done().map(|(action, scope, name, problem)| {
+            let what = format!("{} {name} of {scope}", action.as_str());
+            match problem {
                 None => Cell::colored(format!("done: {what}"), Color::Green),
                 Some(problem) => Cell::colored(format!("failed: {what}: {problem}"), Color::Red),
             }
@@ -99,13 +123,13 @@ impl Answer for Outcome<'_> {
 
     fn records(&self) -> Records {
         let mut records = Records::new(&["action", "scope", "name", "done", "problem"]);
-        for one in &self.applied {
+        for (action, scope, name, problem) in self.done() {
             records.add(vec![
-                one.change.action.as_str().to_owned(),
-                one.change.scope.to_string(),
-                one.change.name.clone(),
-                one.problem.is_none().to_string(),
-                one.problem.clone().unwrap_or_default(),
+                action.as_str().to_owned(),
+                scope.to_string(),
+                name.to_owned(),
+                problem.is_none().to_string(),
+                problem.clone().unwrap_or_default(),
             ]);
         }
         records

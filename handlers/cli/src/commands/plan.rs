@@ -1,6 +1,6 @@
 //! `plan`: what has to be done so that Azure's own budgets are as configured. Nothing is written.
 
-use native_budgets::{Action, Change, Effect, FieldChange};
+use native_budgets::{Action, Change, Effect, FieldChange, RuleChange};
 use serde::Serialize;
 use spendwatch::jobs::plan::{self, NativePlan, Options};
 
@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, options: &Plan) -> anyhow::Result<Exit>
     talk(&answer.summary());
     Ok(if !plan.failures.is_empty() {
         Exit::Failed
-    } else if plan.to_do().next().is_some() {
+    } else if plan.is_to_do() {
         Exit::ToDo
     } else {
         Exit::Fine
@@ -42,7 +42,8 @@ pub(super) async fn make(
             named: options.delete.iter().cloned().collect(),
         },
     };
-    if app.config().native.settings.is_empty() && app.config().native.budgets.is_empty() {
+    let native = &app.config().native;
+    if native.settings.is_empty() && native.budgets.is_empty() && native.anomaly_alerts.is_empty() {
         talk(
             "no budget is to be kept in Azure: add a [native] table to the configuration, or \
              `native = true` to a budget",
@@ -66,8 +67,9 @@ impl Planned<'_> {
     /// How much of what: `Plan: 2 to create, 1 to update; 4 are left as they are.`
     pub(super) fn summary(&self) -> String {
         let count = |action| {
-            let changes = self.0.changes.iter();
-            changes.filter(|change| change.action == action).count()
+            let changes = self.0.changes.iter().map(|change| change.action);
+            let all = changes.chain(self.0.rules.iter().map(|change| change.action));
+            all.filter(|each| *each == action).count()
         };
         let actions = [
             Action::Create,
@@ -104,10 +106,9 @@ impl Planned<'_> {
         ))])];
         let diff: Vec<String> = self
             .0
-            .changes
-            .iter()
-            .filter(|change| change.action != Action::Leave)
+            .to_do()
             .flat_map(lines)
+            .chain(self.0.rules_to_do().flat_map(rule_lines))
             .map(|line| line.for_diff())
             .collect();
         if !diff.is_empty() {
@@ -148,6 +149,9 @@ impl Answer for Planned<'_> {
         let mut changes: Vec<Cell> = Vec::new();
         for change in &self.0.changes {
             changes.extend(lines(change).into_iter().map(Line::into_cell));
+        }
+        for change in &self.0.rules {
+            changes.extend(rule_lines(change).into_iter().map(Line::into_cell));
         }
         let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
         for lines in [changes, rest] {
@@ -193,6 +197,23 @@ impl Answer for Planned<'_> {
                 records.add(head().into_iter().chain(fields).collect());
             }
         }
+        for change in &self.0.rules {
+            let (action, scope) = (change.action.as_str(), change.subscription.to_string());
+            for field in &change.fields {
+                let of = |text: &Option<String>| text.clone().unwrap_or_default();
+                records.add(vec![
+                    action.to_owned(),
+                    scope.clone(),
+                    "anomaly-alert".to_owned(),
+                    change.name.clone(),
+                    String::new(),
+                    field.field.clone(),
+                    of(&field.before),
+                    of(&field.after),
+                    field.reason.clone(),
+                ]);
+            }
+        }
         records
     }
 }
@@ -230,13 +251,6 @@ impl Line {
 
 /// A change with its fields, each with its reason.
 fn lines(change: &Change) -> Vec<Line> {
-    let sign = match change.action {
-        Action::Create => "+",
-        Action::Update => "~",
-        Action::Replace => "-/+",
-        Action::Delete => "-",
-        Action::Leave => " ",
-    };
     let follows = match &change.of {
         Some(budget) if *budget != change.name => format!(" (budget {budget})"),
         _ => String::new(),
@@ -248,12 +262,39 @@ fn lines(change: &Change) -> Vec<Line> {
         change.scope,
         change.reason
     );
+    with_fields(change.action, text, &change.fields)
+}
+
+/// The same of a rule about unusual costs.
+fn rule_lines(change: &RuleChange) -> Vec<Line> {
+    let problem = match &change.problem {
+        Some(problem) => format!("; it will not be done: {problem}"),
+        None => String::new(),
+    };
+    let text = format!(
+        "{} anomaly alert {} of {}: {}{problem}",
+        change.action.as_str(),
+        change.name,
+        change.subscription,
+        change.reason
+    );
+    with_fields(change.action, text, &change.fields)
+}
+
+fn with_fields(action: Action, text: String, fields: &[FieldChange]) -> Vec<Line> {
+    let sign = match action {
+        Action::Create => "+",
+        Action::Update => "~",
+        Action::Replace => "-/+",
+        Action::Delete => "-",
+        Action::Leave => " ",
+    };
     let head = Line {
         sign,
         text,
         is_field: false,
     };
-    let fields = change.fields.iter().map(field_line);
+    let fields = fields.iter().map(field_line);
     std::iter::once(head).chain(fields).collect()
 }
 
