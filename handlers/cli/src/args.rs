@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Turn the budgets that Azure has into configuration, on stdout as TOML; Azure stays as it is
     Import(Import),
+    /// Show the alerts that Azure has raised, and ours beside them; dismiss one at Azure
+    Alerts(Alerts),
     /// Show what is done because budgets reached an amount; approve it, do it, or undo it
     Actions(Actions),
     /// Send a test notice through a channel, at once
@@ -253,6 +255,37 @@ pub(crate) struct Probe {
     /// Mail this address instead of the channel's own recipients
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Alerts {
+    #[command(subcommand)]
+    pub(crate) verb: Option<AlertVerb>,
+}
+
+/// What is done with alerts; they are listed without one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertVerb {
+    /// List them: of budgets, credits, quotas, invoices and anomalies
+    List(ListAlerts),
+    /// Dismiss an alert at Azure; ours stay as they are
+    Dismiss {
+        /// Name of the alert, as the list shows it
+        alert: String,
+        /// Its scope
+        #[arg(short, long, value_name = "PATH")]
+        scope: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ListAlerts {
+    /// Only at this scope instead of all that budgets count; may be repeated
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) scope: Vec<String>,
 }
 
 #[derive(Debug, Args)]

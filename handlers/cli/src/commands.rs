@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod actions;
+mod alerts;
 mod apply;
 mod azure;
 mod backtest;
@@ -55,6 +56,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Forecast(options)) => forecast::run(global, options).await,
         Some(Command::Backtest(options)) => backtest::run(global, options).await,
         Some(Command::Suggest(options)) => suggest::run(global, options).await,
+        Some(Command::Alerts(options)) => alerts::run(global, options).await,
         Some(Command::Plan(options)) => plan::run(global, options).await,
         Some(Command::Apply(options)) => apply::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options).await,

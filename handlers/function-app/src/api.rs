@@ -25,6 +25,7 @@ use crate::lazy::Lazy;
 pub fn router(lazy: Arc<Lazy>) -> Router {
     Router::new()
         .route("/api/status", get(status))
+        .route("/api/alerts", get(alerts))
         .route("/api/plan", get(plan))
         .route("/api/apply", post(apply))
         .route("/api/evaluate", post(evaluate))
@@ -115,6 +116,13 @@ async fn actions(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         "actions": act::list(&app).await?,
     });
     Ok(Json(answer).into_response())
+}
+
+/// What Azure has raised of its own, with our own alerts beside it.
+async fn alerts(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
+    let app = lazy.app().await?;
+    let alerts = jobs::alerts::list(&app, &[]).await?;
+    Ok(Json(alerts).into_response())
 }
 
 /// What has to be done so that Azure's own budgets are as configured. Nothing is written.

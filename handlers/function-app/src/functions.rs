@@ -1,6 +1,7 @@
 //! One module per function. Folder name = route = module name, with `_` for `-`.
 
 pub(crate) mod actions;
+pub(crate) mod alerts;
 pub(crate) mod apply;
 pub(crate) mod approve_action;
 pub(crate) mod deliver_notices;
@@ -20,8 +21,9 @@ use crate::envelope::{Invocation, queue_text};
 use spendwatch::Hint;
 
 /// The functions, as their folders are named.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "actions",
+    "alerts",
     "apply",
     "approve-action",
     "deliver-notices",

@@ -90,6 +90,7 @@ async fn run(
         "actions" => http(lazy, functions::actions::PATH, call).await,
         "approve-action" => http(lazy, functions::approve_action::PATH, call).await,
         "status" => http(lazy, functions::status::PATH, call).await,
+        "alerts" => http(lazy, functions::alerts::PATH, call).await,
         "plan" => http(lazy, functions::plan::PATH, call).await,
         "apply" => http(lazy, functions::apply::PATH, call).await,
         "evaluate" => http(lazy, functions::evaluate::PATH, call).await,

@@ -140,3 +140,34 @@ fn a_configuration_that_keeps_nothing_in_azure_says_how_to() {
         stderr(&planned)
     );
 }
+
+#[test]
+fn azures_alerts_are_listed_and_dismissed_when_asked() {
+    let sandbox = here("1");
+    code(&run(&sandbox, &["apply", "--yes"]), 0);
+    sandbox.control("POST", "/sandbox/evaluate");
+    let listed = run(&sandbox, &["alerts", "-o", "json"]);
+    code(&listed, 0);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let alert = &listed["azure"][0];
+    assert_eq!(
+        (&alert["budget"], &alert["status"]),
+        (&"shop".into(), &"Active".into()),
+        "{listed}"
+    );
+    let name = alert["name"].as_str().unwrap();
+    let scope = sandbox.subscription();
+    let dismiss = ["alerts", "dismiss", name, "--scope", &scope];
+    code(&run(&sandbox, &dismiss), 2);
+    let dismissed = run(&sandbox, &[&dismiss[..], &["--yes"]].concat());
+    code(&dismissed, 0);
+    assert!(
+        stderr(&dismissed).contains("is Dismissed now"),
+        "{}",
+        stderr(&dismissed)
+    );
+    let table = run(&sandbox, &["alerts"]);
+    code(&table, 0);
+    assert!(stdout(&table).contains("Dismissed"), "{}", stdout(&table));
+    code(&run(&sandbox, &["alerts", "list", "--scope", "nowhere"]), 2);
+}
