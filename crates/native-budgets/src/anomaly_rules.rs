@@ -102,6 +102,29 @@ pub fn plan_anomaly_rules(
     changes
 }
 
+/// The configuration of a rule that Azure has, after which there is nothing to do but to renew it.
+///
+/// # Errors
+/// When it says something that no configuration can, in words: it is left as it is.
+pub fn configured_rule(live: &LiveRule, now: Timestamp) -> Result<AnomalyRule, String> {
+    let rule = AnomalyRule {
+        subscription: live.subscription.clone(),
+        name: live.rule.name.clone(),
+        display_name: live.rule.properties.display_name.clone(),
+        notification: live.rule.properties.notification.clone(),
+    };
+    let again = change(&rule, Some(live), now);
+    let fields = again.fields.iter().map(|field| field.field.as_str());
+    let differing: Vec<&str> = fields.filter(|field| *field != "end").collect();
+    match differing.is_empty() {
+        true => Ok(rule),
+        false => Err(format!(
+            "its {} could not be kept as it is",
+            differing.join(" and ")
+        )),
+    }
+}
+
 fn change(wanted: &AnomalyRule, live: Option<&LiveRule>, now: Timestamp) -> RuleChange {
     let until = now.saturating_add(LASTS).unwrap_or(Timestamp::MAX);
     let fresh = ScheduledAction::anomaly_alert(

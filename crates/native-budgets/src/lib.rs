@@ -16,7 +16,9 @@ mod plan;
 mod twin;
 
 pub use alert::{AlertShape, NativeAlert};
-pub use anomaly_rules::{AnomalyRule, LiveRule, MOST_RULES, RuleChange, plan_anomaly_rules};
+pub use anomaly_rules::{
+    AnomalyRule, LiveRule, MOST_RULES, RuleChange, configured_rule, plan_anomaly_rules,
+};
 pub use compare::{FieldChange, differences};
 pub use compile::{Compiled, Effect, Loss, compile, follows, native_name, period_to_plan};
 pub use desired::{

@@ -6,13 +6,20 @@ use std::collections::BTreeSet;
 
 use azure_cost::Client;
 use budget_engine::{Currency, Planned, Scope, ScopeKind};
+use futures::TryStreamExt;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use native_budgets::{ImportNote, ImportOptions, Live, Provider, compile, import, period_to_plan};
+use native_budgets::{
+    AnomalyRule, ImportEffect, ImportNote, ImportOptions, Live, LiveRule, Provider, compile,
+    configured_rule, import, period_to_plan,
+};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::clock::day_of;
 use crate::config::{ChannelKind, Config, OWNERS, imported_toml};
 use crate::jobs::plan::{Created, ScopeFailure, Told, read_all};
+use crate::sources::advice;
 
 /// What to import, and what is known already.
 #[derive(Debug, Clone)]
@@ -25,8 +32,8 @@ pub struct Options<'a> {
     pub notify: Vec<String>,
     /// The configuration that is there: what it keeps in Azure already is not imported once more.
     pub config: Option<&'a Config>,
-    /// The day.
-    pub today: Date,
+    /// The moment.
+    pub now: Timestamp,
 }
 
 /// What was found.
@@ -39,6 +46,8 @@ pub struct ImportReport {
     pub budgets: usize,
     /// How many became `[[native_budget]]`.
     pub described: usize,
+    /// How many rules about unusual costs became `[[anomaly_alert]]`.
+    pub rules: usize,
     /// How many the configuration keeps already.
     pub known: usize,
     /// What the configuration does not show.
@@ -83,8 +92,16 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
     });
     let lists = read_all(client, &Created::default(), places.collect(), told).await;
     let mut live = lists.live;
-    let failures = lists.failures;
-    let known = options.config.map(|config| kept(config, options.today));
+    let mut failures = lists.failures;
+    let mut rules = Rules::default();
+    for scope in &options.scopes {
+        if scope.kind() == ScopeKind::Subscription {
+            rules.read(client, options, scope, &mut failures).await;
+        }
+    }
+    let known = options
+        .config
+        .map(|config| kept(config, day_of(options.now)));
     let known = known.unwrap_or_default();
     let place = |live: &Live| (live.scope.clone(), live.budget.name.to_lowercase());
     let already: BTreeSet<_> = live
@@ -101,19 +118,80 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
         &live,
         &ImportOptions {
             currency: options.currency,
-            today: options.today,
+            today: day_of(options.now),
             notify: options.notify.clone(),
             taken: taken.unwrap_or_default(),
             is_address: alert_channels::email::is_mailbox,
         },
     );
+    let mut notes = imported.notes.clone();
+    notes.extend(rules.notes);
     ImportReport {
-        config: imported_toml(&imported),
+        config: imported_toml(&imported, &rules.found),
+        rules: rules.found.len(),
         budgets: imported.budgets.len(),
         described: imported.described.len(),
-        known: already.len(),
-        notes: imported.notes,
+        known: already.len() + rules.known,
+        notes,
         failures,
+    }
+}
+
+/// Azure's rules about unusual costs.
+#[derive(Default)]
+struct Rules {
+    found: Vec<AnomalyRule>,
+    known: usize,
+    notes: Vec<ImportNote>,
+}
+
+impl Rules {
+    async fn read(
+        &mut self,
+        client: &Client,
+        options: &Options<'_>,
+        subscription: &Scope,
+        failures: &mut Vec<ScopeFailure>,
+    ) {
+        let list = client.scheduled_actions(Some(subscription), None);
+        let list: Result<Vec<_>, azure_cost::Error> = list.try_collect().await;
+        let list = match list {
+            Ok(list) => list,
+            Err(error) => {
+                failures.push(ScopeFailure {
+                    scope: subscription.clone(),
+                    provider: Provider::CostManagement,
+                    problem: advice(&error, subscription),
+                });
+                return;
+            }
+        };
+        let kept = options
+            .config
+            .map(|config| &config.native.anomaly_alerts[..]);
+        for rule in list.into_iter().filter(|rule| rule.is_anomaly_alert()) {
+            let is_kept = kept.unwrap_or_default().iter().any(|kept| {
+                kept.subscription == *subscription && kept.name.eq_ignore_ascii_case(&rule.name)
+            });
+            if is_kept {
+                self.known += 1;
+                continue;
+            }
+            let live = LiveRule {
+                subscription: subscription.clone(),
+                rule,
+                ours: false,
+            };
+            match configured_rule(&live, options.now) {
+                Ok(rule) => self.found.push(rule),
+                Err(why) => self.notes.push(ImportNote {
+                    scope: subscription.clone(),
+                    name: live.rule.name,
+                    effect: ImportEffect::LeftOut,
+                    message: why,
+                }),
+            }
+        }
     }
 }
 

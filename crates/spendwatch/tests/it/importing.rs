@@ -57,7 +57,7 @@ fn options(today: Date) -> ImportOptions {
 }
 
 fn read(imported: &Imported) -> Config {
-    let text = imported_toml(imported);
+    let text = imported_toml(imported, &[]);
     let files = [("a.toml", BESIDE.to_owned()), ("b.toml", text.clone())];
     let mut files: Vec<_> = files.map(|(path, text)| (PathBuf::from(path), text)).into();
     if imported.budgets.is_empty() && imported.described.is_empty() {
@@ -91,7 +91,7 @@ fn imports(live: &[Live], today: Date) -> Imported {
     let wanted = wanted(&config, today);
     assert_eq!(collisions(&wanted), []);
     for change in plan(&wanted, live, &Prune::default()) {
-        let text = imported_toml(&imported);
+        let text = imported_toml(&imported, &[]);
         let (action, fields) = (change.action, &change.fields);
         assert_eq!(action, Action::Leave, "{fields:?}\n{live:?}\n{text}");
     }
@@ -182,7 +182,7 @@ notify = ["owners"]
 native = {{ contact_emails = ["{MAIL}"], contact_roles = [], action_groups = [], operator = "greater-than-or-equal-to", locale = "any" }}
 "#
     );
-    assert_eq!(imported_toml(&imported), expected);
+    assert_eq!(imported_toml(&imported, &[]), expected);
     let [note] = &imported.notes[..] else {
         panic!("{:?}", imported.notes)
     };
@@ -217,7 +217,7 @@ fn what_we_cannot_evaluate_is_described_as_it_is() {
     };
     let imported = imports(&[idle, live(region)], TODAY);
     assert_eq!((imported.budgets.len(), imported.described.len()), (0, 2));
-    let text = imported_toml(&imported);
+    let text = imported_toml(&imported, &[]);
     for line in [
         "category = \"ReservationUtilization\"",
         "grain = \"Last7Days\"",

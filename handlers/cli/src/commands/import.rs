@@ -6,7 +6,7 @@ use futures::stream;
 use jiff::Timestamp;
 use spendwatch::jobs::import::{self, Options};
 use spendwatch::sources::{connect, native_connection};
-use spendwatch::{Config, Environment, day_of};
+use spendwatch::{Config, Environment};
 
 use super::Exit;
 use crate::args::{Global, Import, wrong_use};
@@ -54,7 +54,7 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         currency,
         notify,
         config: config.as_ref(),
-        today: day_of(Timestamp::now()),
+        now: Timestamp::now(),
     };
     let counting = Counting::new("reading budgets", "scopes");
     let report = import::run(&client, &asked, &|done, all| counting.told(done, all)).await;
@@ -67,7 +67,7 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         let problem = format!("error: {scope}: {provider}: {}", failure.problem);
         talk(&plain(&problem));
     }
-    let nothing = report.budgets + report.described == 0;
+    let nothing = report.budgets + report.described + report.rules == 0;
     match &place {
         Some(_) if nothing => talk("nothing to import: no file is written"),
         Some(place) => {
@@ -77,8 +77,12 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         }
         None => print_text(&report.config)?,
     }
+    let rules = match report.rules {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "anomaly alert", "anomaly alerts")),
+    };
     talk(&format!(
-        "{} imported, {} described as they are, {} kept already",
+        "{} imported, {} described as they are{rules}, {} kept already",
         counted(report.budgets, "budget", "budgets"),
         report.described,
         report.known

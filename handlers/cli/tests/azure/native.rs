@@ -171,3 +171,72 @@ fn azures_alerts_are_listed_and_dismissed_when_asked() {
     assert!(stdout(&table).contains("Dismissed"), "{}", stdout(&table));
     code(&run(&sandbox, &["alerts", "list", "--scope", "nowhere"]), 2);
 }
+
+#[test]
+fn what_azure_has_is_imported_and_planned_to_nothing() {
+    let sandbox = Sandbox::with("enterprise", |options| {
+        let today = jiff::Timestamp::now()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        options.today = today;
+        options.standing = azure_sandbox::Scenario::named("enterprise")
+            .unwrap()
+            .standing;
+    });
+    let folder = sandbox.folder.path().join("spendwatch");
+    fs::create_dir(&folder).unwrap();
+    let head = format!(
+        r#"
+        version = 1
+        currency = "EUR"
+        [source]
+        kind = "azure"
+        endpoint = "{}"
+        auth = "managed-identity"
+        [channel.mail]
+        kind = "email"
+        smtp = "smtp://relay.contoso.example"
+        from = "Cost <cost@contoso.example>"
+        [[native_budget]]
+        scope = "{}"
+        name = "first"
+        amount = 1
+        grain = "Monthly"
+        starts = 2026-11-01
+        "#,
+        sandbox.base,
+        sandbox.subscription()
+    );
+    fs::write(folder.join("spendwatch.toml"), head).unwrap();
+    let scope = sandbox.subscription();
+    let import = [
+        "import",
+        "--scope",
+        &scope,
+        "--file",
+        "spendwatch/imported.toml",
+    ];
+    let imported = run(&sandbox, &import);
+    code(&imported, 0);
+    assert!(
+        stderr(&imported).contains("1 anomaly alert"),
+        "{}",
+        stderr(&imported)
+    );
+    let text = fs::read_to_string(folder.join("imported.toml")).unwrap();
+    assert!(
+        text.contains("[[anomaly_alert]]") && text.contains("[[budget]]"),
+        "{text}"
+    );
+    let planned = run(&sandbox, &["plan", "-o", "json"]);
+    let plan: Value = serde_json::from_slice(&planned.stdout).unwrap();
+    let all = plan["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain(plan["rules"].as_array().unwrap());
+    let to_do: Vec<&Value> = all.filter(|change| change["action"] != "leave").collect();
+    // What was configured by hand is to be created; what was imported is as it is.
+    assert_eq!(to_do.len(), 1, "{to_do:#?}\n{text}");
+    assert_eq!(to_do[0]["name"], "first");
+}

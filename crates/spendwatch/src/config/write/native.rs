@@ -3,19 +3,41 @@
 use azure_cost::{Budget as AzureBudget, BudgetCondition, BudgetNotification};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use native_budgets::{Contacts, Desired, Imported, Operator, Provider, Settings};
+use native_budgets::{AnomalyRule, Contacts, Desired, Imported, Operator, Provider, Settings};
 
 use super::{list, number, quoted, table};
 use crate::config::read::ANY_LOCALE;
 
 /// A whole configuration file, to be put beside the others: it names no source and no channel.
-pub fn imported_toml(imported: &Imported) -> String {
+pub fn imported_toml(imported: &Imported, rules: &[AnomalyRule]) -> String {
     let ours = imported.budgets.iter();
     let ours = ours.map(|(budget, settings)| table(budget, Some(settings)));
     let described = imported.described.iter().map(described);
     let mut parts = vec!["version = 1\n".to_owned()];
-    parts.extend(ours.chain(described));
+    parts.extend(ours.chain(described).chain(rules.iter().map(rule)));
     parts.join("\n")
+}
+
+/// A rule about unusual costs.
+fn rule(rule: &AnomalyRule) -> String {
+    let mail = &rule.notification;
+    let mut lines = vec!["[[anomaly_alert]]".to_owned()];
+    let mut add = |key: &str, text: &str| lines.push(format!("{key} = {}", quoted(text)));
+    add("subscription", &rule.subscription.to_string());
+    add("name", &rule.name);
+    for (key, text) in [
+        ("display_name", &rule.display_name),
+        ("subject", &mail.subject),
+        ("message", &mail.message),
+        ("language", &mail.language),
+        ("regional_format", &mail.regional_format),
+    ] {
+        if !text.is_empty() {
+            add(key, text);
+        }
+    }
+    lines.push(format!("to = {}", list(mail.to.iter().cloned())));
+    lines.join("\n") + "\n"
 }
 
 /// `native` of a budget.
