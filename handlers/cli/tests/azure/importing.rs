@@ -76,7 +76,8 @@ fn what_azure_has_becomes_a_file_that_is_configuration() {
     let again = run(&["import"]);
     assert!(!stdout(&again).contains("[[budget]]"), "{}", stdout(&again));
     assert!(
-        stderr(&again).contains("1 kept already"),
+        // A budget and a rule about unusual costs.
+        stderr(&again).contains("2 kept already"),
         "{}",
         stderr(&again)
     );
