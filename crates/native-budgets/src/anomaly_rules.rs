@@ -293,25 +293,7 @@ fn addresses(list: &[String]) -> BTreeSet<String> {
 
 fn unwanted(live: &LiveRule, prune: &Prune) -> RuleChange {
     let name = &live.rule.name;
-    let named = prune
-        .named
-        .iter()
-        .any(|each| each.eq_ignore_ascii_case(name));
-    let (action, reason) = match (named, live.ours, prune.ours) {
-        (true, ..) => (
-            Action::Delete,
-            "the configuration does not want it, and it was named",
-        ),
-        (_, true, true) => (
-            Action::Delete,
-            "the configuration does not want it any more",
-        ),
-        (_, true, false) => (
-            Action::Leave,
-            "the configuration does not want it any more; --prune deletes it",
-        ),
-        (_, false, _) => (Action::Leave, "it was not created here"),
-    };
+    let (action, reason) = prune.decide(name, live.ours);
     RuleChange {
         subscription: live.subscription.clone(),
         name: name.clone(),

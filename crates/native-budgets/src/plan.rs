@@ -31,6 +31,31 @@ pub struct Prune {
     pub named: BTreeSet<String>,
 }
 
+impl Prune {
+    /// What to do about something of this name that is not wanted, and why.
+    pub(crate) fn decide(&self, name: &str, ours: bool) -> (Action, &'static str) {
+        let named = self
+            .named
+            .iter()
+            .any(|each| each.eq_ignore_ascii_case(name));
+        match (named, ours, self.ours) {
+            (true, ..) => (
+                Action::Delete,
+                "the configuration does not want it, and it was named",
+            ),
+            (_, true, true) => (
+                Action::Delete,
+                "the configuration does not want it any more",
+            ),
+            (_, true, false) => (
+                Action::Leave,
+                "the configuration does not want it any more; --prune deletes it",
+            ),
+            (_, false, _) => (Action::Leave, "it was not created here"),
+        }
+    }
+}
+
 /// What is to be done about one budget of Azure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -289,25 +314,7 @@ fn keep_defaults(
 }
 
 fn unwanted(live: &Live, prune: &Prune) -> Change {
-    let named = prune
-        .named
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(&live.budget.name));
-    let (action, reason) = match (named, live.ours, prune.ours) {
-        (true, ..) => (
-            Action::Delete,
-            "the configuration does not want it, and it was named",
-        ),
-        (_, true, true) => (
-            Action::Delete,
-            "the configuration does not want it any more",
-        ),
-        (_, true, false) => (
-            Action::Leave,
-            "the configuration does not want it any more; --prune deletes it",
-        ),
-        (_, false, _) => (Action::Leave, "it was not created here"),
-    };
+    let (action, reason) = prune.decide(&live.budget.name, live.ours);
     Change {
         scope: live.scope.clone(),
         provider: live.provider,

@@ -90,7 +90,7 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result
                 let bytes = client.download(&file.link);
                 let bytes = bytes.map(|bytes| bytes.map_err(|error| explained(error, &scope)));
                 // Whether the size is the packed or the unpacked one, Azure does not say.
-                let announced = file.bytes.filter(|_| !report.is_compressed);
+                let announced = report.bytes_to_come(file);
                 Some(place.save(announced, bytes).await?)
             }
         };
