@@ -32,13 +32,16 @@ pub struct Prune {
 }
 
 impl Prune {
+    /// Whether something of this name may be deleted whoever created it.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.named
+            .iter()
+            .any(|each| each.eq_ignore_ascii_case(name))
+    }
+
     /// What to do about something of this name that is not wanted, and why.
     pub(crate) fn decide(&self, name: &str, ours: bool) -> (Action, &'static str) {
-        let named = self
-            .named
-            .iter()
-            .any(|each| each.eq_ignore_ascii_case(name));
-        match (named, ours, self.ours) {
+        match (self.names(name), ours, self.ours) {
             (true, ..) => (
                 Action::Delete,
                 "the configuration does not want it, and it was named",
@@ -136,7 +139,7 @@ pub fn plan(desired: &[Desired], live: &[Live], prune: &Prune) -> Vec<Change> {
     for wanted in desired {
         let found = live.iter().position(|live| is_at(wanted, live));
         taken.extend(found);
-        changes.push(change(wanted, found.map(|index| &live[index])));
+        changes.push(change(wanted, found.map(|index| &live[index]), prune));
     }
     for (index, each) in live.iter().enumerate() {
         if !taken.contains(&index) {
@@ -152,7 +155,7 @@ fn is_at(desired: &Desired, live: &Live) -> bool {
     desired.scope == live.scope && desired.budget.name.eq_ignore_ascii_case(&live.budget.name)
 }
 
-fn change(desired: &Desired, live: Option<&Live>) -> Change {
+fn change(desired: &Desired, live: Option<&Live>, prune: &Prune) -> Change {
     let base = Change {
         scope: desired.scope.clone(),
         provider: desired.provider,
@@ -187,7 +190,26 @@ fn change(desired: &Desired, live: Option<&Live>) -> Change {
         true => "",
         false => "; it was not created here and is taken over by its name",
     };
-    if let Some(field) = fields.iter().find(|field| field.fixed) {
+    let fixed = fields.iter().find(|field| field.fixed);
+    if let Some(field) = fixed
+        && !live.ours
+        && !prune.names(&live.budget.name)
+    {
+        // To replace it would delete what others made.
+        let reason = format!(
+            "it was not created here, and Azure does not change the {} of a budget: give ours \
+             another name, or have this one replaced with --delete {}",
+            field.field, live.budget.name
+        );
+        return Change {
+            action: Action::Leave,
+            reason,
+            fields,
+            live: kept,
+            ..base
+        };
+    }
+    if let Some(field) = fixed {
         let reason = format!(
             "Azure does not change the {} of a budget{adopted}",
             field.field

@@ -427,3 +427,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_others_made_is_replaced_only_when_it_is_named() {
+    let wanted = desired(&["actual 80%"]);
+    let mut budget = put(None, &wanted[0].budget).unwrap();
+    budget.time_grain = "Quarterly".into();
+    let theirs = Live {
+        ours: false,
+        ..live(budget)
+    };
+    let left = plan(&wanted, std::slice::from_ref(&theirs), &Prune::default());
+    assert_eq!(actions(&left), [Action::Leave]);
+    assert!(
+        left[0].reason.contains("--delete web"),
+        "{}",
+        left[0].reason
+    );
+    let named = Prune {
+        ours: false,
+        named: BTreeSet::from(["web".to_owned()]),
+    };
+    assert_eq!(
+        actions(&plan(&wanted, &[theirs], &named)),
+        [Action::Replace]
+    );
+}

@@ -3,7 +3,7 @@
 //! It may be killed anywhere: the next plan says what is left. What is about to be created is
 //! remembered first, so that it can be told from what others created.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use azure_cost::{Budget as AzureBudget, Client, Error};
@@ -84,11 +84,12 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
         }
     }
     let (desired, done) = (&desired, &done);
-    let applied: Vec<Vec<Applied>> = stream::iter(scopes)
+    let applied: Vec<Vec<(Applied, bool)>> = stream::iter(scopes)
         .map(|group| async move {
             let mut applied = Vec::new();
             for change in group {
-                let problem = carry_out(client, desired, &change).await.err();
+                let (outcome, created) = carry_out(client, desired, &change).await;
+                let problem = outcome.err();
                 if let Some(problem) = &problem {
                     tracing::warn!(
                         budget.name = change.name,
@@ -105,14 +106,24 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
                     );
                 }
                 told(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-                applied.push(Applied { change, problem });
+                applied.push((Applied { change, problem }, created));
             }
             applied
         })
         .buffer_unordered(AT_A_TIME)
         .collect()
         .await;
-    let mut applied: Vec<Applied> = applied.into_iter().flatten().collect();
+    let applied: Vec<(Applied, bool)> = applied.into_iter().flatten().collect();
+    let of = |kept: bool, action| {
+        let all = applied.iter();
+        let found =
+            all.filter(move |(one, created)| *created == kept && one.change.action == action);
+        found.map(|(one, _)| &one.change).collect::<Vec<_>>()
+    };
+    Created::add(app, &of(true, Action::Replace)).await?;
+    // What could not be created, or was there already, is not ours.
+    Created::remove(app, &of(false, Action::Create)).await?;
+    let mut applied: Vec<Applied> = applied.into_iter().map(|(one, _)| one).collect();
     applied.sort_by(|left, right| {
         let place = |one: &Applied| (one.change.scope.clone(), one.change.name.clone());
         place(left).cmp(&place(right))
@@ -124,8 +135,23 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
 }
 
 /// Makes Azure's budget what the plan says, and looks whether it is.
-async fn carry_out(client: &Client, wanted: &Wanted, change: &Change) -> Result<(), String> {
-    let at = At { client, change };
+///
+/// The second is whether the budget in Azure was created here: an answer that got lost counts.
+async fn carry_out(
+    client: &Client,
+    wanted: &Wanted,
+    change: &Change,
+) -> (Result<(), String>, bool) {
+    let at = At {
+        client,
+        change,
+        created: AtomicBool::new(false),
+    };
+    let done = carry_out_at(&at, wanted, change).await;
+    (done, at.created.into_inner())
+}
+
+async fn carry_out_at(at: &At<'_>, wanted: &Wanted, change: &Change) -> Result<(), String> {
     if change.action == Action::Delete {
         return at.delete().await;
     }
@@ -147,10 +173,21 @@ async fn carry_out(client: &Client, wanted: &Wanted, change: &Change) -> Result<
                 let Some(again) = again.into_iter().next() else {
                     break;
                 };
-                if again.action == Action::Leave {
-                    return Ok(());
+                match again.action {
+                    Action::Leave if again.fields.is_empty() => return Ok(()),
+                    Action::Leave => return Err(again.reason),
+                    // Nobody has agreed to a deletion that was not planned.
+                    Action::Replace if change.action != Action::Replace => {
+                        return Err("it was changed since the plan was made: plan again".to_owned());
+                    }
+                    _ => change = again,
                 }
-                change = again;
+            }
+            Err(error) if change.action == Action::Replace => {
+                return Err(format!(
+                    "{}; look whether the budget that was there is still there",
+                    at.advice(&error)
+                ));
             }
             Err(error) => return Err(at.advice(&error)),
         }
@@ -162,6 +199,7 @@ async fn carry_out(client: &Client, wanted: &Wanted, change: &Change) -> Result<
 struct At<'a> {
     client: &'a Client,
     change: &'a Change,
+    created: AtomicBool,
 }
 
 impl At<'_> {
@@ -174,7 +212,9 @@ impl At<'_> {
             scope: self.change.scope.clone(),
             provider: self.change.provider,
             budget,
-            ours: true,
+            // What appears or changes between plan and apply is somebody else's, unless it was to be
+            // replaced anyway.
+            ours: self.change.action == Action::Replace,
         }
     }
 
@@ -219,11 +259,32 @@ impl At<'_> {
                         message: "somebody created it since the plan was made".to_owned(),
                     });
                 }
-                self.put(budget).await
+                let put = self.put(budget).await;
+                let may_be_there = matches!(put, Ok(()) | Err(Error::Unavailable { .. }));
+                self.created.store(may_be_there, Ordering::Relaxed);
+                put
             }
             Action::Replace => {
+                let seen = change.live.as_ref().and_then(|seen| seen.etag.as_ref());
+                let live = self.read().await?;
+                if live.is_some_and(|live| live.etag.as_ref() != seen) {
+                    return Err(Error::Conflict {
+                        operation: format!("replace budget {} of {}", change.name, change.scope),
+                        code: "Changed".to_owned(),
+                        message: "somebody changed it since the plan was made".to_owned(),
+                    });
+                }
                 self.remove().await?;
-                self.put(budget).await
+                let put = self.put(budget).await;
+                self.created.store(true, Ordering::Relaxed);
+                if let (Err(error), Some(old)) = (&put, &change.live) {
+                    tracing::error!(error = %error, "a budget was deleted and its successor is refused");
+                    let mut old = old.clone();
+                    old.etag = None;
+                    // Better the old one than none, if Azure still takes it.
+                    let _ = self.put(&old).await;
+                }
+                put
             }
             Action::Update => self.put(budget).await,
             Action::Delete | Action::Leave => Ok(()),

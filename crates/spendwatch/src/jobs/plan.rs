@@ -133,12 +133,25 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
         let mut failures = failures.iter();
         failures.any(|failure| failure.scope == *scope && failure.provider == provider)
     };
-    let readable = wanted.desired.into_iter().filter(|desired| {
+    let readable = wanted.desired.iter().filter(|desired| {
         let place = (desired.scope.clone(), desired.provider);
         places.contains(&place) && !failed(&desired.scope, desired.provider)
     });
-    let readable: Vec<Desired> = readable.collect();
+    let readable: Vec<Desired> = readable.cloned().collect();
     let mut changes = native_budgets::plan(&readable, &live, &options.prune);
+    // Both APIs show the same budgets: what one list lacks the other may want.
+    changes.retain(|change| {
+        let mut failures = failures.iter();
+        change.of.is_some() || !failures.any(|failure| failure.scope == change.scope)
+    });
+    for change in &mut changes {
+        if change.action == Action::Delete
+            && let Some(budget) = wanted.out_of_reach(app, &change.name)
+        {
+            change.action = Action::Leave;
+            change.reason = format!("it follows the budget {budget}, which cannot be planned now");
+        }
+    }
     changes.retain(|change| {
         let named = options.prune.named.contains(&change.name);
         named || is_selected(options, change.of.as_deref(), &change.name)
@@ -209,6 +222,19 @@ fn check_only(wanted: &Wanted, options: &Options) -> anyhow::Result<()> {
 pub(crate) struct Wanted {
     pub(crate) desired: Vec<Desired>,
     pub(crate) losses: Vec<Loss>,
+}
+
+impl Wanted {
+    /// The budget that one of Azure's follows by its name, though nothing of it could be compiled.
+    fn out_of_reach(&self, app: &App, name: &str) -> Option<String> {
+        let settings = app.config().native.settings.iter();
+        let mut missing = settings.filter(|(id, _)| {
+            let mut desired = self.desired.iter();
+            !desired.any(|desired| desired.of.as_ref() == Some(id))
+        });
+        let found = missing.find(|(id, settings)| native_budgets::follows(name, id, settings));
+        found.map(|(id, _)| id.clone())
+    }
 }
 
 /// Compiles all budgets that are to be kept in Azure.

@@ -698,3 +698,84 @@ async fn what_a_scope_does_not_allow_is_said_when_it_is_planned() {
     assert!(lost.reason.contains("tell mail addresses only"), "{lost:?}");
     assert!(lost.reason.contains("contact_emails"), "{lost:?}");
 }
+
+#[tokio::test]
+async fn pruning_spares_what_is_configured_and_cannot_be_planned_now() {
+    let azure = Azure::example().await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = || StateLocation::Folder(folder.path().to_owned());
+    let web = |amount: &str| budget("web", &format!("amount = {amount}"));
+    here_on(&azure, &web("1000"), example::AS_OF, state())
+        .settle()
+        .await;
+    // The configuration has an amount for October only.
+    let later = here_on(
+        &azure,
+        &web("{ \"2026-10\" = 900 }"),
+        example::AS_OF,
+        state(),
+    );
+    let prune = plan::Options {
+        prune: Prune {
+            ours: true,
+            named: BTreeSet::new(),
+        },
+        ..Default::default()
+    };
+    let planned = later.plan_with(&prune).await;
+    assert_eq!(to_do(&planned), []);
+    assert!(
+        planned.changes[0].reason.contains("cannot be planned now"),
+        "{planned:#?}"
+    );
+    // Where one of two lists fails, nothing is deleted that the other shows.
+    let both = format!(
+        "{}{}",
+        web("1000"),
+        budget(
+            "cm",
+            "amount = 5\nnative = { provider = \"cost-management\" }"
+        )
+    );
+    let two = here_on(&azure, &both, example::AS_OF, state());
+    two.settle().await;
+    let refused = Mishap::Refused {
+        status: 403,
+        code: "RBACAccessDenied".into(),
+    };
+    let fault = Fault {
+        what: refused,
+        operation: Some("Budgets_List".into()),
+        after: 0,
+        times: Some(1),
+    };
+    azure.put("/sandbox/faults", json!([fault])).await;
+    let planned = two.plan_with(&prune).await;
+    assert_eq!(planned.failures.len(), 1);
+    assert_eq!(to_do(&planned), [], "{planned:#?}");
+}
+
+#[tokio::test]
+async fn what_others_create_meanwhile_is_neither_replaced_nor_ours() {
+    let azure = Azure::example().await;
+    let here = here(&azure, &budget("race", "amount = 1000"));
+    let planned = here.plan().await;
+    assert_eq!(to_do(&planned), [(Action::Create, "race")]);
+    let theirs = json!({ "properties": {
+        "category": "Cost", "amount": 7, "timeGrain": "Quarterly",
+        "timePeriod": { "startDate": "2026-10-01T00:00:00Z" }, "notifications": {},
+    }});
+    azure.put(&Azure::path("race"), theirs).await;
+    let applied = here.apply(&planned).await;
+    assert!(applied[0].problem.is_some(), "{applied:?}");
+    assert_eq!(
+        azure.budget("race").await["properties"]["timeGrain"],
+        "Quarterly"
+    );
+    let again = here.plan().await;
+    assert_eq!(to_do(&again), []);
+    assert!(
+        again.changes[0].reason.contains("not created here"),
+        "{again:#?}"
+    );
+}

@@ -115,8 +115,13 @@ impl Answer for Outcome<'_> {
         });
         let mut lines: Vec<Cell> = lines.collect();
         if lines.is_empty() {
-            let scopes = counted(self.plan.scopes, "scope is", "scopes are");
-            lines.push(Cell::from(format!("the budgets of {scopes} as configured")));
+            let scopes = counted(self.plan.scopes, "scope", "scopes");
+            lines.push(match self.plan.failures.is_empty() {
+                true => Cell::from(format!("nothing to do at {scopes}")),
+                false => {
+                    Cell::colored("nothing is known of scopes that cannot be read", Color::Red)
+                }
+            });
         }
         vec![Block::Lines(lines)]
     }
