@@ -20,9 +20,7 @@ use self::ready::{Ready, ready};
 use crate::actions;
 use crate::actions::approval::Permission;
 use crate::actions::hands::{Called, Phase, failed, is_repeatable};
-use crate::actions::{
-    ACTING, ACTIONS, ActionRecord, ActionState, Lease, News, Step, TargetState, words,
-};
+use crate::actions::{ACTING, ACTIONS, ActionRecord, ActionState, Lease, News, TargetState, words};
 use crate::app::{App, Hint};
 use crate::config::Mode;
 use crate::outbox;
@@ -755,16 +753,5 @@ async fn forget_marker(app: &App, id: &str) -> anyhow::Result<()> {
     match app.documents().delete(&marker, &version).await {
         Ok(()) | Err(Error::Moved { .. }) => Ok(()),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// The last line of an audit record, as one text.
-pub fn last_step(record: &ActionRecord) -> String {
-    let Some(Step { what, answer, .. }) = record.trail.last() else {
-        return String::new();
-    };
-    match answer {
-        Some(answer) => format!("{what}: {answer}"),
-        None => what.clone(),
     }
 }
