@@ -106,9 +106,10 @@ impl Delivery {
     pub(crate) fn sequence(&self) -> (&str, Option<&str>) {
         let alert = match &self.notice.message {
             Message::Crossing(transition) => transition.alert.as_str(),
-            Message::Probe { .. } | Message::Trouble { .. } | Message::Action { .. } => {
-                self.id.as_str()
-            }
+            Message::Bundle { .. }
+            | Message::Probe { .. }
+            | Message::Trouble { .. }
+            | Message::Action { .. } => self.id.as_str(),
         };
         (alert, self.notice.recipient.as_deref())
     }

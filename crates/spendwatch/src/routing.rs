@@ -49,10 +49,10 @@ pub(crate) fn route(
                 .collect(),
         )
     };
-    if !transition.takes_back.is_empty() {
+    if !transition.follows.is_empty() {
         let told = earlier
             .iter()
-            .filter(|one| transition.takes_back.contains(&one.id()));
+            .filter(|one| transition.follows.contains(&one.id()));
         let places = told.flat_map(|one| one.route.iter().flatten());
         return unique(
             places

@@ -12,12 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use budget_engine::{Budget, Budgets, BudgetsError, CostBasis, Currency, TimeGrain, When};
+use budget_engine::{
+    Budget, Budgets, BudgetsError, CostBasis, Currency, FollowUp, TimeGrain, When,
+};
 use rust_decimal::Decimal;
 use toml::de::DeTable;
 
 use self::actions::{ActionsDraft, read_actions};
-use self::budgets::{read_budgets, read_notify, read_owners};
+use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
@@ -57,6 +59,8 @@ struct Defaults {
     grain: TimeGrain,
     probability: Decimal,
     owners: Vec<String>,
+    margin: Decimal,
+    follow_up: FollowUp,
 }
 
 impl Default for Defaults {
@@ -76,6 +80,8 @@ impl Default for Defaults {
             grain: TimeGrain::Monthly,
             probability: Decimal::from(80),
             owners: Vec::new(),
+            margin: Budget::MARGIN,
+            follow_up: FollowUp::default(),
         }
     }
 }
@@ -335,6 +341,13 @@ fn read_defaults(table: Table<'_>, draft: &mut Draft) -> Defaults {
     if let Some(list) = table.get("owners") {
         defaults.owners = read_owners(&list);
     }
+    if let Some(margin) = table
+        .get("margin_percent")
+        .and_then(|value| read_margin(&value))
+    {
+        defaults.margin = margin;
+    }
+    defaults.follow_up = read_follow_up(&table, &FollowUp::default(), draft);
     table.finish();
     defaults
 }

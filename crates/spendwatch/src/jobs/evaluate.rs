@@ -103,7 +103,7 @@ impl BudgetReport {
                     | Reason::ExpectedToReach { .. }
                     | Reason::AheadOfPlan { .. }
                     | Reason::AlreadyTold { .. }
-            ) && decision.outcome != Outcome::Withdraw
+            ) && !matches!(decision.outcome, Outcome::Withdraw | Outcome::Resolve)
                 && !decision.when.starts_with("stale")
         })
     }
