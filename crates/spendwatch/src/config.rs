@@ -6,6 +6,7 @@
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
 mod actions;
+mod attention;
 mod native;
 mod read;
 mod reader;
@@ -21,6 +22,7 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
+pub use attention::{Allowance, Attention, Canary, EndedWhileHeld, Event, QuietHours};
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
@@ -49,6 +51,8 @@ pub struct Config {
     pub native: Native,
     /// What is done when a budget reaches an amount.
     pub actions: Actions,
+    /// When people are left alone, and how much they are told at a time.
+    pub attention: Attention,
 }
 
 /// One place that costs are read from.
