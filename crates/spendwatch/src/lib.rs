@@ -32,6 +32,7 @@ mod outbox;
 mod reads;
 pub mod replay;
 mod routing;
+mod silences;
 mod snapshots;
 pub mod sources;
 mod standing;
