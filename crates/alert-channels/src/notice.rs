@@ -21,6 +21,9 @@ pub struct Notice {
     /// Whether an earlier attempt may have arrived.
     #[serde(default)]
     pub maybe_duplicate: bool,
+    /// Name of the destination that it did not reach, so that it goes to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// Notices that were held back and are told of with this one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
@@ -104,6 +107,8 @@ impl Message {
 pub struct Carried {
     /// Id of its delivery, which ends as suppressed.
     pub delivery: String,
+    /// Id of its alert.
+    pub alert: String,
     /// When it was decided.
     pub at: Timestamp,
     /// Name of the budget: untrusted text.
@@ -137,6 +142,7 @@ impl Notice {
             message,
             recipient: None,
             maybe_duplicate: false,
+            instead_of: None,
             carried: Vec::new(),
             links: Vec::new(),
             reason_for_recipient: String::new(),

@@ -174,6 +174,10 @@ pub fn wording(notice: &Notice) -> Wording {
         let remark = "Possible duplicate: it is not known whether an earlier attempt arrived.";
         wording.remarks.insert(0, remark.into());
     }
+    if let Some(destination) = &notice.instead_of {
+        let remark = format!("It did not reach {}, so it comes here.", named(destination));
+        wording.remarks.insert(0, remark);
+    }
     wording.remarks.extend(notice.carried.iter().map(carried));
     let reason = clean(&notice.reason_for_recipient);
     if !reason.is_empty() {

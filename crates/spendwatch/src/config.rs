@@ -182,6 +182,19 @@ pub enum ChannelKind {
     },
 }
 
+impl ChannelKind {
+    /// Whether the place shows the state of alerts: see [`alert_channels::Kind::shows_state`].
+    pub fn shows_state(&self) -> bool {
+        let kind = match self {
+            ChannelKind::Email(_) => alert_channels::Kind::Email,
+            ChannelKind::Teams { .. } => alert_channels::Kind::Teams,
+            ChannelKind::Slack { .. } => alert_channels::Kind::Slack,
+            ChannelKind::Webhook { .. } => alert_channels::Kind::Webhook,
+        };
+        kind.shows_state()
+    }
+}
+
 /// Mail by SMTP.
 #[derive(Debug, Clone)]
 pub struct Email {

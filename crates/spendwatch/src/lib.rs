@@ -28,6 +28,7 @@ mod entra;
 mod environment;
 mod forecasting;
 pub mod jobs;
+mod ledgers;
 mod outbox;
 mod reads;
 pub mod replay;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
-use crate::outbox::{Delivery, DeliveryState, Lane, OUTBOX, back_off, lane_key};
+use crate::outbox::{Delivery, DeliveryState, Lane, OUTBOX, Sequence, back_off, lane_key};
 
 /// What came of one visit to a lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         .list(&format!("{OUTBOX}{destination}/"))
         .await?;
     // What is said about one alert arrives in order: later messages wait as long as earlier ones.
-    let mut waiting: BTreeMap<(String, Option<String>), Timestamp> = BTreeMap::new();
+    let mut waiting: BTreeMap<Sequence, Timestamp> = BTreeMap::new();
     for key in &keys {
         let (delivery, version) = match json::get::<Delivery>(app.documents(), key).await {
             Ok(Some(stored)) => stored,
@@ -95,11 +95,11 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
             }
             Err(error) => return Err(error.into()),
         };
-        let (alert, recipient) = delivery.sequence();
-        let sequence = (alert.to_owned(), recipient.map(str::to_owned));
+        let sequences: Vec<Sequence> = delivery.sequences().collect();
         let now = app.now();
         let is_parked = lane.not_before.is_some_and(|until| until > now);
-        let earlier = waiting.get(&sequence).copied();
+        let earlier = sequences.iter().filter_map(|one| waiting.get(one)).max();
+        let earlier = earlier.copied();
         let after = if is_parked || earlier.is_some() || visit.ends <= now {
             After::Waits {
                 next_at: delivery.next_at,
@@ -117,7 +117,7 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
                 until
             }
         };
-        waiting.insert(sequence, next_at);
+        waiting.extend(sequences.into_iter().map(|sequence| (sequence, next_at)));
         report.left += 1;
         let due = lane.not_before.map_or(next_at, |until| until.max(next_at));
         report.next_due = Some(report.next_due.map_or(due, |next| next.min(due)));

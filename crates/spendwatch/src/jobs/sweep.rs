@@ -9,8 +9,8 @@ use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
 use crate::jobs::act;
-use crate::jobs::evaluate::deliveries_of;
 use crate::jobs::native_alert;
+use crate::ledgers::deliveries_of;
 use crate::outbox::{Lane, OUTBOX, lane_key};
 
 /// What a sweep found.
