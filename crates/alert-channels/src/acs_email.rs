@@ -199,3 +199,175 @@ impl fmt::Debug for AcsEmail {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wiremock::matchers::{header, method, path, query_param};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::samples;
+    use crate::testing::{CANARY, FixedToken, channel, local_http, token_host};
+
+    fn operation() -> String {
+        uuid("acs-email", &samples::crossing().safe_id())
+    }
+
+    async fn send(server: &MockServer, number: u32) -> SendResult {
+        let http = local_http();
+        let mail = channel(Kind::AcsEmail, &http, &server.uri(), Access::loopback());
+        let attempt = Attempt {
+            number,
+            ..Attempt::first(samples::at())
+        };
+        mail.send(&samples::crossing(), attempt).await
+    }
+
+    async fn sending(server: &MockServer, status: u16, times: u64) {
+        Mock::given(method("POST"))
+            .and(path("/emails:send"))
+            .and(query_param("api-version", "2023-03-31"))
+            .and(header("authorization", format!("Bearer {CANARY}").as_str()))
+            .and(header("operation-id", operation().as_str()))
+            .respond_with(ResponseTemplate::new(status))
+            .expect(times)
+            .mount(server)
+            .await;
+    }
+
+    async fn looking(server: &MockServer, answer: ResponseTemplate) {
+        Mock::given(method("GET"))
+            .and(path(format!("/emails/operations/{}", operation())))
+            .and(query_param("api-version", "2023-03-31"))
+            .and(header("authorization", format!("Bearer {CANARY}").as_str()))
+            .respond_with(answer)
+            .expect(1)
+            .mount(server)
+            .await;
+    }
+
+    #[tokio::test]
+    async fn the_first_attempt_sends_at_once() {
+        let server = MockServer::start().await;
+        sending(&server, 202, 1).await;
+        assert_eq!(send(&server, 1).await, accepted(&operation()));
+        let requests = server.received_requests().await.unwrap();
+        assert_eq!(requests.len(), 1);
+        let host = requests[0].headers["host"].to_str().unwrap();
+        assert!(host.starts_with(token_host(Kind::AcsEmail).unwrap()));
+        let body: Value = requests[0].body_json().unwrap();
+        let to = json!([{"address": "owner@contoso.example"}]);
+        assert_eq!(body["recipients"], json!({"to": to}));
+        assert_eq!(body["senderAddress"], "cost@contoso.example");
+    }
+
+    #[tokio::test]
+    async fn a_later_attempt_looks_first_and_sends_only_what_is_not_there() {
+        for (status, said, fate) in [
+            (
+                200,
+                json!({"id": operation(), "status": "NotStarted"}),
+                "accepted",
+            ),
+            (
+                200,
+                json!({"id": operation(), "status": "Running"}),
+                "accepted",
+            ),
+            (
+                200,
+                json!({"id": operation(), "status": "Succeeded"}),
+                "accepted",
+            ),
+            (
+                200,
+                json!({"status": "Failed", "error": {"code": "EmailDroppedAllRecipientsSuppressed"}}),
+                "rejected-message",
+            ),
+            (200, json!({"status": "Canceled"}), "rejected-message"),
+            (200, json!("sign in"), "transient"),
+            (401, json!({}), "rejected-destination"),
+            (400, json!({}), "transient"),
+            (429, json!({}), "throttled"),
+            (500, json!({}), "transient"),
+        ] {
+            let server = MockServer::start().await;
+            sending(&server, 202, 0).await;
+            looking(&server, ResponseTemplate::new(status).set_body_json(&said)).await;
+            let result = send(&server, 2).await;
+            assert_eq!(result.as_str(), fate, "{status} {said}: {result:?}");
+        }
+        let server = MockServer::start().await;
+        looking(&server, ResponseTemplate::new(404)).await;
+        sending(&server, 202, 1).await;
+        assert_eq!(send(&server, 2).await, accepted(&operation()));
+    }
+
+    #[tokio::test]
+    async fn a_possible_duplicate_is_looked_for_on_any_attempt() {
+        let server = MockServer::start().await;
+        let found = json!({"status": "Succeeded"});
+        looking(&server, ResponseTemplate::new(200).set_body_json(found)).await;
+        let mail = channel(
+            Kind::AcsEmail,
+            &local_http(),
+            &server.uri(),
+            Access::loopback(),
+        );
+        let mut notice = samples::crossing();
+        notice.maybe_duplicate = true;
+        let result = mail.send(&notice, Attempt::first(samples::at())).await;
+        assert_eq!(result, accepted(&operation()));
+    }
+
+    #[test]
+    fn senders_and_hosts_are_checked_when_configured() {
+        let http = Http::new().unwrap();
+        let made = |endpoint: &str, from: &str| {
+            let tokens = Arc::new(FixedToken);
+            let subject = Subject::Telling;
+            AcsEmail::new(
+                &http,
+                endpoint,
+                Access::public(),
+                tokens,
+                from,
+                None,
+                subject,
+            )
+        };
+        let good = "https://contoso.europe.communication.azure.com";
+        assert!(made(good, "cost@contoso.example").is_ok());
+        assert_eq!(
+            made(good, "cost").unwrap_err(),
+            ConfigError::MailAddress("from")
+        );
+        let error = made(
+            "https://communication.contoso.example",
+            "cost@contoso.example",
+        );
+        let error = error.unwrap_err();
+        assert!(matches!(error, ConfigError::ForeignHost { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn recipients_must_be_addresses() {
+        let server = MockServer::start().await;
+        let http = local_http();
+        let mail = channel(Kind::AcsEmail, &http, &server.uri(), Access::loopback());
+        for recipient in [
+            None,
+            Some("ada"),
+            Some("a@b.example, c@d.example"),
+            Some("a@b.example\r\nx: y"),
+        ] {
+            let notice = Notice {
+                recipient: recipient.map(str::to_owned),
+                ..samples::crossing()
+            };
+            let result = mail.send(&notice, Attempt::first(samples::at())).await;
+            assert_eq!(result.failure().unwrap().class, Class::Recipient);
+        }
+        assert!(server.received_requests().await.unwrap().is_empty());
+    }
+}

@@ -126,3 +126,67 @@ impl Channel for EventGrid {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wiremock::matchers::{header, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::samples;
+    use crate::testing::{CANARY, FixedToken, local_http};
+
+    async fn topic(name: &'static str, value: &str) -> (MockServer, String) {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .and(path("/api/events"))
+            .and(header("content-type", CONTENT_TYPE))
+            .and(header(name, value))
+            .respond_with(ResponseTemplate::new(200))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let host = "costs.westeurope-1.eventgrid.azure.net";
+        let url = format!("{}/api/events", server.uri().replace("127.0.0.1", host));
+        (server, url)
+    }
+
+    async fn check(grid: &EventGrid, server: &MockServer, other: &str) {
+        let attempt = Attempt::first(samples::at());
+        let result = grid.send(&samples::crossing(), attempt).await;
+        assert_eq!(result, SendResult::Delivered { provider_id: None });
+        let requests = server.received_requests().await.unwrap();
+        assert!(!requests[0].headers.contains_key(other));
+        let events: Value = requests[0].body_json().unwrap();
+        assert_eq!(events.as_array().unwrap().len(), 1);
+        assert_eq!(events[0]["id"], samples::crossing().id);
+        assert_eq!(events[0]["type"], "budget.threshold.crossed");
+    }
+
+    #[tokio::test]
+    async fn a_topic_is_signed_in_to_by_its_key_or_by_a_token() {
+        let (http, source) = (local_http(), "/spendwatch");
+        let (server, url) = topic("aeg-sas-key", CANARY).await;
+        let key = CANARY.into();
+        let grid = EventGrid::with_key(&http, &url, Access::loopback(), &key, source).unwrap();
+        check(&grid, &server, "authorization").await;
+
+        let (server, url) = topic("authorization", &format!("Bearer {CANARY}")).await;
+        let tokens = Arc::new(FixedToken);
+        let grid = EventGrid::with_tokens(&http, &url, Access::loopback(), tokens, source).unwrap();
+        check(&grid, &server, "aeg-sas-key").await;
+    }
+
+    #[test]
+    fn tokens_go_to_event_grid_only() {
+        let http = Http::new().unwrap();
+        let tokens = Arc::new(FixedToken);
+        let url = "https://events.contoso.example/api/events";
+        let made = EventGrid::with_tokens(&http, url, Access::public(), tokens, "/x");
+        assert!(matches!(made.unwrap_err(), ConfigError::ForeignHost { .. }));
+        for key in ["", "a b", "a\nb"] {
+            let made = EventGrid::with_key(&http, url, Access::public(), &key.into(), "/x");
+            assert!(matches!(made.unwrap_err(), ConfigError::Key { .. }));
+        }
+    }
+}

@@ -213,9 +213,12 @@ fn html(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wiremock::ResponseTemplate;
+
     use super::*;
     use crate::notice::{Link, Message};
     use crate::samples;
+    use crate::testing::{answering, local_http};
 
     #[track_caller]
     fn check_limits(bytes: &[u8]) {
@@ -270,5 +273,38 @@ mod tests {
         assert_eq!(key(&crossing), key(&samples::correction()));
         assert_ne!(key(&crossing), key(&samples::probe()));
         assert!(!key(&samples::hostile()).contains('<'));
+    }
+
+    #[tokio::test]
+    async fn a_second_attempt_carries_the_same_request_id() {
+        let server = answering(ResponseTemplate::new(200)).await;
+        let http = local_http();
+        let url = format!(
+            "{}/v1/spaces/A/messages?key=k%3D1&token=t%2F2",
+            server.uri()
+        );
+        let chat = GoogleChat::new(&http, &url.into(), Access::loopback()).unwrap();
+        for number in [1, 2] {
+            let attempt = Attempt {
+                number,
+                ..Attempt::first(samples::at())
+            };
+            let _ = chat.send(&samples::crossing(), attempt).await;
+        }
+        let requests = server.received_requests().await.unwrap();
+        assert_eq!(requests[0].url, requests[1].url);
+        let pairs: Vec<(String, String)> = requests[0].url.query_pairs().into_owned().collect();
+        let value = |name: &str| {
+            let mut found = pairs.iter().filter(|(key, _)| key == name);
+            let (_, value) = found.next().unwrap();
+            assert!(found.next().is_none(), "{name}");
+            value.as_str()
+        };
+        assert_eq!((value("key"), value("token")), ("k=1", "t/2"));
+        assert_eq!(value("requestId").len(), 36);
+        assert_eq!(
+            value("messageReplyOption"),
+            "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"
+        );
     }
 }

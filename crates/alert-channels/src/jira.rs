@@ -203,8 +203,11 @@ fn details(notice: &Notice, words: &Wording) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use wiremock::ResponseTemplate;
+
     use super::*;
     use crate::samples;
+    use crate::testing::{CANARY, answering, send_notice};
 
     #[test]
     fn alerts_keep_jiras_limits() {
@@ -247,5 +250,29 @@ mod tests {
             let error = made.unwrap_err();
             assert!(!format!("{error} {error:?}").contains("c4n4ry"));
         }
+    }
+
+    #[tokio::test]
+    async fn alerts_are_created_and_closed_by_their_alias() {
+        let server = answering(ResponseTemplate::new(202)).await;
+        for notice in [samples::crossing(), samples::correction()] {
+            let result = send_notice(Kind::Jira, &server, &notice).await;
+            assert_eq!(result, SendResult::Accepted { provider_id: None });
+        }
+        let requests = server.received_requests().await.unwrap();
+        let [create, close] = &requests[..] else {
+            panic!("two requests: {}", requests.len());
+        };
+        for request in [create, close] {
+            let key = format!("GenieKey {CANARY}");
+            assert_eq!(request.headers["authorization"], key.as_str());
+        }
+        let body: Value = create.body_json().unwrap();
+        assert_eq!(create.url.path(), "/");
+        assert_eq!(body["alias"], "2c7c18cee59d20de614d");
+        assert_eq!(close.url.path(), "/2c7c18cee59d20de614d/close");
+        assert_eq!(close.url.query(), Some("identifierType=alias"));
+        let body: Value = close.body_json().unwrap();
+        assert!(body["note"].as_str().unwrap().starts_with("Correction"));
     }
 }

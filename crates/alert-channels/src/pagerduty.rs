@@ -225,9 +225,12 @@ fn details(notice: &Notice, words: &Wording) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use wiremock::ResponseTemplate;
+
     use super::*;
     use crate::notice::Link;
     use crate::samples;
+    use crate::testing::{answering, send_notice};
 
     #[track_caller]
     fn check_limits(event: &Value) {
@@ -278,5 +281,34 @@ mod tests {
             assert!(matches!(error, ConfigError::Key { .. }), "{error:?}");
             assert!(!format!("{error} {error:?}").contains("c4n4ry"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_correction_resolves_every_alert_that_it_takes_back() {
+        let server = answering(ResponseTemplate::new(202)).await;
+        let mut notice = samples::correction();
+        let Message::Crossing(transition) = &mut notice.message else {
+            unreachable!("the sample is a crossing");
+        };
+        transition.takes_back = vec!["2c7c18cee59d20de614d-1".into(), "00aa-3".into()];
+        let result = send_notice(Kind::PagerDuty, &server, &notice).await;
+        let first = Some("2c7c18cee59d20de614d".to_owned());
+        assert_eq!(result, SendResult::Accepted { provider_id: first });
+        let requests = server.received_requests().await.unwrap();
+        let sent = requests.iter().map(|request| {
+            let event: Value = request.body_json().unwrap();
+            assert_eq!(event["event_action"], "resolve");
+            assert_eq!(event["routing_key"].as_str().unwrap().len(), 32);
+            event["dedup_key"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(sent.collect::<Vec<_>>(), ["2c7c18cee59d20de614d", "00aa"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_incident_is_not_sent() {
+        let server = answering(ResponseTemplate::new(202)).await;
+        let result = send_notice(Kind::PagerDuty, &server, &samples::action()).await;
+        assert_eq!(result.failure().unwrap().class, Class::Policy);
+        assert!(server.received_requests().await.unwrap().is_empty());
     }
 }

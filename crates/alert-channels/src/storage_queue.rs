@@ -133,3 +133,47 @@ impl Channel for StorageQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use wiremock::ResponseTemplate;
+
+    use super::*;
+    use crate::samples;
+    use crate::testing::{CANARY, answering, send_notice};
+
+    #[tokio::test]
+    async fn a_reader_of_the_queue_has_the_event() {
+        let server = answering(ResponseTemplate::new(201)).await;
+        let result = send_notice(Kind::StorageQueue, &server, &samples::hostile()).await;
+        assert_eq!(result, SendResult::Delivered { provider_id: None });
+        let request = server.received_requests().await.unwrap().remove(0);
+        assert_eq!(request.method.as_str(), "POST");
+        assert_eq!(request.url.path(), "/costs/messages");
+        let header = |name: &str| request.headers[name].to_str().unwrap();
+        assert_eq!(header("authorization"), format!("Bearer {CANARY}"));
+        assert_eq!(header("x-ms-version"), "2021-12-02");
+        assert_eq!(header("x-ms-date"), "Fri, 15 May 2026 06:30:00 GMT");
+        let body = String::from_utf8(request.body.clone()).unwrap();
+        let text = body
+            .strip_prefix("<QueueMessage><MessageText>")
+            .and_then(|rest| rest.strip_suffix("</MessageText></QueueMessage>"))
+            .unwrap();
+        let event: Value = serde_json::from_slice(&STANDARD.decode(text).unwrap()).unwrap();
+        assert_eq!(event["id"], samples::hostile().safe_id());
+        assert_eq!(event["specversion"], "1.0");
+    }
+
+    #[tokio::test]
+    async fn every_sample_fits_into_a_queue() {
+        let server = answering(ResponseTemplate::new(201)).await;
+        for (name, notice) in samples::all() {
+            let result = send_notice(Kind::StorageQueue, &server, &notice).await;
+            assert_eq!(result.as_str(), "delivered", "{name}");
+        }
+        for request in server.received_requests().await.unwrap() {
+            assert!(request.body.len() < 64 * 1024);
+        }
+    }
+}

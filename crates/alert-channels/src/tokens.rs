@@ -91,3 +91,78 @@ impl fmt::Debug for Signed {
         self.endpoint.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wiremock::ResponseTemplate;
+
+    use super::*;
+    use crate::testing::{FixedToken, answering, local_http};
+
+    const SERVICE: Service = Service {
+        suffixes: &[".communication.azure.com", ".communication.azure.us"],
+        scope: "https://communication.azure.com/.default",
+    };
+
+    fn signed(http: &Http, url: &str, access: Access) -> Result<Signed, ConfigError> {
+        Signed::new(http, url, access, SERVICE, Arc::new(FixedToken))
+    }
+
+    #[test]
+    fn tokens_are_for_hosts_of_their_service_by_https() {
+        let http = Http::new().unwrap();
+        for good in [
+            "https://a.communication.azure.com",
+            "https://a.unitedstates.COMMUNICATION.azure.com/",
+            "https://a.communication.azure.us",
+            "https://a.communication.azure.com.",
+        ] {
+            assert!(signed(&http, good, Access::public()).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://communication.azure.com.contoso.example",
+            "https://a-communication.azure.com",
+            "https://communication.azure.com",
+            "https://contoso.example/.communication.azure.com",
+            "https://contoso.example?x=.communication.azure.com",
+            "https://127.0.0.1",
+            "https://a.queue.core.windows.net",
+        ] {
+            assert!(signed(&http, bad, Access::public()).is_err(), "{bad}");
+        }
+        // Not in the clear, wherever it leads, but for this machine.
+        let plain = "http://a.communication.azure.com";
+        let private = || Access::private(["10.0.0.0/8".parse().unwrap()]);
+        assert!(signed(&http, plain, private()).is_err());
+        assert!(signed(&http, &plain.replace("http", "https"), private()).is_ok());
+        assert!(signed(&http, plain, Access::loopback()).is_ok());
+        let mixed = Access::private(["127.0.0.1/32", "10.0.0.0/8"].map(|net| net.parse().unwrap()));
+        assert!(signed(&http, plain, mixed).is_err());
+    }
+
+    /// Gives none.
+    struct NoTokens;
+
+    #[async_trait]
+    impl TokenSource for NoTokens {
+        async fn token(&self, _: &str) -> Result<SecretString, NoToken> {
+            Err(NoToken("the identity is not assigned".into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_token_nothing_is_sent() {
+        let server = answering(ResponseTemplate::new(202)).await;
+        let url = server
+            .uri()
+            .replace("127.0.0.1", "a.communication.azure.com");
+        let (http, tokens) = (local_http(), Arc::new(NoTokens));
+        let place = Signed::new(&http, &url, Access::loopback(), SERVICE, tokens).unwrap();
+        let result = place.sign().await.unwrap_err();
+        assert_eq!(result.as_str(), "transient");
+        let failure = result.failure().unwrap();
+        assert_eq!(failure.class, Class::Auth);
+        assert!(failure.detail.contains("the identity is not assigned"));
+        assert!(server.received_requests().await.unwrap().is_empty());
+    }
+}
