@@ -23,6 +23,11 @@ pub trait Channel: Send + Sync {
     /// Sends a notice once and says what became of it. Bounded in time by the channel itself.
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult;
 
+    /// What receivers check signatures with, if there are any that need no secret: `whpk_` and base64.
+    fn public_keys(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What to do after [`SendResult::Unknown`].
     fn unknown_policy(&self) -> UnknownPolicy {
         self.kind().unknown_policy()
@@ -110,13 +115,15 @@ impl Kind {
         self == Kind::SlackBot
     }
 
-    /// Whether such a message belongs there. Where somebody is woken for every alert, only what is
+    /// Whether notices of actions belong there. Where somebody is woken for every alert, only what is
     /// wrong until further notice does, and tests; not what is done about it.
+    pub fn takes_actions(self) -> bool {
+        !matches!(self, Kind::PagerDuty | Kind::Jira)
+    }
+
+    /// Whether such a message belongs there.
     pub fn takes(self, message: &Message) -> bool {
-        match self {
-            Kind::PagerDuty | Kind::Jira => !matches!(message, Message::Action { .. }),
-            _ => true,
-        }
+        self.takes_actions() || !matches!(message, Message::Action { .. })
     }
 
     /// What to do when nobody knows whether a notice arrived.

@@ -13,6 +13,14 @@ use crate::webhook::body;
 /// The source of events where nothing else is configured.
 pub const DEFAULT_SOURCE: &str = "/spendwatch";
 
+/// Checks a source of events: a URI, or a path such as `/spendwatch/contoso`.
+///
+/// # Errors
+/// [`ConfigError::Key`] when it is none, or has a query or a fragment.
+pub fn check_source(text: &str) -> Result<(), ConfigError> {
+    Source::new(text).map(drop)
+}
+
 /// Where events come from.
 #[derive(Debug, Clone)]
 pub(crate) struct Source(String);

@@ -61,6 +61,10 @@ impl Channel for Webhook {
         })
     }
 
+    fn public_keys(&self) -> Vec<String> {
+        self.signer.public_keys()
+    }
+
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
         let body = body(notice).to_string().into_bytes();
         let id = notice.safe_id();

@@ -6,6 +6,7 @@
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
 mod actions;
+mod channels;
 mod native;
 mod read;
 mod reader;
@@ -21,6 +22,7 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
+pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
@@ -147,58 +149,6 @@ pub enum AzureRead {
     CostDetails,
     /// Consumption usage details only.
     UsageDetails,
-}
-
-/// A configured destination.
-#[derive(Debug, Clone)]
-pub struct Channel {
-    /// What kind of place, with its settings.
-    pub kind: ChannelKind,
-    /// Networks besides the public internet that it may be in (self-hosted chat).
-    pub allow_networks: Vec<ipnet::IpNet>,
-}
-
-/// The kinds of channel.
-#[derive(Debug, Clone)]
-pub enum ChannelKind {
-    /// Mail by SMTP.
-    Email(Email),
-    /// A Microsoft Teams Workflows webhook.
-    Teams {
-        /// Its URL, which is a secret.
-        url: Secret,
-    },
-    /// A Slack incoming webhook.
-    Slack {
-        /// Its URL, which is a secret.
-        url: Secret,
-    },
-    /// A webhook signed per Standard Webhooks.
-    Webhook {
-        /// Its URL.
-        url: Secret,
-        /// Signing secrets, newest first; more than one while a key is being rotated.
-        signing: Vec<Secret>,
-    },
-}
-
-/// Mail by SMTP.
-#[derive(Debug, Clone)]
-pub struct Email {
-    /// `smtp://host:587` (STARTTLS required) or `smtps://host:465` (TLS from the start).
-    pub smtp: alert_channels::email::Server,
-    /// Sender, `Name <address>`.
-    pub from: String,
-    /// Recipients when the channel itself is named in `notify`.
-    pub to: Vec<String>,
-    /// Account of the relay.
-    pub username: Option<Secret>,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// Certificates to trust besides the system's, in PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Domains that an owner tag may name; the sender's own if empty.
-    pub owner_domains: Vec<String>,
 }
 
 /// A reference to a secret. The value is looked up when it is used.
@@ -331,7 +281,7 @@ impl Config {
         let mut emails = self
             .channels
             .iter()
-            .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)));
+            .filter(|(_, channel)| channel.kind.mailing().is_some());
         emails.next().map(|(name, _)| name.as_str())
     }
 }

@@ -21,6 +21,7 @@
 
 mod actions;
 mod app;
+mod bearer;
 mod channels;
 mod clock;
 mod config;
@@ -35,6 +36,7 @@ mod routing;
 mod snapshots;
 pub mod sources;
 mod standing;
+mod threads;
 
 pub use actions::approval::{BadLink, Permission};
 pub use actions::words as action_words;
@@ -42,10 +44,10 @@ pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, T
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError,
-    Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode,
-    Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
-    imported_toml,
+    AUTH_WORDS, AcsEmail, Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config,
+    ConfigError, Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports,
+    Hook, Mailing, Mode, Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task,
+    Tolerance, budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};

@@ -5,7 +5,7 @@ use budget_engine::{Budget, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{ChannelKind, Config, Email, OWNERS};
+use crate::config::{Config, Mailing, OWNERS};
 use crate::outbox::{Delivery, DeliveryState, delivery_id};
 
 /// How long after its period a notice is still worth sending.
@@ -76,8 +76,8 @@ fn reach(
     name: &str,
 ) -> Vec<(String, Option<String>)> {
     if name == OWNERS {
-        return owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
-            mail(channel, owners(budget, transition, email))
+        return owners_mail(config).map_or_else(Vec::new, |(channel, mailing)| {
+            mail(channel, owners(budget, transition, mailing))
         });
     }
     of_channel(config, name)
@@ -92,26 +92,25 @@ fn mail(channel: &str, addresses: Vec<String>) -> Vec<(String, Option<String>)> 
 
 /// Where a notice for a channel goes: the destination, with recipients for mail.
 pub(crate) fn of_channel(config: &Config, name: &str) -> Vec<(String, Option<String>)> {
-    match config.channels.get(name).map(|channel| &channel.kind) {
-        Some(ChannelKind::Email(email)) => mail(name, email.to.clone()),
-        Some(_) => vec![(name.to_owned(), None)],
+    let Some(channel) = config.channels.get(name) else {
         // The channel was taken out of the configuration since the threshold fired.
-        None => Vec::new(),
+        return Vec::new();
+    };
+    match channel.kind.mailing() {
+        Some(mailing) => mail(name, mailing.to.clone()),
+        None => vec![(name.to_owned(), None)],
     }
 }
 
-fn owners_mail(config: &Config) -> Option<(&str, &Email)> {
+fn owners_mail(config: &Config) -> Option<(&str, &Mailing)> {
     let name = config.owners_channel()?;
-    match &config.channels.get(name)?.kind {
-        ChannelKind::Email(email) => Some((name, email)),
-        _ => None,
-    }
+    Some((name, config.channels.get(name)?.kind.mailing()?))
 }
 
 /// The owners of a budget: addresses from the configuration, and from the owner tags of what it
 /// cost. A tag is written by whoever may tag a resource, so its address must be in a domain that
 /// the configuration names, or in the sender's own.
-fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String> {
+fn owners(budget: &Budget, transition: &Transition, mailing: &Mailing) -> Vec<String> {
     let configured = budget
         .owners
         .iter()
@@ -121,9 +120,9 @@ fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String
         let domain = address.trim_end_matches('>').rsplit_once('@')?.1;
         Some(domain.to_lowercase())
     };
-    let mut domains = email.owner_domains.clone();
+    let mut domains = mailing.owner_domains.clone();
     if domains.is_empty() {
-        domains.extend(domain_of(&email.from));
+        domains.extend(domain_of(&mailing.from));
     }
     let tagged = transition
         .status

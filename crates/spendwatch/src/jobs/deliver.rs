@@ -16,6 +16,7 @@ use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
 use crate::outbox::{Delivery, DeliveryState, Lane, OUTBOX, back_off, lane_key};
+use crate::threads::{self, First};
 
 /// What came of one visit to a lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -298,17 +299,24 @@ async fn step(
     let attempt = Attempt {
         number: delivery.failures + 1,
         at: now,
+        earlier: threads::earlier(app, channel, &delivery).await,
     };
+    let number = attempt.number;
     let result = send(app, channel, &delivery, attempt).await;
+    let first = First::of(channel, &delivery, &result);
     tracing::info!(
         delivery.id = delivery.id,
         destination = delivery.destination,
         result = result.as_str(),
         class = result.failure().map(|failure| failure.class.as_str()),
-        attempt = attempt.number,
+        attempt = number,
         "notice sent"
     );
-    record(app, channel, key, delivery, version, result, report).await
+    let after = record(app, channel, key, delivery, version, result, report).await?;
+    if let Some(first) = first {
+        first.remember(app).await;
+    }
+    Ok(after)
 }
 
 /// Sends within the deadline of the configuration, whatever the channel's own deadlines are.
