@@ -116,13 +116,15 @@ fn access(channel: &config::Channel) -> Access {
     }
 }
 
+/// Gives tokens by the way to sign in and the service that they are for.
+type SignIn<'a> = dyn Fn(&str, &Url) -> anyhow::Result<Arc<dyn TokenSource>> + 'a;
+
 /// What channels are made from.
 struct Builder<'a> {
     access: Access,
     deadline: Duration,
     secret: &'a dyn Fn(&config::Secret) -> anyhow::Result<SecretString>,
-    /// Tokens by the way to sign in and the service they are for.
-    tokens: &'a dyn Fn(&str, &Url) -> anyhow::Result<Arc<dyn TokenSource>>,
+    tokens: &'a SignIn<'a>,
 }
 
 impl Builder<'_> {
