@@ -21,6 +21,7 @@
 
 mod actions;
 mod app;
+mod bearer;
 mod channels;
 mod clock;
 mod config;
@@ -38,6 +39,7 @@ mod silences;
 mod snapshots;
 pub mod sources;
 mod standing;
+mod threads;
 mod trouble;
 
 pub use actions::approval::{BadLink, Permission};
@@ -46,11 +48,11 @@ pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, T
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel, ChannelKind,
-    Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings, Email,
-    EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Mode, Native, Problem, QuietHours,
-    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly, budget_toml,
-    imported_toml,
+    AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
+    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Mailing, Mode, Native,
+    Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly,
+    budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};

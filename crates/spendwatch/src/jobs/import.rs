@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::clock::day_of;
-use crate::config::{ChannelKind, Config, OWNERS, imported_toml};
+use crate::config::{Config, OWNERS, imported_toml};
 use crate::jobs::plan::{Created, ScopeFailure, Told, read_all};
 use crate::sources::advice;
 
@@ -71,7 +71,7 @@ pub fn scopes(config: &Config) -> BTreeSet<Scope> {
 /// fallback.
 pub fn destinations(config: &Config) -> Vec<String> {
     let channels = config.channels.values();
-    let mails = channels.filter(|channel| matches!(channel.kind, ChannelKind::Email(_)));
+    let mails = channels.filter(|channel| channel.kind.mailing().is_some());
     match (mails.count(), &config.fallback) {
         (1, _) => vec![OWNERS.to_owned()],
         (_, Some(fallback)) => vec![fallback.clone()],
