@@ -6,6 +6,7 @@
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
 mod actions;
+mod links;
 mod native;
 mod read;
 mod reader;
@@ -21,6 +22,7 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
+pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
@@ -49,6 +51,8 @@ pub struct Config {
     pub native: Native,
     /// What is done when a budget reaches an amount.
     pub actions: Actions,
+    /// The links in notices by which people answer; none if `None`.
+    pub links: Option<Links>,
 }
 
 /// One place that costs are read from.

@@ -20,6 +20,7 @@
 //! ```
 
 mod actions;
+mod answers;
 mod app;
 mod channels;
 mod clock;
@@ -29,6 +30,7 @@ mod environment;
 mod forecasting;
 pub mod jobs;
 mod ledgers;
+mod links;
 mod outbox;
 mod reads;
 pub mod replay;
@@ -38,22 +40,25 @@ mod snapshots;
 pub mod sources;
 mod standing;
 
-pub use actions::approval::{BadLink, Permission};
 pub use actions::words as action_words;
 pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, TargetState, Told};
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError,
-    Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode,
-    Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
-    imported_toml,
+    Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Links,
+    Mode, Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance,
+    budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;
+pub use links::{BadLink, Permission, Purpose};
 pub use outbox::{Delivery, DeliveryState, Lane};
 pub use reads::{PlanError, Read};
+pub use silences::{
+    LONGEST_REASON, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState,
+};
 
 /// Queue whose messages name a read to evaluate.
 pub const EVALUATIONS: &str = "evaluations";

@@ -5,6 +5,7 @@ mod anomaly_alerts;
 mod budgets;
 mod channels;
 mod hook;
+mod links;
 mod native;
 mod sources;
 
@@ -21,12 +22,13 @@ use toml::de::DeTable;
 use self::actions::{ActionsDraft, read_actions};
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
+use self::links::read_links;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Channel, ChannelKind, Config, Delivery, Source};
+use super::{Channel, ChannelKind, Config, Delivery, Links, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -43,6 +45,7 @@ struct Draft {
     delivery: Option<Delivery>,
     native: NativeDraft,
     actions: ActionsDraft,
+    links: Option<Links>,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -114,6 +117,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (root, folder) in &parsed {
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
+        read_links(root, folder, &mut draft);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -218,7 +222,8 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     if let Some(first) = pages_first {
         problems.extend(check_described(&native, &first));
     }
-    let actions = draft.actions.settle(&budgets, &mut problems);
+    let has_links = draft.links.is_some();
+    let actions = draft.actions.settle(&budgets, has_links, &mut problems);
     problems.sort();
     problems.dedup();
     if !problems.is_empty() {
@@ -235,6 +240,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         delivery: draft.delivery.unwrap_or_default(),
         native,
         actions,
+        links: draft.links,
     })
 }
 

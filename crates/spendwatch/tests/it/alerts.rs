@@ -6,7 +6,8 @@ use azure_sandbox::{Options, example};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde_json::json;
-use spendwatch::jobs::{alerts, evaluate};
+use spendwatch::jobs::alerts::{self, Whose};
+use spendwatch::jobs::evaluate;
 use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
 use tokio::net::TcpListener;
 
@@ -77,7 +78,7 @@ async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
     evaluate::run(&app, read, &Default::default())
         .await
         .unwrap();
-    let listed = alerts::list(&app, &[]).await.unwrap();
+    let listed = alerts::list(&app, &[], Whose::All).await.unwrap();
     assert_eq!(listed.failures, []);
     let percents: Vec<_> = listed
         .azure
@@ -95,16 +96,16 @@ async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
     assert_eq!(listed.ours.len(), 1);
     assert_eq!(listed.ours[0].when, "actual 80%");
     let at_eighty = Some(Decimal::from(80));
-    let dismissed = alerts::dismiss_for(&app, "platform", at_eighty)
+    let dismissed = alerts::dismiss_for(&app, "platform", None, at_eighty)
         .await
         .unwrap();
     assert_eq!(dismissed.len(), 1);
-    let again = alerts::dismiss_for(&app, "platform", at_eighty)
+    let again = alerts::dismiss_for(&app, "platform", None, at_eighty)
         .await
         .unwrap();
     assert_eq!(again, []);
     let scopes = [scope.parse().unwrap()];
-    let listed = alerts::list(&app, &scopes).await.unwrap();
+    let listed = alerts::list(&app, &scopes, Whose::All).await.unwrap();
     let states: Vec<&str> = listed.azure.iter().map(|one| &*one.status).collect();
     assert_eq!(states, ["Active", "Dismissed"]);
     let one = alerts::dismiss(&app, &scopes[0], &listed.azure[0].name)
@@ -112,5 +113,9 @@ async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
         .unwrap();
     assert_eq!(one.status, "Dismissed");
     assert!(alerts::dismiss(&app, &scopes[0], "unknown").await.is_err());
-    assert!(alerts::dismiss_for(&app, "unknown", None).await.is_err());
+    assert!(
+        alerts::dismiss_for(&app, "unknown", None, None)
+            .await
+            .is_err()
+    );
 }
