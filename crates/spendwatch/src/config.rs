@@ -6,6 +6,7 @@
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
 mod actions;
+mod attention;
 mod links;
 mod native;
 mod read;
@@ -22,6 +23,7 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
+pub use attention::{Allowance, Attention, Canary, EndedWhileHeld, Event, QuietHours};
 pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
@@ -53,6 +55,8 @@ pub struct Config {
     pub actions: Actions,
     /// The links in notices by which people answer; none if `None`.
     pub links: Option<Links>,
+    /// When people are left alone, and how much they are told at a time.
+    pub attention: Attention,
 }
 
 /// One place that costs are read from.

@@ -28,6 +28,7 @@ mod config;
 mod entra;
 mod environment;
 mod forecasting;
+mod gathering;
 pub mod jobs;
 mod ledgers;
 mod links;
@@ -39,22 +40,25 @@ mod silences;
 mod snapshots;
 pub mod sources;
 mod standing;
+mod trouble;
 
 pub use actions::words as action_words;
 pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, TargetState, Told};
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
+pub use budget_engine::{NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError,
-    Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Links,
-    Mode, Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance,
-    budget_toml, imported_toml,
+    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Canary, Channel,
+    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, Email,
+    EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mode, Native, Problem,
+    QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
+    imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;
 pub use links::{BadLink, Permission, Purpose};
-pub use outbox::{Delivery, DeliveryState, Lane};
+pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
 pub use silences::{
     LONGEST_REASON, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState,

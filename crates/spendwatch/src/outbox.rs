@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use state_store::{Documents, json};
 
+use crate::gathering::Sent;
+
 /// Prefix of all live deliveries.
 pub(crate) const OUTBOX: &str = "outbox/";
 
@@ -239,6 +241,26 @@ pub struct Lane {
     pub next_due: Option<Timestamp>,
     /// How many live deliveries the last worker left behind.
     pub left: usize,
+    /// How the destination is doing.
+    #[serde(default)]
+    pub health: Health,
+    /// When recipients were sent notices of crossings lately, for their allowance.
+    #[serde(default)]
+    pub sent: Sent,
+}
+
+/// How a destination is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Since when nothing got through; nothing while it works.
+    pub failing_since: Option<Timestamp>,
+    /// Sends that failed in a row.
+    pub failures: u32,
+    /// Since when it fails, as somebody was told.
+    pub told: Option<Timestamp>,
+    /// Since when it is switched off: tried rarely, because it refuses or has failed for days.
+    pub switched_off: Option<Timestamp>,
 }
 
 pub(crate) fn lane_key(destination: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod actions;
 mod anomaly_alerts;
+mod attention;
 mod budgets;
 mod channels;
 mod hook;
@@ -20,6 +21,7 @@ use rust_decimal::Decimal;
 use toml::de::DeTable;
 
 use self::actions::{ActionsDraft, read_actions};
+use self::attention::read_attention;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 use self::links::read_links;
@@ -28,7 +30,7 @@ use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Channel, ChannelKind, Config, Delivery, Links, Source};
+use super::{Attention, Channel, ChannelKind, Config, Delivery, Links, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -46,6 +48,7 @@ struct Draft {
     native: NativeDraft,
     actions: ActionsDraft,
     links: Option<Links>,
+    attention: Attention,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -118,6 +121,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
         read_links(root, folder, &mut draft);
+        read_attention(root, &mut draft);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -241,6 +245,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         native,
         actions,
         links: draft.links,
+        attention: draft.attention,
     })
 }
 

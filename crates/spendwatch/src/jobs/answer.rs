@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use budget_engine::{Ledger, Transition};
+use alert_channels::{Message, Notice, text};
+use budget_engine::{Acknowledgement, Ledger, NotAcknowledged, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Version, json};
@@ -28,6 +29,51 @@ pub struct Opened {
     pub notice: Transition,
     /// Whose link it is, for the record.
     pub who: String,
+}
+
+/// A notice in words, as every channel says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// What happened, in one sentence.
+    pub headline: String,
+    /// What must be known before the figures are believed.
+    pub remarks: Vec<String>,
+    /// The figures with their names.
+    pub facts: Vec<(String, String)>,
+}
+
+impl Opened {
+    /// What the notice said.
+    pub fn words(&self) -> Words {
+        let message = Message::Crossing(Box::new(self.notice.clone()));
+        let wording = text::wording(&Notice::new("", "", message));
+        let facts = wording.facts.into_iter();
+        Words {
+            headline: wording.headline,
+            remarks: wording.remarks,
+            facts: facts
+                .map(|fact| (fact.label.to_string(), fact.value))
+                .collect(),
+        }
+    }
+
+    /// Whether an acknowledgement would count now, and if not, why. Changes nothing.
+    ///
+    /// # Errors
+    /// When the alert is over, has fired again since this notice, or is acknowledged already.
+    pub fn may_acknowledge(&self, now: Timestamp) -> Result<(), NotAcknowledged> {
+        let rehearsed = Acknowledgement {
+            at: now,
+            by: self.who.clone(),
+            note: None,
+        };
+        let sequence = Some(self.notice.sequence);
+        let next = self
+            .known
+            .ledger
+            .acknowledge(&self.known.alert.id, sequence, rehearsed);
+        next.map(|_| ())
+    }
 }
 
 /// How long a silence by link lasts.

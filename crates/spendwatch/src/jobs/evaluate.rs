@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    Budget, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Period, Planned, Status, When,
-    days_between, decide, observe, plus_days,
+    AlertState, Budget, Change, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Part,
+    Period, Planned, Status, ThresholdKind, Transition, When, days_between, decide, observe,
+    plus_days,
 };
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +144,10 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
     };
     let mut hints = BTreeSet::new();
     let mut failure = None;
-    for budget in budgets {
+    // Parts first, so that the notice of a budget can tell of theirs.
+    let mut parts_first = budgets.clone();
+    parts_first.sort_by_key(|budget| std::cmp::Reverse(depth(app, budget)));
+    for budget in parts_first {
         let one = evaluate_budget(
             app,
             read,
@@ -176,6 +180,8 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
             }
         }
     }
+    let place = |id: &str| budgets.iter().position(|budget| budget.id == id);
+    report.budgets.sort_by_key(|one| place(&one.budget));
     if !options.dry_run {
         for hint in hints {
             app.hint(&hint, SignedDuration::ZERO).await?;
@@ -387,11 +393,13 @@ async fn settle(
                 deliveries: 0,
             });
         }
+        let mut next = evaluation.ledger;
+        annotate(app, budget, &mut next, now).await?;
         let before = version.map(|version| (ledger, version));
         let decided = Decided {
             budget: Some(budget),
             decisions: &decisions,
-            ledger: evaluation.ledger,
+            ledger: next,
         };
         if let Some(routed) = ledgers::commit(app, before, decided).await? {
             log_decisions(budget, status, &decisions);
@@ -404,6 +412,65 @@ async fn settle(
         // Somebody else decided first, or our own first try got through: look again.
     }
     anyhow::bail!("the ledger {key} is being written by others again and again")
+}
+
+/// How many budgets a budget is a part of, one within the other.
+fn depth(app: &App, budget: &Budget) -> usize {
+    let parent = |one: &&Budget| app.config().budgets.get(one.parent.as_deref()?);
+    std::iter::successors(Some(budget), parent).count()
+}
+
+/// Adds what is known besides the figures to the crossings that were just decided: planned events,
+/// and the parts of the budget that are told of.
+async fn annotate(
+    app: &App,
+    budget: &Budget,
+    ledger: &mut Ledger,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let is_new = |one: &&mut Transition| one.route.is_none() && one.change == Change::Fired;
+    if ledger.transitions.iter_mut().filter(is_new).count() == 0 {
+        return Ok(());
+    }
+    let day = day_of(now);
+    let events = app.config().attention.events.iter();
+    let events = events.filter(|event| event.is_about(&budget.id, day));
+    let events: Vec<String> = events.map(|event| event.name.clone()).collect();
+    let parts = parts(app, budget, day).await?;
+    for transition in ledger.transitions.iter_mut().filter(is_new) {
+        transition.events.clone_from(&events);
+        if transition.kind != ThresholdKind::Stale {
+            transition.parts.clone_from(&parts);
+        }
+    }
+    Ok(())
+}
+
+/// The most urgent alert of each child that stands today.
+async fn parts(app: &App, budget: &Budget, today: Date) -> anyhow::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for child in app.config().budgets.children(&budget.id) {
+        let Some(period) = child.calendar.period_of(today) else {
+            continue;
+        };
+        let key = ledgers::key(&child.id, &child.calendar.key(&period));
+        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
+        let Some((ledger, _)) = stored else { continue };
+        let firing = ledger.alerts.values();
+        let firing = firing.filter(|alert| {
+            alert.state == AlertState::Firing && alert.kind != ThresholdKind::Stale
+        });
+        let worst = firing
+            .filter_map(|alert| ledger.fired(alert))
+            .max_by_key(|fired| (fired.severity, fired.at));
+        parts.extend(worst.map(|fired| Part {
+            budget: child.id.clone(),
+            name: child.name.clone(),
+            when: fired.when.clone(),
+            percent: fired.status.percent,
+        }));
+    }
+    Ok(parts)
 }
 
 /// The periods of a budget that are evaluated on one day.
