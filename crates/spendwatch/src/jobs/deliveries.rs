@@ -136,8 +136,8 @@ pub async fn list(app: &App, filter: &Filter) -> anyhow::Result<Vec<Fate>> {
     for month in months(since, now) {
         keys.extend(app.documents().list(&format!("history/{month}/")).await?);
     }
-    let read = stream::iter(&keys).map(|key| async move {
-        match json::get::<Delivery>(app.documents(), key).await {
+    let read = stream::iter(keys).map(|key| async move {
+        match json::get::<Delivery>(app.documents(), &key).await {
             Ok(found) => Ok(found.map(|(delivery, _): (Delivery, Version)| delivery)),
             Err(error @ Error::Corrupt { .. }) => {
                 tracing::error!(key, %error, "a delivery cannot be read");
