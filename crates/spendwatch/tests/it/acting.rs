@@ -198,6 +198,7 @@ impl Stage {
             .await
             .iter()
             .flat_map(|delivery| delivery.notice.links.iter().map(|link| link.url.clone()))
+            .filter(|link| link.contains("/approve-action?"))
             .collect();
         assert_eq!(links.len(), 1, "{links:?}");
         let url: url::Url = links[0].parse().unwrap();
