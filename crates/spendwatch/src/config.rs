@@ -8,6 +8,7 @@
 mod actions;
 mod attention;
 mod channels;
+mod links;
 mod native;
 mod read;
 mod reader;
@@ -27,6 +28,7 @@ pub use attention::{
     Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
 };
 pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
+pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
@@ -55,6 +57,8 @@ pub struct Config {
     pub native: Native,
     /// What is done when a budget reaches an amount.
     pub actions: Actions,
+    /// The links in notices by which people answer; none if `None`.
+    pub links: Option<Links>,
     /// When people are left alone, and how much they are told at a time.
     pub attention: Attention,
 }

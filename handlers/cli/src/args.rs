@@ -1,5 +1,6 @@
 //! The command line: commands, options and their help.
 
+pub(crate) mod answers;
 pub(crate) mod azure;
 
 use std::fmt::{self, Display};
@@ -20,7 +21,8 @@ use crate::output::Format;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  all is fine
-  1  something failed; a budget that could not be evaluated is a failure
+  1  something failed; a budget that could not be evaluated is a failure, and so is an alert that
+     does not come out again (explain)
   2  the command line is wrong
   3  a threshold of spend or forecast is crossed (evaluate, status), or Azure's own budgets are not
      as configured (plan)
@@ -91,8 +93,18 @@ pub(crate) enum Command {
     Check(Check),
     /// Turn the budgets that Azure has into configuration, on stdout as TOML; Azure stays as it is
     Import(Import),
-    /// Show the alerts that Azure has raised, and ours beside them; dismiss one at Azure
+    /// Show our alerts, and those that Azure has raised; dismiss one at Azure
     Alerts(Alerts),
+    /// Say that you know of an alert: nobody is reminded of it until it fires again
+    Ack(answers::Ack),
+    /// Hold notices back for a while, with a reason; `end` lets them go
+    Silence(answers::Silence),
+    /// List silences
+    Silences,
+    /// Work an alert out again from what is stored: the same, or different, figure by figure
+    Explain(answers::Explain),
+    /// List what became of notices
+    Deliveries(answers::Deliveries),
     /// Show what is done because budgets reached an amount; approve it, do it, or undo it
     Actions(Actions),
     /// Send a test notice through a channel, at once
@@ -258,9 +270,12 @@ pub(crate) struct Probe {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Alerts {
     #[command(subcommand)]
     pub(crate) verb: Option<AlertVerb>,
+    #[command(flatten)]
+    pub(crate) list: ListAlerts,
 }
 
 /// What is done with alerts; they are listed without one.
@@ -283,9 +298,12 @@ pub(crate) enum AlertVerb {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct ListAlerts {
-    /// Only at this scope instead of all that budgets count; may be repeated
-    #[arg(short, long, value_name = "PATH")]
+    /// Azure's alerts at this scope instead of all that budgets count; may be repeated
+    #[arg(short, long, value_name = "PATH", conflicts_with = "ours")]
     pub(crate) scope: Vec<String>,
+    /// Only ours: Azure is not asked
+    #[arg(long)]
+    pub(crate) ours: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,9 +3,9 @@
 use alert_channels::{Link, Message, Notice};
 use jiff::{SignedDuration, Timestamp};
 
-use super::approval::Approver;
 use super::{ActionRecord, ActionState, News, Target, TargetState, Told};
 use crate::config::{Config, Tagged, Task};
+use crate::links::{Purpose, Signer};
 use crate::outbox::{Delivery, delivery_id};
 use crate::routing;
 
@@ -109,7 +109,7 @@ pub(crate) fn deliveries(
     record: &ActionRecord,
     tell: &[Told],
     news: News,
-    approver: Option<&Approver>,
+    approver: Option<&Signer>,
     now: Timestamp,
 ) -> Vec<Delivery> {
     let tell = tell.iter();
@@ -128,7 +128,9 @@ pub(crate) fn deliveries(
         let mut expires_at = now.saturating_add(WORTH_SENDING).unwrap_or(Timestamp::MAX);
         if let (News::Approval, ActionState::AwaitingApproval { until }) = (news, &record.state) {
             expires_at = *until;
-            let link = approver.and_then(|approver| approver.link(&record.id, &id, *until));
+            let link = approver.and_then(|approver| {
+                approver.link(Purpose::ApproveAction, &record.id, &id, *until)
+            });
             notice.links.extend(link.map(|url| Link {
                 title: "Look and approve".to_owned(),
                 url: url.into(),

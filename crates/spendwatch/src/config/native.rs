@@ -16,6 +16,8 @@ pub struct Native {
     pub connection: Option<Connection>,
     /// Whether the function app may write. The command line may always, after asking.
     pub apply_from_app: bool,
+    /// Whether Azure's own alerts are dismissed when ours at the same amount is acknowledged.
+    pub dismiss_acknowledged: bool,
     /// How each budget is kept, by its id. A budget that is not here is not kept in Azure.
     pub settings: BTreeMap<String, Settings>,
     /// Azure's budgets that the configuration describes as they are.

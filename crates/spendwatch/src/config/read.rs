@@ -6,6 +6,7 @@ mod attention;
 mod budgets;
 mod channels;
 mod hook;
+mod links;
 mod native;
 mod sources;
 
@@ -23,12 +24,13 @@ use self::actions::{ActionsDraft, read_actions};
 use self::attention::read_attention;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
+use self::links::read_links;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, Config, Delivery, Source};
+use super::{Attention, Channel, Config, Delivery, Links, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -45,6 +47,7 @@ struct Draft {
     delivery: Option<Delivery>,
     native: NativeDraft,
     actions: ActionsDraft,
+    links: Option<Links>,
     attention: Attention,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
@@ -117,6 +120,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (root, folder) in &parsed {
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
+        read_links(root, folder, &mut draft);
         read_attention(root, &mut draft);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
@@ -221,7 +225,8 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     if let Some(first) = pages_first {
         problems.extend(check_described(&native, &first));
     }
-    let actions = draft.actions.settle(&budgets, &mut problems);
+    let has_links = draft.links.is_some();
+    let actions = draft.actions.settle(&budgets, has_links, &mut problems);
     problems.sort();
     problems.dedup();
     if !problems.is_empty() {
@@ -238,6 +243,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         delivery: draft.delivery.unwrap_or_default(),
         native,
         actions,
+        links: draft.links,
         attention: draft.attention,
     })
 }

@@ -100,6 +100,9 @@ pub fn run(app: &App) -> Vec<Finding> {
     for problem in app.action_problems() {
         findings.push(error("action", problem));
     }
+    if let Some(problem) = app.link_problem() {
+        findings.push(error("links", problem));
+    }
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
     }

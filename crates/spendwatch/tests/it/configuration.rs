@@ -563,6 +563,11 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/budget/properties/threshold/items/properties",
         ),
         (
+            format!("[links]\n{typo}"),
+            "links",
+            "/$defs/links/properties",
+        ),
+        (
             format!("[approval]\n{typo}"),
             "approval",
             "/$defs/approval/properties",

@@ -5,6 +5,7 @@ mod acting;
 mod action_settings;
 mod alerts;
 mod anomaly_rules;
+mod answering;
 mod azure;
 mod backtest;
 mod channel_kinds;

@@ -32,6 +32,7 @@ pub(super) struct NativeDraft {
 struct Common {
     connection: Option<Connection>,
     apply_from_app: bool,
+    dismiss_acknowledged: bool,
     provider: Provider,
     contacts: Told,
     hook: Option<Hook>,
@@ -82,6 +83,10 @@ pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
             tolerance: read_tolerance(&table),
             connection: signs_in.contains(&true).then_some(connection),
             apply_from_app: table.get("apply_from_app").and_then(|value| value.flag())
+                == Some(true),
+            dismiss_acknowledged: table
+                .get("dismiss_acknowledged")
+                .and_then(|value| value.flag())
                 == Some(true),
             provider: read_provider(&table).unwrap_or(Provider::Consumption),
             contacts: read_told(&table),
@@ -178,6 +183,7 @@ impl NativeDraft {
             Some(common) => Native {
                 connection: common.connection,
                 apply_from_app: common.apply_from_app,
+                dismiss_acknowledged: common.dismiss_acknowledged,
                 hook: common.hook,
                 tolerance: common.tolerance,
                 ..native
