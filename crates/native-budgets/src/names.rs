@@ -61,11 +61,14 @@ impl Names {
         }
         let is_part = part_number(name, base).is_some();
         match origin {
-            Origin::Here { of: None } => false,
-            Origin::Here { of: Some(of) } if of == id => is_part,
-            Origin::Here { of: Some(of) } if self.bases.contains_key(of) => false,
-            _ => is_part && !self.is_configured(name),
+            Origin::Here { of } => is_part && of.as_deref() == Some(id),
+            Origin::Elsewhere => is_part && !self.is_configured(name),
         }
+    }
+
+    /// Whether a budget with this id is kept in Azure.
+    pub fn has(&self, id: &str) -> bool {
+        self.bases.contains_key(id)
     }
 
     /// Whether the configuration gives this name to a budget.

@@ -328,7 +328,7 @@ fn keep_defaults(
 fn unwanted(live: &Live, desired: &[Desired], names: &Names, prune: &Prune) -> Change {
     let part_of = part_of(live, desired, names);
     let (action, reason) = match (part_of, &live.origin) {
-        (Some(id), Origin::Here { of: Some(of) }) if of == id => (
+        (Some(id), Origin::Here { .. }) => (
             Action::Delete,
             format!("{id} does not need this part any more, and it would tell of an old amount"),
         ),

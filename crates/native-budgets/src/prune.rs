@@ -85,6 +85,29 @@ fn ids_scope(id: &str) -> Option<(&str, &str)> {
 }
 
 impl Prune {
+    /// Whether every name that was said without a scope is that of at most one thing that is there.
+    ///
+    /// # Errors
+    /// In words, with all that a name could mean.
+    pub fn check<'a>(
+        &self,
+        there: impl Iterator<Item = (&'a Scope, &'a str)> + Clone,
+    ) -> Result<(), String> {
+        for named in &self.named {
+            let meant = there.clone().filter(|(scope, name)| named.is(scope, name));
+            let meant: Vec<String> = meant
+                .map(|(scope, name)| format!("{}={name}", scope.path()))
+                .collect();
+            if meant.len() > 1 {
+                return Err(format!(
+                    "`{named}` is the name of several: say which, with its scope: {}",
+                    meant.join(", ")
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether something may be deleted whoever created it.
     pub(crate) fn names(&self, scope: &Scope, name: &str) -> bool {
         self.named.iter().any(|each| each.is(scope, name))

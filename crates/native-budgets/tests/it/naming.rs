@@ -30,8 +30,7 @@ fn a_budget_belongs_by_its_name_then_by_the_record_then_by_the_number_of_a_part(
         ("web-3", &here(Some("web")), "web", true),
         ("web-2", &here(Some("web")), "web", true),
         ("web-2", &here(Some("other")), "web", false),
-        // What the record names is not configured any more: the budget has another id now.
-        ("web-2", &here(Some("old-id")), "web", true),
+        ("web-2", &here(Some("gone")), "web", false),
         ("web-2", &here(None), "web", false),
         ("web", &here(None), "web", true),
         ("web", &elsewhere, "gone", false),

@@ -20,7 +20,7 @@ pub(super) async fn run(global: &Global, options: &Plan) -> anyhow::Result<Exit>
         format => output::print(format, &answer)?,
     }
     talk(&answer.summary());
-    Ok(if !plan.failures.is_empty() {
+    Ok(if !plan.is_whole() {
         Exit::Failed
     } else if plan.is_to_do() {
         Exit::ToDo
@@ -40,6 +40,10 @@ pub(super) async fn make(
         prune: native_budgets::Prune {
             ours: options.prune,
             named: options.delete.iter().cloned().collect(),
+        },
+        prune_rules: native_budgets::Prune {
+            ours: options.prune,
+            named: options.delete_rule.iter().cloned().collect(),
         },
     };
     let native = &app.config().native;
@@ -95,7 +99,18 @@ impl Planned<'_> {
             0 => String::new(),
             count => format!("; {} could not be read", counted(count, "scope", "scopes")),
         };
-        format!("plan: {to_do}{left}{failed}")
+        let unplanned = match self.0.unplanned.len() {
+            0 => String::new(),
+            count => format!(
+                "; {} could not be planned",
+                counted(count, "budget", "budgets")
+            ),
+        };
+        let gone = match self.0.gone.len() {
+            0 => String::new(),
+            count => format!("; {} to forget", counted(count, "scope", "scopes")),
+        };
+        format!("plan: {to_do}{gone}{left}{unplanned}{failed}")
     }
 
     /// For the comment of a pull request: each change as a diff.
@@ -117,7 +132,11 @@ impl Planned<'_> {
                 text: diff.join("\n"),
             });
         }
-        let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
+        let rest: Vec<Cell> = self
+            .gone()
+            .chain(self.losses())
+            .chain(self.failures())
+            .collect();
         if !rest.is_empty() {
             blocks.push(Block::Lines(rest));
         }
@@ -136,8 +155,29 @@ impl Planned<'_> {
     }
 
     fn failures(&self) -> impl Iterator<Item = Cell> + '_ {
-        self.0.failures.iter().map(|failure| {
+        let unplanned = self.0.unplanned.iter().map(|one| {
+            let text = format!("{}: cannot be planned: {}", one.budget, one.problem);
+            Cell::colored(text, Color::Red)
+        });
+        unplanned.chain(self.0.failures.iter().map(|failure| {
             let text = format!("{}: cannot be read: {}", failure.scope, failure.problem);
+            Cell::colored(text, Color::Red)
+        }))
+    }
+
+    /// Scopes of which apply forgets what was created there.
+    fn gone(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.0.gone.iter().map(|gone| {
+            let rules = gone
+                .rules
+                .iter()
+                .map(|rule| format!("anomaly alert {rule}"));
+            let names: Vec<String> = gone.budgets.iter().cloned().chain(rules).collect();
+            let text = format!(
+                "-   forget {} of {}: Azure does not know the scope any more",
+                names.join(", "),
+                gone.scope
+            );
             Cell::colored(text, Color::Red)
         })
     }
@@ -153,7 +193,11 @@ impl Answer for Planned<'_> {
         for change in &self.0.rules {
             changes.extend(rule_lines(change).into_iter().map(Line::into_cell));
         }
-        let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
+        let rest: Vec<Cell> = self
+            .gone()
+            .chain(self.losses())
+            .chain(self.failures())
+            .collect();
         for lines in [changes, rest] {
             if !lines.is_empty() {
                 blocks.push(Block::Lines(lines));
