@@ -138,6 +138,9 @@ fn attempt(
     }
     let (scope, mut conditions) = place(budgets, budget, settings)?;
     check_provider(&scope, settings.provider).map_err(|why| ("scopes", why))?;
+    if grain.starts_with("Billing") && is_of_contract(&scope) {
+        return Err(("grain", billing_grain_refused(&scope)));
+    }
     let selectors = budgets.selectors(budget);
     let selector = selectors.first();
     if let Some(filter) = selector.and_then(|selector| selector.filter) {
@@ -277,6 +280,28 @@ fn place(
             )),
         },
     }
+}
+
+/// Whether a scope is only there under agreements that have no billing periods of their own for
+/// budgets.
+fn is_of_contract(scope: &Scope) -> bool {
+    match scope.kind() {
+        ScopeKind::Subscription | ScopeKind::ResourceGroup | ScopeKind::ManagementGroup => false,
+        // The number of an enrollment, or the id of a Customer or Partner Agreement.
+        ScopeKind::BillingAccount => {
+            let id = scope.id();
+            id.contains(':') || id.chars().all(|c| c.is_ascii_digit())
+        }
+        _ => true,
+    }
+}
+
+/// Why Azure refuses the grain of a budget that counts in billing periods.
+pub fn billing_grain_refused(scope: &Scope) -> String {
+    format!(
+        "Azure takes billing periods for pay-as-you-go only, and the agreement of {scope} is another \
+         one: set `grain = \"monthly\"` (or `quarterly`, `annually`)"
+    )
 }
 
 fn check_provider(scope: &Scope, provider: Provider) -> Result<(), String> {

@@ -100,3 +100,33 @@ async fn an_action_group_names_its_receivers() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_subscription_tells_its_offer() {
+    for (quota, is_under_contract) in [
+        ("PayAsYouGo_2014-09-01", false),
+        ("EnterpriseAgreement_2014-09-01", true),
+        ("CSP_2015-05-01", true),
+        ("MSDN_2014-09-01", false),
+        ("", false),
+    ] {
+        let server = MockServer::start().await;
+        let mut body = json!({
+            "id": "/subscriptions/1f2e", "displayName": "Shop", "state": "Enabled",
+            "subscriptionPolicies": {"spendingLimit": "Off"},
+        });
+        if !quota.is_empty() {
+            body["subscriptionPolicies"]["quotaId"] = json!(quota);
+        }
+        Mock::given(method("GET"))
+            .and(path("/subscriptions/1f2e"))
+            .and(query_param("api-version", "2022-12-01"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let found = client(&server.uri()).subscription(&scope()).await.unwrap();
+        assert_eq!((&*found.display_name, &*found.quota_id), ("Shop", quota));
+        assert_eq!(found.is_under_contract(), is_under_contract, "{quota}");
+    }
+}

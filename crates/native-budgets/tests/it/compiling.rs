@@ -404,3 +404,28 @@ fn too_many_addresses_of_thresholds_that_say_the_same_are_left_out_with_their_nu
         loss.reason
     );
 }
+
+#[test]
+fn billing_periods_are_refused_where_the_scope_shows_the_agreement() {
+    let account = "/providers/Microsoft.Billing/billingAccounts";
+    for (place, is_taken) in [
+        (SUBSCRIPTION.to_owned(), true),
+        (
+            format!("{account}/51c39a60-7e0b-4a57-8d43-0f5be9a4c012"),
+            true,
+        ),
+        (format!("{account}/86420975"), false),
+        (format!("{account}/86420975/departments/1"), false),
+        (format!("{account}/a:b_2019-05-31"), false),
+        (format!("{account}/a:b_2019-05-31/billingProfiles/P"), false),
+    ] {
+        let mut budget = budget("web", &["actual 80%"]);
+        budget.scopes = vec![scope(&place)];
+        budget.calendar = Calendar::new(TimeGrain::BillingMonth, date(2024, 1, 19));
+        let done = compiled(&budget, &settings(&budget));
+        assert_eq!(done.desired.is_some(), is_taken, "{place}");
+        if !is_taken {
+            assert_eq!(losses(&done), [("grain", Effect::LeftOut)]);
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 mod created;
 mod lists;
+mod offers;
 mod wanted;
 
 use std::collections::BTreeSet;
@@ -178,6 +179,7 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
     let of_only = |budget: &String| options.only.is_empty() || options.only.contains(budget);
     let mut losses = wanted.losses;
     losses.retain(|loss| of_only(&loss.budget));
+    losses.extend(offers::refuse_billing_grains(client, &mut changes).await);
     let mut unplanned = wanted.unplanned;
     unplanned.retain(|unplanned| of_only(&unplanned.budget));
     let mut rules = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use azure_sandbox::{Denial, Fault, Mishap, Options, example};
+use azure_sandbox::{Denial, Fault, Mishap, Options, Scenario, example};
 use native_budgets::{Action, Prune};
 use serde_json::json;
 use spendwatch::StateLocation;
@@ -302,4 +302,44 @@ async fn what_differed_is_remembered_though_the_twin_check_fails() {
     assert!(sync::run(&here.app).await.is_err());
     let drift = sync::last_drift(&here.app).await.unwrap().unwrap();
     assert_eq!(drift.differences.len(), 1, "{drift:?}");
+}
+
+#[tokio::test]
+async fn billing_periods_that_an_agreement_does_not_have_are_found_when_it_is_planned() {
+    for (scenario, expected) in [("enterprise", 0), ("pay-as-you-go", 2)] {
+        let world = Scenario::named(scenario).unwrap().world;
+        let today = world.today;
+        let subscription = world.subscriptions[0].id.clone();
+        let group = world.subscriptions[0].groups[0].name.clone();
+        let mut options = Options::new(today);
+        options.quota = None;
+        let azure = Azure::serve_with(world, options).await;
+        let anchor = today.first_of_month();
+        let grain = format!("amount = 9\ngrain = \"billing-month\"\nstarts = {anchor}");
+        let text = format!(
+            "{}{}{}",
+            budget("web", &grain).replace(SUBSCRIPTION, &subscription),
+            budget("api", &grain).replace(
+                SUBSCRIPTION,
+                &format!("{subscription}/resourceGroups/{group}")
+            ),
+            budget("plain", "amount = 9").replace(SUBSCRIPTION, &subscription),
+        );
+        let here = here_on(&azure, &text, today, StateLocation::Memory);
+        let plan = here.plan().await;
+        assert_eq!(plan.to_do().count(), expected + 1, "{plan:#?}");
+        assert_eq!(azure.requests("Subscriptions_Get").await, 1, "{scenario}");
+        let grains = plan.losses.iter().filter(|loss| loss.about == "grain");
+        let reasons: Vec<&str> = grains.map(|loss| loss.reason.as_str()).collect();
+        assert_eq!(reasons.len(), 2 - expected, "{plan:#?}");
+        for reason in reasons {
+            assert!(reason.contains("grain = \"monthly\""), "{reason}");
+        }
+        here.settle().await;
+        // What Azure has is not asked about.
+        azure.requests("").await;
+        here.plan().await;
+        let again = azure.requests("Subscriptions_Get").await;
+        assert_eq!(again, u64::from(scenario == "enterprise"));
+    }
 }
