@@ -1,19 +1,26 @@
-//! What a subscription is bought under.
+//! Subscriptions, and what they are bought under.
 //!
-//! Azure Resource Manager, "Subscriptions - Get", version 2022-12-01.
+//! Azure Resource Manager, "Subscriptions - Get" and "Subscriptions - List", version 2022-12-01.
 
 use budget_engine::{Scope, ScopeKind};
+use futures::Stream;
 use serde::Serialize;
 
 use crate::client::{Client, path_of_kind};
 use crate::error::Error;
+use crate::fields::Fields;
+use crate::paging::items;
 use crate::request::Request;
+
+const API_VERSION: &str = "api-version=2022-12-01";
 
 /// A subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SubscriptionInfo {
+    /// Its id, a GUID.
+    pub subscription_id: String,
     /// Name that people gave it.
     pub display_name: String,
     /// `Enabled`, `Warned`, `PastDue`, `Disabled` or `Deleted`.
@@ -39,14 +46,34 @@ impl Client {
     pub async fn subscription(&self, scope: &Scope) -> Result<SubscriptionInfo, Error> {
         let operation = format!("read {scope}");
         let path = path_of_kind(&operation, scope, &[ScopeKind::Subscription])?;
-        let url = self.url(&path, "", "api-version=2022-12-01");
-        self.read_required(&Request::get(operation, url), |fields| {
-            Ok(SubscriptionInfo {
-                display_name: fields.text("displayName")?,
-                state: fields.text("state")?,
-                quota_id: fields.object("subscriptionPolicies")?.text("quotaId")?,
-            })
+        let url = self.url(&path, "", API_VERSION);
+        self.read_required(&Request::get(operation, url), SubscriptionInfo::read)
+            .await
+    }
+
+    /// All subscriptions that the identity may see something of, whatever state they are in.
+    pub fn subscriptions(
+        &self,
+    ) -> impl Stream<Item = Result<SubscriptionInfo, Error>> + Send + use<> {
+        let url = self.url("", "/subscriptions", API_VERSION);
+        let request = Request::get("list subscriptions", url);
+        items(self.transport.clone(), request, |item| {
+            SubscriptionInfo::read(&Fields::of(item)?)
         })
-        .await
+    }
+}
+
+impl SubscriptionInfo {
+    fn read(fields: &Fields) -> Result<SubscriptionInfo, String> {
+        let policies = fields.optional_object("subscriptionPolicies")?;
+        let quota_id = policies
+            .map(|policies| policies.text("quotaId"))
+            .transpose()?;
+        Ok(SubscriptionInfo {
+            subscription_id: fields.required_text("subscriptionId")?,
+            display_name: fields.text("displayName")?,
+            state: fields.text("state")?,
+            quota_id: quota_id.unwrap_or_default(),
+        })
     }
 }

@@ -27,7 +27,7 @@ pub use compile::{Compiled, Effect, Loss, billing_grain_refused, compile, period
 pub use desired::{
     Contacts, Desired, LOCALES, Operator, Provider, Settings, is_action_group, is_name,
 };
-pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, import};
+pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, id_of, import};
 pub use names::{Names, Origin, native_name};
 pub use plan::{Action, Change, Live, collisions, plan, plan_one};
 pub use prune::{Named, Prune};

@@ -173,6 +173,13 @@ pub(crate) struct Suggest {
     /// Only this budget, too; may be repeated
     #[arg(long, value_name = "BUDGET")]
     pub(crate) only: Vec<String>,
+    /// Propose a whole budget for this scope, which need not have one; may be repeated
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["budgets", "only"])]
+    pub(crate) scope: Vec<Scope>,
+    /// Propose a whole budget for each subscription and resource group that costs something and that
+    /// no budget counts
+    #[arg(long, conflicts_with_all = ["budgets", "only", "scope"])]
+    pub(crate) uncovered: bool,
     /// How many complete periods to look back at
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=36))]
     pub(crate) periods: u32,
