@@ -52,6 +52,10 @@ var rights = {
   ]
 }
 
+var ofTags = contains(kinds, 'add-tag') ? rights['add-tag'] : []
+var ofAutomation = contains(kinds, 'automation') ? rights.automation : []
+var ofMachines = contains(kinds, 'deallocate-vms') ? rights['deallocate-vms'] : []
+var ofPlans = contains(kinds, 'scale-plan') ? rights['scale-plan'] : []
 var whole = empty(resourceGroups)
 
 module identity 'action-identity/identity.bicep' = {
@@ -72,7 +76,7 @@ resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
     type: 'CustomRole'
     permissions: [
       {
-        actions: flatten(map(kinds, kind => rights[kind]))
+        actions: concat(ofTags, ofAutomation, ofMachines, ofPlans)
         notActions: []
         dataActions: []
         notDataActions: []
