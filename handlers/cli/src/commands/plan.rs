@@ -55,7 +55,25 @@ pub(super) async fn make(
     }
     let plan = plan::run(app, &options, &|done, of| counting.told(done, of)).await;
     counting.end();
-    plan
+    let plan = plan?;
+    // A name that is mistyped deletes nothing, which should not look like success.
+    for named in &options.prune.named {
+        let mut changes = plan.changes.iter();
+        if !changes.any(|change| named.is(&change.scope, &change.name)) {
+            talk(&format!(
+                "--delete {named}: there is no such budget at the scopes that were read"
+            ));
+        }
+    }
+    for named in &options.prune_rules.named {
+        let mut rules = plan.rules.iter();
+        if !rules.any(|rule| named.is(&rule.subscription, &rule.name)) {
+            talk(&format!(
+                "--delete-rule {named}: there is no such anomaly alert at the subscriptions that were read"
+            ));
+        }
+    }
+    Ok(plan)
 }
 
 /// A plan as it is shown.
@@ -115,10 +133,7 @@ impl Planned<'_> {
 
     /// For the comment of a pull request: each change as a diff.
     fn markdown(&self) -> Vec<Block> {
-        let mut blocks = vec![Block::Lines(vec![Cell::from(format!(
-            "**{}**",
-            self.summary()
-        ))])];
+        let mut blocks = vec![Block::Lines(vec![Cell::from(self.summary())])];
         let diff: Vec<String> = self
             .0
             .to_do()

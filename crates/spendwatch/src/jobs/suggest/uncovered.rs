@@ -51,7 +51,11 @@ struct Look {
 pub async fn for_scopes(app: &App, options: &Options, place: &Where) -> anyhow::Result<Report> {
     let mut names = BTreeMap::new();
     let looks = match place {
-        Where::At(scopes) => looks_at(app, scopes)?,
+        Where::At(scopes) => {
+            let looks = looks_at(app, scopes)?;
+            name_subscriptions(app, &looks, &mut names).await;
+            looks
+        }
         Where::Uncovered => looks_everywhere(app, &mut names).await?,
     };
     let mut notes = Vec::new();
@@ -162,6 +166,19 @@ fn looks_at(app: &App, scopes: &[Scope]) -> anyhow::Result<Vec<Look>> {
         }
     }
     Ok(looks)
+}
+
+/// Asks Azure for the names of subscriptions. Without them budgets are called by ids.
+async fn name_subscriptions(app: &App, looks: &[Look], names: &mut BTreeMap<Scope, String>) {
+    let from_azure = looks.iter().filter(|look| !look.scopes.is_empty());
+    let wanted = from_azure.flat_map(|look| &look.wanted);
+    for scope in wanted.filter(|scope| scope.kind() == ScopeKind::Subscription) {
+        if let Ok(client) = app.native_client()
+            && let Ok(found) = client.subscription(scope).await
+        {
+            names.insert(scope.clone(), found.display_name);
+        }
+    }
 }
 
 /// The reads for whatever is not covered: one of each source that holds all its costs, and of each
