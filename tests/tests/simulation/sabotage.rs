@@ -1,0 +1,56 @@
+//! Promises that ports break on purpose, to see that the simulation notices.
+
+use crate::books::Invariant;
+
+/// One broken promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    /// A ledger is written whatever its version: two evaluators decide the same.
+    LedgersAreOverwritten,
+    /// Deliveries are never stored.
+    OutboxForgets,
+    /// That a delivery is being sent is not stored.
+    SendingIsForgotten,
+    /// What is sent again is not marked.
+    NothingIsMarked,
+    /// Later messages come before earlier ones.
+    OutboxIsBackwards,
+    /// Lanes are taken whatever their version: two workers send at once.
+    LanesAreOverwritten,
+    /// That a destination asked to wait is not stored.
+    ParkingIsForgotten,
+    /// A channel's failure names its address.
+    FailuresTellTheAddress,
+    /// The sweep finds nothing that waits, and hints are lost for good.
+    SweepSeesNothing,
+}
+
+impl Sabotage {
+    /// All of them, each with the invariant that must be seen to be violated.
+    pub(crate) const ALL: [(Sabotage, Invariant); 9] = [
+        (Sabotage::LedgersAreOverwritten, Invariant::DecidedOnce),
+        (Sabotage::OutboxForgets, Invariant::Terminal),
+        (Sabotage::SendingIsForgotten, Invariant::ToldOnce),
+        (Sabotage::NothingIsMarked, Invariant::ToldOnce),
+        (Sabotage::OutboxIsBackwards, Invariant::InOrder),
+        (Sabotage::LanesAreOverwritten, Invariant::OneAtATime),
+        (Sabotage::ParkingIsForgotten, Invariant::OneAtATime),
+        (Sabotage::FailuresTellTheAddress, Invariant::NoSecrets),
+        (Sabotage::SweepSeesNothing, Invariant::Drains),
+    ];
+
+    /// Whether a delivery says that it is being sent.
+    pub(crate) fn is_sending(delivery: &[u8]) -> bool {
+        let delivery: serde_json::Value = serde_json::from_slice(delivery).unwrap_or_default();
+        delivery.pointer("/state/sending").is_some()
+    }
+
+    /// Takes out of a lane that its destination asked to wait.
+    pub(crate) fn unpark(lane: &mut Vec<u8>) {
+        let mut value: serde_json::Value = serde_json::from_slice(lane).unwrap_or_default();
+        if let Some(not_before) = value.get_mut("notBefore") {
+            *not_before = serde_json::Value::Null;
+            *lane = value.to_string().into_bytes();
+        }
+    }
+}
