@@ -55,5 +55,5 @@ mod outcome;
 mod payloads;
 
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
-pub use notice::{Link, Message, Notice};
+pub use notice::{Carried, Link, Message, Notice};
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};

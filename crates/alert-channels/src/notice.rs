@@ -1,6 +1,6 @@
 //! What is said: plain data that can be stored and rendered again.
 
-use budget_engine::Transition;
+use budget_engine::{Change, Percent, Transition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,12 @@ pub struct Notice {
     /// Whether an earlier attempt may have arrived.
     #[serde(default)]
     pub maybe_duplicate: bool,
+    /// Name of the destination that it did not reach, so that it goes to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
+    /// Notices that were held back and are told of with this one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
     /// Where to go from here.
     #[serde(default)]
     pub links: Vec<Link>,
@@ -36,6 +42,16 @@ pub struct Notice {
 pub enum Message {
     /// A threshold was crossed, or an earlier notice no longer holds.
     Crossing(Box<Transition>),
+    /// More happened than the recipient gets single notices for: all of it, in
+    /// [`Notice::carried`].
+    Bundle {
+        /// When it was put together.
+        at: Timestamp,
+        /// How many notices the recipient gets in that time at most.
+        allowance: u32,
+        /// The time, in hours.
+        hours: u32,
+    },
     /// Somebody tests the destination.
     Probe {
         /// When.
@@ -76,11 +92,35 @@ impl Message {
     pub fn at(&self) -> Timestamp {
         match self {
             Message::Crossing(transition) => transition.at,
-            Message::Probe { at, .. }
+            Message::Bundle { at, .. }
+            | Message::Probe { at, .. }
             | Message::Trouble { at, .. }
             | Message::Action { at, .. } => *at,
         }
     }
+}
+
+/// A notice that another one tells of, because it was held back (a silence, quiet hours, too many
+/// notices) or because the budget above tells of the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Carried {
+    /// Id of its delivery, which ends as suppressed.
+    pub delivery: String,
+    /// Id of its alert.
+    pub alert: String,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Name of the budget: untrusted text.
+    pub budget: String,
+    /// The period in words.
+    pub period_label: String,
+    /// The condition.
+    pub when: String,
+    /// What happened.
+    pub change: Change,
+    /// Spend to date as percent of the planned amount, at that time.
+    pub percent: Percent,
 }
 
 /// Where to go from a notice. Only `https` links are shown.
@@ -102,6 +142,8 @@ impl Notice {
             message,
             recipient: None,
             maybe_duplicate: false,
+            instead_of: None,
+            carried: Vec::new(),
             links: Vec::new(),
             reason_for_recipient: String::new(),
         }

@@ -5,13 +5,13 @@
 //! channel lays it out where nothing is interpreted.
 
 use budget_engine::{
-    Breach, Cause, Change, Drivers, Money, Percent, Reason, Severity, Status, ThresholdKind,
+    Breach, Cause, Change, Drivers, Money, Part, Percent, Reason, Severity, Status, ThresholdKind,
     Transition,
 };
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
 
-use crate::notice::{Link, Message, Notice};
+use crate::notice::{Carried, Link, Message, Notice};
 use crate::untrusted::{capped, clean, header};
 
 /// Longest mail subject in characters.
@@ -120,6 +120,22 @@ pub struct DriverRow {
 pub fn wording(notice: &Notice) -> Wording {
     let mut wording = match &notice.message {
         Message::Crossing(transition) => crossing(transition),
+        Message::Bundle {
+            at,
+            allowance,
+            hours,
+        } => {
+            let count = notice.carried.len();
+            Wording {
+                headline: format!(
+                    "{count} notices at once: more than {allowance} in {hours} hours come \
+                     together in one"
+                ),
+                facts: vec![fact("Put together", at.to_string())],
+                why: "Single notices come again when it is quieter.".into(),
+                ..blank(Tone::Warning, format!("[Cost] {count} notices in one"))
+            }
+        }
         Message::Probe { at, from } => Wording {
             headline: format!("A test from {}: this destination works", named(from)),
             facts: vec![fact("Sent", at.to_string())],
@@ -158,6 +174,11 @@ pub fn wording(notice: &Notice) -> Wording {
         let remark = "Possible duplicate: it is not known whether an earlier attempt arrived.";
         wording.remarks.insert(0, remark.into());
     }
+    if let Some(destination) = &notice.instead_of {
+        let remark = format!("It did not reach {}, so it comes here.", named(destination));
+        wording.remarks.insert(0, remark);
+    }
+    wording.remarks.extend(notice.carried.iter().map(carried));
     let reason = clean(&notice.reason_for_recipient);
     if !reason.is_empty() {
         let reason = reason.trim_end_matches('.');
@@ -168,16 +189,64 @@ pub fn wording(notice: &Notice) -> Wording {
     wording
 }
 
+/// A notice that this one tells of, in a line.
+fn carried(one: &Carried) -> String {
+    let what = match one.change {
+        Change::Fired => "crossed",
+        Change::Reminded => "still crossed",
+        Change::Escalated => "crossed and not acknowledged",
+        Change::Acknowledged => "acknowledged",
+        Change::Resolved => "over again",
+        Change::Withdrawn => "taken back",
+        Change::Closed => "closed",
+    };
+    format!(
+        "{}: {} {} {what}, at {} then ({})",
+        one.at.strftime("%Y-%m-%d %H:%M UTC"),
+        named(&one.budget),
+        clean(&one.when),
+        one.percent,
+        clean(&one.period_label)
+    )
+}
+
+/// Where an event stands in the life of its alert, in a sentence; nothing for the first notice.
+fn life(transition: &Transition) -> Option<String> {
+    let when = clean(&transition.when);
+    match (&transition.change, &transition.reason) {
+        (Change::Withdrawn, _) => Some(format!(
+            "This corrects an earlier notice ({when}). Nothing more is to be done about it."
+        )),
+        (Change::Resolved, _) => Some(format!(
+            "This ends an earlier notice ({when}). Nothing more is to be done about it."
+        )),
+        (Change::Reminded, Reason::Unanswered { since, hours }) => Some(format!(
+            "A reminder: it fired on {}, {hours} hours ago, and nobody has acknowledged it.",
+            since.strftime("%Y-%m-%d %H:%M UTC")
+        )),
+        (Change::Escalated, Reason::Unanswered { since, hours }) => Some(format!(
+            "You hear of it because nobody has acknowledged it since {}, for {hours} hours.",
+            since.strftime("%Y-%m-%d %H:%M UTC")
+        )),
+        (Change::Acknowledged, Reason::Acknowledged { by, note }) => {
+            let note = note.as_deref().map(clean).unwrap_or_default();
+            Some(match note.is_empty() {
+                true => format!("{} knows of it.", named(by)),
+                false => format!("{} knows of it: {note}", named(by)),
+            })
+        }
+        (Change::Closed, Reason::PeriodEnded { end }) => {
+            Some(format!("Its period is over since {end}."))
+        }
+        (Change::Closed, _) => Some("The condition was configured anew.".to_owned()),
+        _ => None,
+    }
+}
+
 fn crossing(transition: &Transition) -> Wording {
     let status = &*transition.status;
     let name = budget_name(status);
-    let mut remarks = Vec::new();
-    if transition.change == Change::Withdrawn {
-        remarks.push(format!(
-            "This corrects an earlier notice ({}). Nothing more is to be done about it.",
-            clean(&transition.when)
-        ));
-    }
+    let mut remarks: Vec<String> = life(transition).into_iter().collect();
     let about_data = transition.kind == ThresholdKind::Stale;
     if status.data.stale && !about_data {
         remarks.push(format!(
@@ -186,13 +255,30 @@ fn crossing(transition: &Transition) -> Wording {
         ));
     }
     if !transition.also.is_empty() {
-        remarks.push(format!("Also crossed: {}.", list(&transition.also)));
+        let what = match transition.change.leaves_standing() {
+            true => "Also crossed",
+            false => "The same goes for",
+        };
+        remarks.push(format!("{what}: {}.", list(&transition.also)));
+    }
+    if !transition.parts.is_empty() {
+        let parts: Vec<String> = transition.parts.iter().map(part).collect();
+        remarks.push(format!("Parts of it that are told of: {}.", list(&parts)));
+    }
+    if !transition.events.is_empty() {
+        remarks.push(format!(
+            "Planned at this time: {}.",
+            list(&transition.events)
+        ));
     }
     let tone = match (transition.change, transition.severity) {
-        (Change::Withdrawn, _) => Tone::Calm,
-        (Change::Fired, Severity::Info) => Tone::Info,
-        (Change::Fired, Severity::Warning) => Tone::Warning,
-        (Change::Fired, Severity::Critical) => Tone::Critical,
+        (Change::Withdrawn | Change::Resolved | Change::Closed, _) => Tone::Calm,
+        (Change::Acknowledged, _) => Tone::Info,
+        (Change::Fired | Change::Reminded | Change::Escalated, severity) => match severity {
+            Severity::Info => Tone::Info,
+            Severity::Warning => Tone::Warning,
+            Severity::Critical => Tone::Critical,
+        },
     };
     let label = clean(&status.period_label);
     // What follows the name in a subject matters more than the end of a long name.
@@ -207,7 +293,7 @@ fn crossing(transition: &Transition) -> Wording {
         drivers: status
             .drivers
             .as_ref()
-            .filter(|_| transition.change == Change::Fired && !about_data)
+            .filter(|_| transition.change.leaves_standing() && !about_data)
             .and_then(driver_table),
         advice: advice(transition),
         why: again(transition),
@@ -279,7 +365,41 @@ fn told(transition: &Transition, name: &str, short: &str) -> (String, String) {
                  {before} to {now} - threshold {when}"
             ),
         ),
-        // `Reached`, and whatever a later engine fires for.
+        Reason::NoLongerExpected {
+            level,
+            probability,
+            required,
+        } => (
+            format!(
+                "[Cost] {short} back under {} ({label}, {} likely, data to {data_to})",
+                whole(*level),
+                probability.likelihood()
+            ),
+            format!(
+                "{name} is no longer expected to reach {} in {label}: {} likely, told from {} on - \
+                 threshold {when}",
+                whole(*level),
+                probability.likelihood(),
+                required
+            ),
+        ),
+        Reason::BackOnPlan {
+            spent,
+            expected,
+            percent,
+            ..
+        } => (
+            format!("[Cost] {short} back on plan ({label}, data to {data_to})"),
+            format!(
+                "{name} is no longer ahead of plan: {spent} spent, {expected} planned by now \
+                 ({percent}) - threshold {when}"
+            ),
+        ),
+        Reason::DataArrived { last_day, .. } => (
+            format!("[Cost] {short}: cost data arrive again"),
+            format!("{name} has cost data again, up to {last_day} - threshold {when}"),
+        ),
+        // `Reached`, what follows a notice, and whatever a later engine fires for.
         _ => (
             format!(
                 "[Cost] {short} {} of {} ({label}, data to {data_to})",
@@ -471,7 +591,7 @@ fn driver_table(drivers: &Drivers) -> Option<DriverTable> {
 
 /// One thing to do.
 fn advice(transition: &Transition) -> Option<String> {
-    if transition.change == Change::Withdrawn {
+    if !transition.change.leaves_standing() || transition.change == Change::Acknowledged {
         return None;
     }
     let status = &*transition.status;
@@ -512,9 +632,16 @@ fn advice(transition: &Transition) -> Option<String> {
 fn again(transition: &Transition) -> String {
     let next = transition.status.period.end();
     match (transition.change, transition.kind) {
-        (Change::Withdrawn, _) => {
+        (Change::Withdrawn | Change::Resolved, _) => {
             "It would come again if the threshold were crossed again in this period.".into()
         }
+        (Change::Acknowledged | Change::Closed, _) => {
+            "Places that show the state of alerts are told of every change.".into()
+        }
+        (Change::Reminded, _) => {
+            "It comes until somebody acknowledges it, or until it is over.".into()
+        }
+        (Change::Escalated, _) => "It comes once.".into(),
         (Change::Fired, ThresholdKind::Stale) => {
             "It comes once; and again if data arrive and stop once more.".into()
         }
@@ -561,6 +688,15 @@ fn link(link: &Link) -> Option<Link> {
 fn bar(status: &Status) -> Option<u8> {
     let percent = status.percent.0.clamp(Decimal::ZERO, Decimal::ONE_HUNDRED);
     percent.trunc().to_string().parse().ok()
+}
+
+fn part(part: &Part) -> String {
+    format!(
+        "{} {} ({})",
+        named(&part.name),
+        part.percent,
+        clean(&part.when)
+    )
 }
 
 fn budget_name(status: &Status) -> String {

@@ -163,6 +163,9 @@ fn body(notice: &Notice) -> Value {
     });
     match &notice.message {
         Message::Crossing(transition) => crossing(&mut body, transition),
+        Message::Bundle { .. } => {
+            body["type"] = json!("spendwatch.bundle");
+        }
         Message::Probe { from, .. } => {
             body["type"] = json!("spendwatch.probe");
             body["from"] = json!(clean(from));
@@ -175,6 +178,9 @@ fn body(notice: &Notice) -> Value {
             body["type"] = json!("spendwatch.action");
             body["advice"] = json!(words.advice);
         }
+    }
+    if !notice.carried.is_empty() {
+        body["carried"] = json!(notice.carried);
     }
     if body.to_string().len() > MAX_BODY_BYTES {
         // What is long without being needed to act.
@@ -203,6 +209,11 @@ fn crossing(body: &mut Value, transition: &Transition) {
     let status = &*transition.status;
     let (kind, state) = match (transition.change, transition.kind) {
         (Change::Withdrawn, _) => ("budget.threshold.corrected", "withdrawn"),
+        (Change::Resolved, _) => ("budget.threshold.resolved", "resolved"),
+        (Change::Acknowledged, _) => ("budget.threshold.acknowledged", "acknowledged"),
+        (Change::Closed, _) => ("budget.threshold.closed", "closed"),
+        (Change::Reminded, _) => ("budget.threshold.reminded", "firing"),
+        (Change::Escalated, _) => ("budget.threshold.escalated", "firing"),
         (Change::Fired, ThresholdKind::Stale) => ("budget.data.stale", "firing"),
         (Change::Fired, _) => ("budget.threshold.crossed", "firing"),
     };

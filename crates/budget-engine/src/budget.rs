@@ -47,9 +47,15 @@ pub struct Budget {
     pub thresholds: Vec<Threshold>,
     /// Cost owners: addresses, or `tag:<name>` for the tag that names them.
     pub owners: Vec<String>,
+    /// How far, in percent of a level, restated data or a new forecast must be below it before a
+    /// crossing is taken back: 0 to 50. Without it a credit near the level would tell back and forth.
+    pub margin: Decimal,
 }
 
 impl Budget {
+    /// The margin of budgets that set none: two percent.
+    pub const MARGIN: Decimal = Decimal::TWO;
+
     /// The days of a period that the budget counts: those between its first and its last day. `None`
     /// when it counts none.
     pub fn counted(&self, period: &Period) -> Option<Period> {
@@ -106,10 +112,23 @@ pub struct Threshold {
     pub severity: Severity,
     /// Names of the destinations.
     pub notify: Vec<String>,
+    /// What happens while nobody acknowledges the alert.
+    pub follow_up: FollowUp,
+}
+
+/// What happens while nobody acknowledges an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FollowUp {
+    /// Hours after which whoever was told is reminded, again and again; never if not set.
+    pub remind_every_hours: Option<u32>,
+    /// Hours after which others are told, once; never if not set.
+    pub escalate_after_hours: Option<u32>,
+    /// Names of the destinations that are told then.
+    pub escalate_to: Vec<String>,
 }
 
 /// How urgent a notice is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.
@@ -518,10 +537,12 @@ pub(crate) mod tests {
                         probability: Decimal::from(50),
                         severity: Severity::Warning,
                         notify: vec!["mail".into()],
+                        follow_up: FollowUp::default(),
                     }
                 })
                 .collect(),
             owners: vec![],
+            margin: Decimal::ZERO,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -10,7 +11,7 @@ use crate::budget::{Severity, ThresholdKind};
 use crate::decide::Reason;
 use crate::money::Money;
 use crate::period::Period;
-use crate::status::Status;
+use crate::status::{Percent, Status};
 
 /// The alerts and transitions of one budget in one period. One document in the store; it changes
 /// only by a conditional write, which is what decides a crossing once.
@@ -59,6 +60,25 @@ pub struct Alert {
     pub since: Timestamp,
     /// Planned amount at that time, to tell a changed plan from restated data.
     pub planned: Money,
+    /// Last day with data at that time: until that day is settled, a forecast that looks better
+    /// ends nothing.
+    #[serde(default)]
+    pub data_to: Option<Date>,
+    /// Who said that they know of it, since it fired.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+/// Somebody knows of an alert and is on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledgement {
+    /// When they said so.
+    pub at: Timestamp,
+    /// Who: a name, or whose link it was. Untrusted text.
+    pub by: String,
+    /// What they wrote. Untrusted text.
+    pub note: Option<String>,
 }
 
 /// Where an alert stands.
@@ -74,9 +94,18 @@ pub enum AlertState {
     },
     /// The crossing was undone by restated data or a changed plan.
     Withdrawn,
-    /// No longer true and not taken back: stale data that arrived, a forecast under a plan that was
-    /// changed, a condition that was configured anew. The next crossing fires again.
+    /// No longer true, and it was right when it was told: data that arrived, a forecast or pace
+    /// below its level again, a condition that was configured anew. The next crossing fires again.
     Resolved,
+    /// Its period is over.
+    Closed,
+}
+
+impl AlertState {
+    /// Whether the crossing stands.
+    pub fn stands(&self) -> bool {
+        matches!(self, AlertState::Firing | AlertState::Covered { .. })
+    }
 }
 
 /// One change of an alert that somebody is to be told, with the facts that made it.
@@ -107,9 +136,16 @@ pub struct Transition {
     pub status: Box<Status>,
     /// Destinations of the threshold and of those it covers.
     pub notify: Vec<String>,
-    /// For a correction: the ids of the transitions it takes back. It goes to their recipients.
-    #[serde(default)]
-    pub takes_back: Vec<String>,
+    /// Ids of the transitions that it follows up: those that a correction takes back, that a
+    /// resolution ends, that a reminder repeats. It goes to their recipients.
+    #[serde(default, alias = "takesBack")]
+    pub follows: Vec<String>,
+    /// Parts of the budget that are over as well: the alerts of its children when it fired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Planned events that were going on: untrusted text, in the order of the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
     /// What is to be done because of it, frozen like the route. Only crossings of spend to date have
     /// any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -121,14 +157,78 @@ pub struct Transition {
     pub routed: bool,
 }
 
+/// An alert of a child of the budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// Id of the child.
+    pub budget: String,
+    /// Its name: untrusted text.
+    pub name: String,
+    /// The condition that is met.
+    pub when: String,
+    /// The child's spend to date as percent of its planned amount, when the child was last told of.
+    pub percent: Percent,
+}
+
 /// What happened to an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// It fired.
     Fired,
+    /// Nobody has acknowledged it: whoever was told is told again.
+    Reminded,
+    /// Nobody has acknowledged it: others are told.
+    Escalated,
+    /// Somebody knows of it. For places that show its state.
+    Acknowledged,
+    /// It is no longer true.
+    Resolved,
     /// It was withdrawn: a correction.
     Withdrawn,
+    /// Its period is over. For places that show its state.
+    Closed,
+}
+
+impl Change {
+    /// All.
+    pub const ALL: [Change; 7] = [
+        Change::Fired,
+        Change::Reminded,
+        Change::Escalated,
+        Change::Acknowledged,
+        Change::Resolved,
+        Change::Withdrawn,
+        Change::Closed,
+    ];
+
+    /// The word used in payloads, logs and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Fired => "fired",
+            Change::Reminded => "reminded",
+            Change::Escalated => "escalated",
+            Change::Acknowledged => "acknowledged",
+            Change::Resolved => "resolved",
+            Change::Withdrawn => "withdrawn",
+            Change::Closed => "closed",
+        }
+    }
+
+    /// Whether people are told. The others only change what is shown of an alert, so they go to
+    /// places that show its state.
+    pub fn is_news(self) -> bool {
+        !matches!(self, Change::Acknowledged | Change::Closed)
+    }
+
+    /// Whether the alert stands after it.
+    pub fn leaves_standing(self) -> bool {
+        match self {
+            Change::Fired | Change::Reminded | Change::Escalated | Change::Acknowledged => true,
+            Change::Resolved | Change::Withdrawn | Change::Closed => false,
+        }
+    }
 }
 
 /// One delivery that a transition became.
@@ -169,7 +269,65 @@ impl Ledger {
             transitions: Vec::new(),
         }
     }
+
+    /// Whether a crossing stands.
+    pub fn is_open(&self) -> bool {
+        self.alerts.values().any(|alert| alert.state.stands())
+    }
+
+    /// The transition by which an alert fired the last time.
+    pub fn fired(&self, alert: &Alert) -> Option<&Transition> {
+        let mut newest = self.transitions.iter().rev();
+        newest.find(|one| one.change == Change::Fired && one.alert == alert.id)
+    }
+
+    /// When the next transition happens: now, but after the last one, because they are told in the
+    /// order of their times.
+    pub(crate) fn next_moment(&self, now: Timestamp) -> Timestamp {
+        let last = self.transitions.last().map(|transition| transition.at);
+        last.map_or(now, |last| {
+            now.max(last.saturating_add(SECOND).unwrap_or(now))
+        })
+    }
+
+    /// Adds a transition of an alert, with the next number. `None` if there is no such alert.
+    pub(crate) fn tell(
+        &mut self,
+        key: &str,
+        change: Change,
+        reason: Reason,
+        severity: Severity,
+        status: &Status,
+        at: Timestamp,
+    ) -> Option<&mut Transition> {
+        let alert = self.alerts.get_mut(key)?;
+        alert.sequence += 1;
+        self.transitions.push(Transition {
+            alert: alert.id.clone(),
+            threshold: key.to_owned(),
+            kind: alert.kind,
+            when: alert.when.clone(),
+            sequence: alert.sequence,
+            change,
+            at,
+            severity,
+            reason,
+            also: Vec::new(),
+            status: Box::new(status.clone()),
+            notify: Vec::new(),
+            follows: Vec::new(),
+            parts: Vec::new(),
+            events: Vec::new(),
+            actions: Vec::new(),
+            route: None,
+            routed: false,
+        });
+        self.transitions.last_mut()
+    }
 }
+
+/// The resolution in which transitions of a ledger are ordered.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 impl Transition {
     /// Id of the transition: the alert and the number.

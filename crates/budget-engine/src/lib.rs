@@ -22,6 +22,7 @@ mod facts;
 mod filter;
 mod forecast;
 mod ledger;
+mod life;
 mod money;
 mod observe;
 mod period;
@@ -29,8 +30,8 @@ mod scope;
 mod status;
 
 pub use budget::{
-    Budget, Budgets, BudgetsError, LARGEST_AMOUNT, Level, Planned, Selector, Severity, Statistic,
-    Threshold, ThresholdKind, When, WhenError,
+    Budget, Budgets, BudgetsError, FollowUp, LARGEST_AMOUNT, Level, Planned, Selector, Severity,
+    Statistic, Threshold, ThresholdKind, When, WhenError,
 };
 pub use charge::{ChargeCategory, CostBasis, UnknownCategory};
 pub use decide::{Decision, Evaluation, Outcome, Reason, decide};
@@ -39,8 +40,10 @@ pub use facts::{CostFacts, DayCost, FactsBuilder, Place, Series, SeriesId, Serie
 pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDimension};
 pub use forecast::{Breach, Forecast, ForecastSummary};
 pub use ledger::{
-    Alert, AlertState, Change, Ledger, RoutedAction, RoutedDelivery, Transition, alert_id,
+    Acknowledgement, Alert, AlertState, Change, Ledger, Part, RoutedAction, RoutedDelivery,
+    Transition, alert_id,
 };
+pub use life::NotAcknowledged;
 pub use money::{Currency, Money, MoneyError};
 pub use observe::{
     DailyCost, DataState, DayState, Known, Lag, ObserveError, Observed, check_counted,

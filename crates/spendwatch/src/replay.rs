@@ -279,7 +279,8 @@ impl Judging<'_> {
                     restated: self.is_restated(budget, id, step, period),
                 },
                 Outcome::Withdraw => EventKind::Withdrawn,
-                Outcome::Quiet => continue,
+                // That it was over is no judgement on what was told.
+                Outcome::Resolve | Outcome::Quiet => continue,
             };
             let mut thresholds = variant.thresholds.iter();
             if let Some(threshold) = thresholds.position(|one| one.id == id) {

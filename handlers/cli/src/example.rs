@@ -184,12 +184,14 @@ async fn files(app: &App, outbox: &Path, before: &BTreeSet<String>) -> anyhow::R
 fn about(message: &Message) -> String {
     match message {
         Message::Crossing(transition) => {
-            let back = match transition.change {
-                Change::Fired => "",
-                Change::Withdrawn => " taken back",
+            let what = match transition.change {
+                Change::Fired => String::new(),
+                Change::Withdrawn => " taken back".to_owned(),
+                other => format!(" {}", other.as_str()),
             };
-            format!("{} {}{back}", transition.status.budget, transition.when)
+            format!("{} {}{what}", transition.status.budget, transition.when)
         }
+        Message::Bundle { .. } => "several notices in one".to_owned(),
         Message::Probe { .. } => "a test".to_owned(),
         Message::Trouble { title, .. } | Message::Action { title, .. } => title.clone(),
     }

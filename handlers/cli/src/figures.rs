@@ -79,7 +79,7 @@ fn crossed(report: &BudgetReport) -> Vec<&Decision> {
         .decisions
         .iter()
         .filter(|decision| {
-            decision.outcome != Outcome::Withdraw
+            !matches!(decision.outcome, Outcome::Withdraw | Outcome::Resolve)
                 && !decision.when.starts_with("stale")
                 && matches!(
                     decision.reason,
@@ -380,7 +380,7 @@ pub(crate) fn decisions(figures: &[Figures], shown: impl Fn(&Decision) -> bool) 
             };
             let color = match decision.outcome {
                 Outcome::Fire => Color::Red,
-                Outcome::Withdraw => Color::Yellow,
+                Outcome::Withdraw | Outcome::Resolve => Color::Yellow,
                 Outcome::Cover { .. } | Outcome::Quiet => Color::Plain,
             };
             table.add(vec![

@@ -44,6 +44,39 @@ pub(crate) fn why(decision: &Decision) -> String {
             "the plan was changed from {before} to {now}: spending is below {level} again; the \
              earlier notice is taken back"
         ),
+        Reason::NoLongerExpected {
+            level,
+            probability,
+            required,
+        } => format!(
+            "the period is only {} likely to end at or above {level}; told from {required}",
+            probability.likelihood()
+        ),
+        Reason::BackOnPlan {
+            spent,
+            expected,
+            percent,
+            required,
+        } => format!(
+            "{spent} is spent where the plan expects {expected} by now; that is {percent}, told \
+             from {required}"
+        ),
+        Reason::DataArrived { last_day, .. } => {
+            format!("costs arrive again: they are there up to {last_day}")
+        }
+        Reason::Reconfigured { now } => format!("the condition was changed to {now}"),
+        Reason::PeriodEnded { end } => format!("the period was over on {end}"),
+        Reason::Acknowledged { by, .. } => format!("{by} knows of it"),
+        Reason::Unanswered { since, hours } => format!(
+            "it fired at {} and nobody has acknowledged it for {hours} hours",
+            moment(*since)
+        ),
+        Reason::HeldMargin { level, margin } => format!(
+            "it is below {level}, but by less than the margin of {margin}; nothing is taken back"
+        ),
+        Reason::HeldUnsettled { until } => {
+            format!("it is below its level, but costs up to {until} may still change")
+        }
         Reason::Below { level } if about_forecast => {
             format!("the period is not likely enough to reach {level}")
         }
@@ -71,7 +104,7 @@ pub(crate) fn why(decision: &Decision) -> String {
     };
     match &decision.outcome {
         Outcome::Cover { by } => format!("{reason}; the notice of {by} tells of it too"),
-        Outcome::Fire | Outcome::Withdraw | Outcome::Quiet => reason,
+        Outcome::Fire | Outcome::Withdraw | Outcome::Resolve | Outcome::Quiet => reason,
     }
 }
 
@@ -81,6 +114,7 @@ pub(crate) fn outcome(decision: &Decision) -> &'static str {
         Outcome::Fire => "tell",
         Outcome::Cover { .. } => "covered",
         Outcome::Withdraw => "take back",
+        Outcome::Resolve => "over",
         Outcome::Quiet => "quiet",
     }
 }

@@ -3,4 +3,5 @@
 
 mod decisions;
 mod figures;
+mod life;
 mod support;

@@ -111,10 +111,12 @@ pub(crate) fn budget(thresholds: &[&str]) -> Budget {
                     probability: Decimal::from(80),
                     severity: Severity::Warning,
                     notify: vec![format!("to-{}", when.kind())],
+                    follow_up: FollowUp::default(),
                 }
             })
             .collect(),
         owners: vec![],
+        margin: Decimal::ZERO,
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use azure_cost::{Budget as AzureBudget, BudgetCondition, BudgetNotification};
 use budget_engine::{
-    Budget, Budgets, Calendar, ChargeCategory, CostBasis, Dimension, Filter, LARGEST_AMOUNT, Level,
-    Planned, Severity, TagName, Threshold, TimeGrain, When,
+    Budget, Budgets, Calendar, ChargeCategory, CostBasis, Dimension, Filter, FollowUp,
+    LARGEST_AMOUNT, Level, Planned, Severity, TagName, Threshold, TimeGrain, When,
 };
 use rust_decimal::Decimal;
 
@@ -69,6 +69,7 @@ fn candidate(live: &Live, id: &str, options: &ImportOptions) -> Result<Budget, S
         parent: None,
         thresholds: thresholds(native, options)?,
         owners,
+        margin: Budget::MARGIN,
     })
 }
 
@@ -202,6 +203,7 @@ fn thresholds(native: &AzureBudget, options: &ImportOptions) -> Result<Vec<Thres
             probability: Decimal::from(80),
             severity: Severity::Warning,
             notify: options.notify.clone(),
+            follow_up: FollowUp::default(),
         });
     }
     if thresholds.is_empty() {

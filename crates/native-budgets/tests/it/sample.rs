@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use budget_engine::{
-    Budget, Budgets, Calendar, CostBasis, Planned, Scope, Severity, Threshold, TimeGrain, When,
+    Budget, Budgets, Calendar, CostBasis, FollowUp, Planned, Scope, Severity, Threshold, TimeGrain,
+    When,
 };
 use jiff::civil::{Date, date};
 use native_budgets::{Compiled, Contacts, Provider, Settings, compile};
@@ -22,6 +23,7 @@ pub(crate) fn budget(id: &str, thresholds: &[&str]) -> Budget {
             probability: Decimal::from(80),
             severity: Severity::Warning,
             notify: vec!["mail".into()],
+            follow_up: FollowUp::default(),
         }
     };
     Budget {
@@ -39,6 +41,7 @@ pub(crate) fn budget(id: &str, thresholds: &[&str]) -> Budget {
         parent: None,
         thresholds: thresholds.iter().map(threshold).collect(),
         owners: vec![],
+        margin: Budget::MARGIN,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod anomaly_alerts;
+mod attention;
 mod budgets;
 mod channels;
 mod hook;
@@ -12,19 +13,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use budget_engine::{Budget, Budgets, BudgetsError, CostBasis, Currency, TimeGrain, When};
+use budget_engine::{
+    Budget, Budgets, BudgetsError, CostBasis, Currency, FollowUp, TimeGrain, When,
+};
 use rust_decimal::Decimal;
 use toml::de::DeTable;
 
 use self::actions::{ActionsDraft, read_actions};
-use self::budgets::{read_budgets, read_notify, read_owners};
+use self::attention::read_attention;
+use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Channel, ChannelKind, Config, Delivery, Source};
+use super::{Attention, Channel, ChannelKind, Config, Delivery, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -41,6 +45,7 @@ struct Draft {
     delivery: Option<Delivery>,
     native: NativeDraft,
     actions: ActionsDraft,
+    attention: Attention,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -57,6 +62,8 @@ struct Defaults {
     grain: TimeGrain,
     probability: Decimal,
     owners: Vec<String>,
+    margin: Decimal,
+    follow_up: FollowUp,
 }
 
 impl Default for Defaults {
@@ -76,6 +83,8 @@ impl Default for Defaults {
             grain: TimeGrain::Monthly,
             probability: Decimal::from(80),
             owners: Vec::new(),
+            margin: Budget::MARGIN,
+            follow_up: FollowUp::default(),
         }
     }
 }
@@ -108,6 +117,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (root, folder) in &parsed {
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
+        read_attention(root, &mut draft);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -229,6 +239,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         delivery: draft.delivery.unwrap_or_default(),
         native,
         actions,
+        attention: draft.attention,
     })
 }
 
@@ -335,6 +346,13 @@ fn read_defaults(table: Table<'_>, draft: &mut Draft) -> Defaults {
     if let Some(list) = table.get("owners") {
         defaults.owners = read_owners(&list);
     }
+    if let Some(margin) = table
+        .get("margin_percent")
+        .and_then(|value| read_margin(&value))
+    {
+        defaults.margin = margin;
+    }
+    defaults.follow_up = read_follow_up(&table, &FollowUp::default(), draft);
     table.finish();
     defaults
 }

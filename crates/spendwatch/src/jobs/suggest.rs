@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use budget_engine::{
-    Budget, Level, Money, Period, Planned, Severity, Statistic, Threshold, When, plus_days,
+    Budget, FollowUp, Level, Money, Period, Planned, Severity, Statistic, Threshold, When,
+    plus_days,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -386,6 +387,7 @@ fn early_warning(
         probability: Decimal::from(probability),
         severity: Severity::Warning,
         notify: Vec::new(),
+        follow_up: FollowUp::default(),
     };
     let forecast = When::Forecast(Level::Percent(Decimal::ONE_HUNDRED));
     let mut thresholds: Vec<Threshold> = [80, 90, 65, 50]
@@ -483,6 +485,7 @@ fn proposed(budget: &Budget, amount: Decimal, totals: &[Decimal], early: Option<
             probability: Decimal::from(80),
             severity,
             notify: notify.clone(),
+            follow_up: FollowUp::default(),
         }
     };
     // A level that most periods reach says nothing.

@@ -146,6 +146,7 @@ fn state(state: &AlertState) -> String {
         AlertState::Covered { by } => format!("covered by {by}"),
         AlertState::Withdrawn => "withdrawn".to_owned(),
         AlertState::Resolved => "resolved".to_owned(),
+        AlertState::Closed => "closed".to_owned(),
     }
 }
 

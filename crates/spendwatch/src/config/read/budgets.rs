@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use budget_engine::{
-    Budget, Calendar, Dimension, Filter, LARGEST_AMOUNT, Planned, Severity, Statistic, TagName,
-    Threshold, When,
+    Budget, Calendar, Dimension, Filter, FollowUp, LARGEST_AMOUNT, Planned, Severity, Statistic,
+    TagName, Threshold, When,
 };
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
@@ -91,6 +91,10 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
             defaults.notify.clone()
         }
     };
+    let margin = table
+        .get("margin_percent")
+        .and_then(|value| read_margin(&value));
+    let follow_up = read_follow_up(table, &defaults.follow_up, draft);
     // An anchor in 2024 begins weeks on Mondays, and quarters and years in January.
     let anchor = starts.flatten().unwrap_or(date(2024, 1, 1));
     let calendar = grain.map(|grain| Calendar::new(grain, anchor));
@@ -98,7 +102,12 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         .require("amount", "amount = 10_000")
         .and_then(|value| read_planned(&value, calendar.as_ref()));
     let mut actions = Vec::new();
-    let thresholds = read_thresholds(table, defaults, &notify, draft, &mut native, &mut actions);
+    let base = Base {
+        defaults,
+        notify: &notify,
+        follow_up: &follow_up,
+    };
+    let thresholds = read_thresholds(table, &base, draft, &mut native, &mut actions);
     if let (Some(Some(starts)), Some(ends)) = (starts, ends)
         && ends < starts
     {
@@ -135,24 +144,78 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         parent,
         thresholds,
         owners,
+        margin: margin.unwrap_or(defaults.margin),
         id,
     })
 }
 
+/// How far below a level, in percent, a crossing is taken back.
+pub(super) fn read_margin(value: &Value<'_>) -> Option<Decimal> {
+    let percent = value.decimal()?;
+    if (Decimal::ZERO..=Decimal::from(50)).contains(&percent) {
+        return Some(percent);
+    }
+    value.note(format!(
+        "a margin is a percentage from 0 to 50, found {percent}"
+    ));
+    None
+}
+
+/// The longest time between reminders: a quarter.
+const LONGEST_HOURS: u32 = 92 * 24;
+
+/// What happens while nobody acknowledges an alert; what a table does not set is as in `base`.
+pub(super) fn read_follow_up(table: &Table<'_>, base: &FollowUp, draft: &mut Draft) -> FollowUp {
+    // 0 switches off what the level above switches on.
+    let hours = |key: &'static str, base: Option<u32>| match table.get(key) {
+        Some(value) => value.whole(0..=LONGEST_HOURS).filter(|hours| *hours > 0),
+        None => base,
+    };
+    let remind_every_hours = hours("remind_every_hours", base.remind_every_hours);
+    let escalate_after_hours = hours("escalate_after_hours", base.escalate_after_hours);
+    let escalate_to = match table.get("escalate_to") {
+        Some(list) => read_notify(&list, table, draft),
+        None => base.escalate_to.clone(),
+    };
+    if escalate_after_hours.is_some() && escalate_to.is_empty() {
+        table.note(
+            "`escalate_after_hours` tells nobody: name destinations, for example \
+             escalate_to = [\"finops-teams\"]",
+        );
+    }
+    FollowUp {
+        remind_every_hours,
+        escalate_after_hours,
+        escalate_to,
+    }
+}
+
+/// What thresholds have that do not set it.
+struct Base<'a> {
+    defaults: &'a Defaults,
+    notify: &'a [String],
+    follow_up: &'a FollowUp,
+}
+
 fn read_thresholds(
     table: &Table<'_>,
-    defaults: &Defaults,
-    notify: &[String],
+    base: &Base<'_>,
     draft: &mut Draft,
     native: &mut Option<Own>,
     actions: &mut Vec<(String, Named)>,
 ) -> Vec<Threshold> {
+    let Base {
+        defaults,
+        notify,
+        follow_up,
+    } = *base;
     let plain = |when: When| Threshold {
         id: when.default_id(),
         when,
         probability: defaults.probability,
         severity: default_severity(&when),
         notify: notify.to_vec(),
+        follow_up: follow_up.clone(),
     };
     let mut thresholds = Vec::new();
     let list = table.get("thresholds");
@@ -192,6 +255,7 @@ fn read_thresholds(
             let own_notify = line
                 .get("notify")
                 .map(|list| read_notify(&list, &line, draft));
+            let own_follow_up = read_follow_up(&line, follow_up, draft);
             let own_native = line.get("native").map(|value| read_own_threshold(&value));
             let own_actions = line.get("actions").map(|list| read_named(&list, &line));
             line.finish();
@@ -210,6 +274,7 @@ fn read_thresholds(
                 probability: probability.unwrap_or(defaults.probability),
                 severity: severity.unwrap_or(default_severity(&when)),
                 notify: own_notify.unwrap_or_else(|| notify.to_vec()),
+                follow_up: own_follow_up,
             });
         }
     }

@@ -1,0 +1,369 @@
+//! What is no longer true: crossings that are taken back, and alerts that are over.
+
+#![deny(clippy::float_arithmetic)]
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::judge::{judge, reached, share, times};
+use super::{Decision, Outcome, Reason};
+use crate::budget::{Budget, Threshold, When};
+use crate::forecast::Forecast;
+use crate::ledger::{Alert, AlertState, Change, Ledger};
+use crate::money::Money;
+use crate::status::{Percent, Status};
+
+/// Why alerts stand though they are below their level, by the id of their threshold.
+pub(super) type Held = BTreeMap<String, Reason>;
+
+/// What an alert is judged on when it may be over.
+struct View<'a> {
+    budget: &'a Budget,
+    status: &'a Status,
+    forecast: Option<&'a Forecast>,
+    /// The data cover less of the period than before.
+    covers_less: bool,
+}
+
+/// Whether an alert is over.
+enum Verdict {
+    /// It stands.
+    Stands,
+    /// It is below its level and stands all the same.
+    Held(Reason),
+    /// It is over.
+    Over { level: Decimal, reason: Reason },
+}
+
+/// One alert that is over.
+struct Undone<'a> {
+    level: Decimal,
+    key: String,
+    threshold: &'a Threshold,
+    reason: Reason,
+}
+
+/// Ends alerts that are no longer true, and tells of those that were told.
+///
+/// Several that end in the same way in one step give one transition, for the highest, which names the
+/// others; what is said of the age of data is told on its own.
+pub(super) fn undo(
+    budget: &Budget,
+    status: &Status,
+    forecast: Option<&Forecast>,
+    covers_less: bool,
+    ledger: &mut Ledger,
+    now: Timestamp,
+    decisions: &mut Vec<Decision>,
+) -> Held {
+    retire_reconfigured(budget, status, ledger, now);
+    let view = View {
+        budget,
+        status,
+        forecast,
+        covers_less,
+    };
+    let mut held = Held::new();
+    let mut groups: BTreeMap<(Change, bool), Vec<Undone<'_>>> = BTreeMap::new();
+    for threshold in &budget.thresholds {
+        for (key, alert) in &mut ledger.alerts {
+            if alert.threshold != threshold.id || !alert.state.stands() {
+                continue;
+            }
+            let (level, reason) = match view.judge(threshold, alert) {
+                Verdict::Stands => continue,
+                Verdict::Held(reason) => {
+                    held.insert(threshold.id.clone(), reason);
+                    continue;
+                }
+                Verdict::Over { level, reason } => (level, reason),
+            };
+            let was_told = alert.state == AlertState::Firing;
+            let (state, change) = match threshold.when {
+                When::Actual(_) => (AlertState::Withdrawn, Change::Withdrawn),
+                _ => (AlertState::Resolved, Change::Resolved),
+            };
+            alert.state = state;
+            if !was_told {
+                continue;
+            }
+            let about_data = matches!(threshold.when, When::Stale(_));
+            groups
+                .entry((change, about_data))
+                .or_default()
+                .push(Undone {
+                    level,
+                    key: key.clone(),
+                    threshold,
+                    reason,
+                });
+        }
+    }
+    for ((change, _), mut undone) in groups {
+        undone.sort_by(|left, right| {
+            let highest_first = right.level.cmp(&left.level);
+            highest_first.then_with(|| left.key.cmp(&right.key))
+        });
+        for one in &undone {
+            decisions.push(Decision {
+                threshold: one.key.clone(),
+                when: one.threshold.when.to_string(),
+                outcome: match change {
+                    Change::Withdrawn => Outcome::Withdraw,
+                    _ => Outcome::Resolve,
+                },
+                reason: one.reason.clone(),
+            });
+        }
+        tell(ledger, change, &undone, status, now);
+    }
+    held
+}
+
+/// Adds the one transition that tells of alerts which end together.
+fn tell(
+    ledger: &mut Ledger,
+    change: Change,
+    undone: &[Undone<'_>],
+    status: &Status,
+    now: Timestamp,
+) {
+    let Some((first, others)) = undone.split_first() else {
+        return;
+    };
+    // It goes where the notices went, whatever the configuration says today.
+    let mut notify: Vec<String> = Vec::new();
+    let mut follows = Vec::new();
+    let mut severity = first.threshold.severity;
+    for one in undone {
+        let alert = ledger.alerts.get(&one.key);
+        if let Some(fired) = alert.and_then(|alert| ledger.fired(alert)) {
+            follows.push(fired.id());
+            severity = severity.max(fired.severity);
+            for name in &fired.notify {
+                if !notify.contains(name) {
+                    notify.push(name.clone());
+                }
+            }
+        }
+    }
+    let reason = first.reason.clone();
+    if let Some(transition) = ledger.tell(&first.key, change, reason, severity, status, now) {
+        transition.also = others.iter().map(|one| one.key.clone()).collect();
+        transition.follows = follows;
+        transition.notify = notify;
+    }
+}
+
+/// An alert under a threshold whose condition was rewritten answers a question that nobody asks any
+/// more: places that show its state are told so.
+fn retire_reconfigured(budget: &Budget, status: &Status, ledger: &mut Ledger, now: Timestamp) {
+    let rewritten: Vec<(String, String)> = ledger
+        .alerts
+        .iter()
+        .filter(|(_, alert)| alert.state.stands())
+        .filter_map(|(key, alert)| {
+            let mut thresholds = budget.thresholds.iter();
+            let threshold = thresholds.find(|one| one.id == alert.threshold)?;
+            let condition = threshold.when.to_string();
+            (condition != alert.when).then_some((key.clone(), condition))
+        })
+        .collect();
+    for (key, condition) in rewritten {
+        retire(
+            ledger,
+            &key,
+            AlertState::Resolved,
+            Reason::Reconfigured { now: condition },
+            status,
+            now,
+        );
+    }
+}
+
+/// Puts an alert into a state that ends it, and closes it where its state is shown.
+pub(crate) fn retire(
+    ledger: &mut Ledger,
+    key: &str,
+    state: AlertState,
+    reason: Reason,
+    status: &Status,
+    now: Timestamp,
+) {
+    let Some(alert) = ledger.alerts.get_mut(key) else {
+        return;
+    };
+    let was_told = alert.state == AlertState::Firing;
+    alert.state = state;
+    let alert = alert.clone();
+    let Some(fired) = ledger.fired(&alert).filter(|_| was_told) else {
+        return;
+    };
+    let (id, notify, severity) = (fired.id(), fired.notify.clone(), fired.severity);
+    if let Some(closed) = ledger.tell(key, Change::Closed, reason, severity, status, now) {
+        closed.follows = vec![id];
+        closed.notify = notify;
+    }
+}
+
+impl View<'_> {
+    fn money(&self, amount: Decimal) -> Money {
+        Money::new(amount, self.status.planned.currency)
+    }
+
+    /// Whether an amount is below a level by more than the margin.
+    fn is_clearly_below(&self, amount: Decimal, level: Decimal) -> bool {
+        amount < level && amount <= level - share(level, self.budget.margin)
+    }
+
+    fn held_by_margin(&self, level: Decimal) -> Verdict {
+        Verdict::Held(Reason::HeldMargin {
+            level: self.money(level),
+            margin: Percent(self.budget.margin),
+        })
+    }
+
+    /// Why the data undo nothing, whatever they say.
+    fn tell_less(&self) -> Option<Reason> {
+        let data = &self.status.data;
+        if data.stale {
+            Some(Reason::HeldStale {
+                last_day: data.last_day,
+            })
+        } else if self.covers_less {
+            Some(Reason::CoversLess {
+                first_day: data.first_day,
+                last_day: data.last_day,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// Why what was expected may still come true: a day that was known when it was told is not
+    /// settled.
+    fn unsettled(&self, alert: &Alert) -> Option<Reason> {
+        let until = alert.data_to?;
+        (self.status.data.settled_to < until).then_some(Reason::HeldUnsettled { until })
+    }
+
+    fn plan_changed(&self, alert: &Alert, level: Decimal) -> Option<Verdict> {
+        (alert.planned != self.status.planned).then(|| Verdict::Over {
+            level,
+            reason: Reason::PlanChanged {
+                before: alert.planned,
+                now: self.status.planned,
+                level: self.money(level),
+            },
+        })
+    }
+
+    fn judge(&self, threshold: &Threshold, alert: &Alert) -> Verdict {
+        let status = self.status;
+        match threshold.when {
+            When::Actual(level) => {
+                let at = reached(level, status.planned.amount, status.spent.amount);
+                let level = match alert.step {
+                    0 => at.level,
+                    steps => times(at.unit, Decimal::from(steps)),
+                };
+                let spent = status.spent.amount;
+                if spent >= level {
+                    Verdict::Stands
+                } else if let Some(over) = self.plan_changed(alert, level) {
+                    over
+                } else if let Some(reason) = self.tell_less() {
+                    Verdict::Held(reason)
+                } else if !self.is_clearly_below(spent, level) {
+                    self.held_by_margin(level)
+                } else {
+                    let reason = Reason::Restated {
+                        spent: status.spent,
+                        level: self.money(level),
+                    };
+                    Verdict::Over { level, reason }
+                }
+            }
+            When::Forecast(level) => {
+                let reach = self
+                    .forecast
+                    .map(|known| known.quantile(Decimal::ONE_HUNDRED - threshold.probability));
+                let at = reached(level, status.planned.amount, reach.unwrap_or_default());
+                let level = match alert.step {
+                    0 => at.level,
+                    steps => times(at.unit, Decimal::from(steps)),
+                };
+                let judged = judge(threshold, status, self.forecast);
+                if judged.is_ok_and(|crossing| alert.step <= crossing.step) {
+                    return Verdict::Stands;
+                }
+                if let Some(over) = self.plan_changed(alert, level) {
+                    return over;
+                }
+                let (Some(forecast), Some(reach)) = (self.forecast, reach) else {
+                    return Verdict::Stands;
+                };
+                // What came true is not over.
+                if status.spent.amount >= level || reach >= level {
+                    return Verdict::Stands;
+                }
+                if let Some(reason) = self.tell_less().or_else(|| self.unsettled(alert)) {
+                    return Verdict::Held(reason);
+                }
+                if !self.is_clearly_below(reach, level) {
+                    return self.held_by_margin(level);
+                }
+                let reason = Reason::NoLongerExpected {
+                    level: self.money(level),
+                    probability: Percent(forecast.probability_of(level)),
+                    required: Percent(threshold.probability),
+                };
+                Verdict::Over { level, reason }
+            }
+            When::Pace(required) => {
+                if judge(threshold, status, self.forecast).is_ok() {
+                    return Verdict::Stands;
+                }
+                let Some(pace) = status.pace else {
+                    return self
+                        .plan_changed(alert, Decimal::ZERO)
+                        .unwrap_or(Verdict::Stands);
+                };
+                let level = share(pace.expected.amount, required);
+                if let Some(over) = self.plan_changed(alert, level) {
+                    return over;
+                }
+                if pace.percent.0 >= required {
+                    return Verdict::Stands;
+                }
+                if let Some(reason) = self.tell_less().or_else(|| self.unsettled(alert)) {
+                    return Verdict::Held(reason);
+                }
+                if !self.is_clearly_below(pace.percent.0, required) {
+                    return self.held_by_margin(level);
+                }
+                let reason = Reason::BackOnPlan {
+                    spent: status.spent,
+                    expected: pace.expected,
+                    percent: pace.percent,
+                    required: Percent(required),
+                };
+                Verdict::Over { level, reason }
+            }
+            When::Stale(allowed_days) => {
+                let data = &status.data;
+                if data.age_days > allowed_days {
+                    return Verdict::Stands;
+                }
+                let reason = Reason::DataArrived {
+                    last_day: data.last_day,
+                    age_days: data.age_days,
+                };
+                let level = Decimal::ZERO;
+                Verdict::Over { level, reason }
+            }
+        }
+    }
+}
