@@ -19,6 +19,7 @@ pub(crate) struct Counts {
     pub(crate) delivered: u64,
     pub(crate) dead: u64,
     pub(crate) expired: u64,
+    pub(crate) suppressed: u64,
     pub(crate) sends: u64,
     pub(crate) arrivals: u64,
     pub(crate) unknown_outcomes: u64,
@@ -42,6 +43,7 @@ impl AddAssign for Counts {
         self.delivered += other.delivered;
         self.dead += other.dead;
         self.expired += other.expired;
+        self.suppressed += other.suppressed;
         self.sends += other.sends;
         self.arrivals += other.arrivals;
         self.unknown_outcomes += other.unknown_outcomes;
@@ -67,6 +69,7 @@ impl fmt::Display for Counts {
             delivered,
             dead,
             expired,
+            suppressed,
             sends,
             arrivals,
             unknown_outcomes,
@@ -83,7 +86,8 @@ impl fmt::Display for Counts {
         writeln!(
             f,
             "decided: {transitions} transitions, {corrections} of them corrections; {deliveries} \
-             deliveries: {delivered} delivered or accepted, {dead} dead, {expired} expired"
+             deliveries: {delivered} delivered or accepted, {dead} dead, {expired} expired, \
+             {suppressed} told by others or not at all"
         )?;
         writeln!(
             f,

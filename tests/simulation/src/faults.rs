@@ -175,9 +175,7 @@ impl Executor<'_> {
         let beyond = books.sends(worker, &sending.destination, others, now);
         match arrives {
             Some(true) => {
-                if crate::CORRECTIONS_FOLLOW_WHAT_ARRIVED {
-                    books.undoes(&sending);
-                }
+                books.ends(&sending);
                 books.arrived(&sending, beyond);
                 self.counts.arrivals += 1;
             }

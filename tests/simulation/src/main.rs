@@ -19,6 +19,7 @@ mod configurations;
 mod costs;
 mod counts;
 mod executor;
+mod fates;
 mod faults;
 mod ports;
 mod rest;
@@ -33,9 +34,6 @@ use books::Violation;
 use counts::Counts;
 use executor::Rig;
 use sabotage::Sabotage;
-
-/// Whether the product sends what undoes a notice only where that notice may have arrived.
-pub(crate) const CORRECTIONS_FOLLOW_WHAT_ARRIVED: bool = false;
 
 /// How many schedules a run tries by itself.
 const SCHEDULES: u64 = 100_000;
@@ -98,7 +96,7 @@ fn search(first: u64, count: u64) -> (Counts, Option<Broken>) {
 
 #[test]
 fn no_schedule_breaks_a_promise() {
-    tests::install_crypto();
+    spendwatch::install_crypto();
     let first = setting("SPENDWATCH_SIM_SEED", FIRST_SEED);
     let count = setting("SPENDWATCH_SIM_SCHEDULES", SCHEDULES);
     println!("seeds from {first}, {count} schedules");
@@ -127,7 +125,7 @@ fn no_schedule_breaks_a_promise() {
 
 #[test]
 fn every_broken_promise_is_noticed() {
-    tests::install_crypto();
+    spendwatch::install_crypto();
     let rig = Rig::new();
     for (sabotage, invariant) in Sabotage::ALL {
         let noticed = (0..NOTICED_WITHIN).find(|index| {
@@ -144,7 +142,7 @@ fn every_broken_promise_is_noticed() {
 
 #[test]
 fn a_seed_is_the_same_schedule_every_time() {
-    tests::install_crypto();
+    spendwatch::install_crypto();
     let rigs = [Rig::new(), Rig::new()];
     for seed in 0..200 {
         let first = rigs[0].run(seed, None, false);

@@ -31,6 +31,8 @@ pub(crate) struct Schedule {
     pub(crate) disturbs_messages: u8,
     /// Of 100 sends so many succeed.
     pub(crate) sends: u8,
+    /// The configuration of all workers at the beginning.
+    pub(crate) variant: usize,
     /// Of 100 beats so many change a worker's configuration.
     pub(crate) reconfigures: u8,
     /// Whether workers may stand still for longer than their leases.
@@ -61,6 +63,7 @@ impl Schedule {
             kills: pick(rng, &[0, 3, 10, 25]),
             disturbs_messages: pick(rng, &[0, 5, 25, 60]),
             sends: pick(rng, &[95, 75, 50, 25]),
+            variant: pick(rng, &[0, 0, 0, 6, 6, 7, 8, 8]),
             reconfigures: pick(rng, &[0, 0, 30, 60]),
             freezes: rng.u8(..100) < 15,
         }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use alert_channels::{Message as Said, Notice, RenderError, Rendered};
+use alert_channels::{Carried, Message as Said, Notice, RenderError, Rendered};
+use budget_engine::Change;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Document, Documents, Memory, Message, Queues, Result, Version};
@@ -67,6 +68,10 @@ pub(crate) struct Sending {
     pub(crate) marked: bool,
     /// What it says of an alert.
     pub(crate) transition: Option<Told>,
+    /// What else it tells of.
+    pub(crate) carried: Vec<Carried>,
+    /// Whether it is here because it did not arrive elsewhere.
+    pub(crate) is_instead: bool,
     /// What the channel makes of it.
     pub(crate) payload: Option<Result<Rendered, RenderError>>,
 }
@@ -74,11 +79,12 @@ pub(crate) struct Sending {
 /// What a notice says of an alert.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
+    /// Id of the transition.
     pub(crate) id: String,
     pub(crate) alert: String,
-    pub(crate) sequence: u32,
-    pub(crate) fired: bool,
-    /// The transitions that it is about, if it is about earlier ones.
+    pub(crate) at: Timestamp,
+    pub(crate) change: Change,
+    /// The transitions that it follows up.
     pub(crate) follows: Vec<String>,
 }
 
@@ -89,16 +95,13 @@ impl Sending {
         payload: Option<Result<Rendered, RenderError>>,
     ) -> Sending {
         let transition = match &notice.message {
-            Said::Crossing(transition) => {
-                let fired = transition.change == budget_engine::Change::Fired;
-                Some(Told {
-                    id: transition.id(),
-                    alert: transition.alert.clone(),
-                    sequence: transition.sequence,
-                    fired,
-                    follows: transition.takes_back.clone(),
-                })
-            }
+            Said::Crossing(transition) => Some(Told {
+                id: transition.id(),
+                alert: transition.alert.clone(),
+                at: transition.at,
+                change: transition.change,
+                follows: transition.follows.clone(),
+            }),
             _ => None,
         };
         Sending {
@@ -107,6 +110,8 @@ impl Sending {
             delivery: notice.id.clone(),
             marked: notice.maybe_duplicate,
             transition,
+            carried: notice.carried.clone(),
+            is_instead: notice.instead_of.is_some(),
             payload,
         }
     }
@@ -187,20 +192,30 @@ impl World {
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Option<Document>> {
-        at_once(self.store.get(key))
+        let mut document = at_once(self.store.get(key))?;
+        if self.breaks(Sabotage::HistoryHidesTheDead) && key.starts_with("history/") {
+            document = document.filter(|document| !Sabotage::is_dead(&document.bytes));
+        }
+        Ok(document)
+    }
+
+    /// A document as it is, whatever promise is broken.
+    pub(crate) fn stored(&self, key: &str) -> Option<Document> {
+        at_once(self.store.get(key)).ok().flatten()
     }
 
     pub(crate) fn create(&mut self, worker: usize, key: &str, bytes: Vec<u8>) -> Result<Version> {
         if self.breaks(Sabotage::OutboxForgets) && key.starts_with("outbox/") {
             return Ok(Version::from("never written"));
         }
+        let told = bytes.clone();
         let written = if self.overwrites(key) {
-            self.overwrite(key, bytes.clone())
+            self.overwrite(key, bytes)
         } else {
-            at_once(self.store.create(key, bytes.clone()))
+            at_once(self.store.create(key, bytes))
         };
         if written.is_ok() {
-            self.books.wrote(worker, key, &bytes);
+            self.books.wrote(worker, key, &told);
         }
         written
     }
@@ -256,8 +271,9 @@ impl World {
 
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let mut keys = at_once(self.store.list(prefix))?;
-        if self.breaks(Sabotage::OutboxIsBackwards) && prefix.starts_with("outbox/") {
-            keys.reverse();
+        let is_of_lane = prefix.starts_with("outbox/") && prefix != "outbox/";
+        if self.breaks(Sabotage::OutboxHidesTheOldest) && is_of_lane && keys.len() > 1 {
+            keys.remove(0);
         }
         if self.breaks(Sabotage::SweepSeesNothing) && prefix == "outbox/" {
             keys.clear();

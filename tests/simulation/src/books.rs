@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use budget_engine::Change;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -67,6 +68,7 @@ pub(crate) enum State {
     Covered {},
     Withdrawn,
     Resolved,
+    Closed,
 }
 
 impl State {
@@ -81,7 +83,7 @@ pub(crate) struct Transition {
     pub(crate) alert: String,
     pub(crate) threshold: String,
     pub(crate) sequence: u32,
-    pub(crate) change: String,
+    pub(crate) change: Change,
     pub(crate) at: Timestamp,
     pub(crate) route: Option<Vec<Routed>>,
     pub(crate) routed: bool,
@@ -112,14 +114,49 @@ struct Lane {
 /// The part of a finished delivery that the books look at.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Finished {
-    pub(crate) state: serde_json::Value,
-    pub(crate) notice: Marked,
+    pub(crate) id: String,
+    pub(crate) destination: String,
+    pub(crate) state: Fate,
+    pub(crate) notice: Said,
 }
 
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fate {
+    Delivered,
+    Accepted,
+    Dead,
+    Expired,
+    Suppressed { by: Option<String>, why: String },
+}
+
+/// The part of a notice that the books look at.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Marked {
-    #[serde(rename = "maybeDuplicate")]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Said {
+    #[serde(default)]
     pub(crate) maybe_duplicate: bool,
+    #[serde(default)]
+    pub(crate) instead_of: Option<String>,
+    pub(crate) message: About,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum About {
+    Crossing(Crossing),
+    #[serde(untagged)]
+    Else(serde::de::IgnoredAny),
+}
+
+/// What happened to an alert.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Crossing {
+    pub(crate) alert: String,
+    pub(crate) sequence: u32,
+    pub(crate) change: Change,
 }
 
 /// How often a delivery arrived.
@@ -149,9 +186,12 @@ pub(crate) struct Books {
     /// Until when a destination waits, as was stored.
     parked: BTreeMap<String, Timestamp>,
     pub(crate) arrivals: BTreeMap<String, Arrivals>,
-    last: BTreeMap<(String, String, Option<String>), u32>,
-    /// Transitions that arrived at a place, or may have.
-    reached: BTreeSet<(String, String, Option<String>)>,
+    /// The newest that arrived about an alert at a place.
+    last: BTreeMap<(String, String, Option<String>), Timestamp>,
+    /// Deliveries that arrived, or may have.
+    reached: BTreeSet<String>,
+    /// Where the notices of a transition go.
+    routes: BTreeMap<String, Vec<Routed>>,
     /// Sends of workers whose lease was over, which freezing makes possible.
     pub(crate) beyond_lease: u64,
     /// Whether workers may stand still for longer than their leases.
@@ -232,11 +272,14 @@ impl Books {
                 let what = format!("{key}: {} does not follow {last:?}", new.id());
                 self.accuse(Invariant::DecidedOnce, what);
             }
+            if let Some(route) = &new.route {
+                self.routes.insert(new.id(), route.clone());
+            }
             let stood = before.alerts.get(&new.threshold).filter(|old| {
                 let now = ledger.alerts.get(&new.threshold);
                 old.state.stands() && now.is_some_and(|now| now.when == old.when)
             });
-            if new.change == "fired" && stood.is_some() {
+            if new.change == Change::Fired && stood.is_some() {
                 let what = format!("{key}: {} is told again while it stands", new.threshold);
                 self.accuse(Invariant::DecidedOnce, what);
             }
@@ -290,13 +333,21 @@ impl Books {
     /// A notice has arrived. `beyond` says that its sender has slept through its lease: then nothing
     /// can keep the order.
     pub(crate) fn arrived(&mut self, sending: &Sending, beyond: bool) {
-        let arrivals = self.arrivals.entry(sending.delivery.clone()).or_default();
-        arrivals.all += 1;
-        arrivals.unmarked += u32::from(!sending.marked);
-        if arrivals.unmarked > 1 {
-            let (id, destination) = (&sending.delivery, &sending.destination);
-            let what = format!("delivery {id} arrived twice at {destination} without a mark");
-            self.accuse(Invariant::ToldOnce, what);
+        let carried = sending.carried.iter().map(|one| &one.delivery);
+        for delivery in std::iter::once(&sending.delivery).chain(carried) {
+            let arrivals = self.arrivals.entry(delivery.clone()).or_default();
+            arrivals.all += 1;
+            arrivals.unmarked += u32::from(!sending.marked);
+            if arrivals.unmarked > 1 {
+                let what = format!(
+                    "delivery {delivery} arrived twice at {} without a mark",
+                    sending.destination
+                );
+                self.violations.push(Violation {
+                    invariant: Invariant::ToldOnce,
+                    what,
+                });
+            }
         }
         if let Some(payload) = &sending.payload {
             match payload {
@@ -309,81 +360,69 @@ impl Books {
                 Err(error) => panic!("a notice has no payload: {error}"),
             }
         }
-        let Some(told) = &sending.transition else {
-            return;
-        };
-        let place = (
-            told.alert.clone(),
-            sending.destination.clone(),
-            sending.recipient.clone(),
-        );
-        let last = self.last.entry(place).or_default();
-        if told.sequence < *last && !beyond {
-            let what = format!(
-                "{} arrived at {} after number {last}",
-                told.id, sending.destination
-            );
-            self.accuse(Invariant::InOrder, what);
-        } else {
-            *last = told.sequence.max(*last);
+        // What did not arrive elsewhere comes when that is known.
+        if !sending.is_instead {
+            self.in_order(sending, beyond);
         }
         self.may_have_arrived(sending);
     }
 
+    fn in_order(&mut self, sending: &Sending, beyond: bool) {
+        let own = sending.transition.iter().map(|told| (&told.alert, told.at));
+        let carried = sending.carried.iter().map(|one| (&one.alert, one.at));
+        let mut told: Vec<(&String, Timestamp)> = own.chain(carried).collect();
+        told.sort_by_key(|(_, at)| *at);
+        for (alert, at) in told {
+            let place = (
+                alert.clone(),
+                sending.destination.clone(),
+                sending.recipient.clone(),
+            );
+            let last = self.last.entry(place).or_insert(at);
+            if at < *last && !beyond {
+                let what = format!(
+                    "what happened to {alert} at {at} arrived at {} after what happened at {last}",
+                    sending.destination
+                );
+                self.violations.push(Violation {
+                    invariant: Invariant::InOrder,
+                    what,
+                });
+            }
+            *last = at.max(*last);
+        }
+    }
+
     /// Nobody knows whether a notice has arrived.
     pub(crate) fn may_have_arrived(&mut self, sending: &Sending) {
-        if let Some(told) = &sending.transition {
-            self.reached.insert((
-                told.id.clone(),
-                sending.destination.clone(),
-                sending.recipient.clone(),
-            ));
-        }
+        self.reached.insert(sending.delivery.clone());
+        let carried = sending.carried.iter().map(|one| one.delivery.clone());
+        self.reached.extend(carried);
     }
 
-    /// A notice is about to arrive that undoes others: one of them must have been heard of there.
-    pub(crate) fn undoes(&mut self, sending: &Sending) {
-        let Some(told) = sending.transition.as_ref().filter(|told| !told.fired) else {
+    /// A notice arrives. If it ends what was told before, that must have been heard of there, or be
+    /// told with it.
+    pub(crate) fn ends(&mut self, sending: &Sending) {
+        let Some(told) = sending.transition.as_ref().filter(|told| {
+            let urges = matches!(
+                told.change,
+                Change::Fired | Change::Reminded | Change::Escalated
+            );
+            !urges && !sending.is_instead
+        }) else {
             return;
         };
-        let heard = told.follows.iter().any(|earlier| {
-            let place = (
-                earlier.clone(),
-                sending.destination.clone(),
-                sending.recipient.clone(),
-            );
-            self.reached.contains(&place)
+        let routes = told.follows.iter().filter_map(|id| self.routes.get(id));
+        let mut earlier = routes.flatten().filter(|routed| {
+            routed.destination == sending.destination && routed.recipient == sending.recipient
         });
-        if !heard {
+        let is_told_now = |id: &String| sending.carried.iter().any(|one| one.delivery == *id);
+        if !earlier.any(|routed| self.reached.contains(&routed.id) || is_told_now(&routed.id)) {
             let what = format!(
-                "{} arrived at {}, which never heard of {:?}",
-                told.id, sending.destination, told.follows
+                "{} ({:?}) arrived at {}, which never heard of {:?}",
+                told.id, told.change, sending.destination, told.follows
             );
             self.accuse(Invariant::NothingOutOfTheBlue, what);
-        }
-    }
-
-    /// The fate of a finished delivery, held against what arrived.
-    pub(crate) fn finished(&mut self, id: &str, finished: &Finished) {
-        let arrivals = self.arrivals.get(id).copied().unwrap_or_default();
-        let succeeded = finished.state == "delivered" || finished.state == "accepted";
-        if succeeded && arrivals.all == 0 {
-            let what = format!("delivery {id} never arrived and is recorded as a success");
-            self.accuse(Invariant::Terminal, what);
-        }
-        if !matches!(
-            finished.state.as_str(),
-            Some("delivered" | "accepted" | "dead" | "expired")
-        ) {
-            let what = format!("delivery {id} ended as {}", finished.state);
-            self.accuse(Invariant::Terminal, what);
-        }
-        if arrivals.all > 1 && !finished.notice.maybe_duplicate {
-            let what = format!(
-                "delivery {id} arrived {} times, and its record says nothing of it",
-                arrivals.all
-            );
-            self.accuse(Invariant::ToldOnce, what);
         }
     }
 }

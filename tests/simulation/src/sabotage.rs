@@ -13,8 +13,10 @@ pub(crate) enum Sabotage {
     SendingIsForgotten,
     /// What is sent again is not marked.
     NothingIsMarked,
-    /// Later messages come before earlier ones.
-    OutboxIsBackwards,
+    /// The oldest delivery of a destination is not seen while there are others.
+    OutboxHidesTheOldest,
+    /// That a delivery is dead is not seen.
+    HistoryHidesTheDead,
     /// Lanes are taken whatever their version: two workers send at once.
     LanesAreOverwritten,
     /// That a destination asked to wait is not stored.
@@ -27,17 +29,27 @@ pub(crate) enum Sabotage {
 
 impl Sabotage {
     /// All of them, each with the invariant that must be seen to be violated.
-    pub(crate) const ALL: [(Sabotage, Invariant); 9] = [
+    pub(crate) const ALL: [(Sabotage, Invariant); 10] = [
         (Sabotage::LedgersAreOverwritten, Invariant::DecidedOnce),
         (Sabotage::OutboxForgets, Invariant::Terminal),
         (Sabotage::SendingIsForgotten, Invariant::ToldOnce),
         (Sabotage::NothingIsMarked, Invariant::ToldOnce),
-        (Sabotage::OutboxIsBackwards, Invariant::InOrder),
+        (Sabotage::OutboxHidesTheOldest, Invariant::InOrder),
+        (
+            Sabotage::HistoryHidesTheDead,
+            Invariant::NothingOutOfTheBlue,
+        ),
         (Sabotage::LanesAreOverwritten, Invariant::OneAtATime),
         (Sabotage::ParkingIsForgotten, Invariant::OneAtATime),
         (Sabotage::FailuresTellTheAddress, Invariant::NoSecrets),
         (Sabotage::SweepSeesNothing, Invariant::Drains),
     ];
+
+    /// Whether a delivery says that it will never arrive.
+    pub(crate) fn is_dead(delivery: &[u8]) -> bool {
+        let delivery: serde_json::Value = serde_json::from_slice(delivery).unwrap_or_default();
+        delivery.pointer("/state") == Some(&"dead".into())
+    }
 
     /// Whether a delivery says that it is being sent.
     pub(crate) fn is_sending(delivery: &[u8]) -> bool {

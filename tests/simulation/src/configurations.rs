@@ -11,8 +11,8 @@ pub(crate) const CANARY: &str = "canary7secret";
 /// Groups of budgets: one alone, two beside each other, two below a parent.
 pub(crate) const FAMILIES: usize = 3;
 
-/// Variants of each group; the first is where every schedule begins.
-pub(crate) const VARIANTS: usize = 6;
+/// Variants of each group.
+pub(crate) const VARIANTS: usize = 9;
 
 /// The resource groups that have costs, each with a budget of its own name.
 pub(crate) const GROUPS: [&str; 2] = ["payments", "data"];
@@ -27,7 +27,22 @@ struct Variant {
     has_chat: bool,
     /// Whether the destination `pager` is there.
     has_pager: bool,
+    /// When people are left alone, and how often they are told.
+    attention: &'static str,
+    /// When they are told again.
+    defaults: &'static str,
 }
+
+/// Nobody is told anything by night.
+const QUIET: &str =
+    "[[quiet_hours]]\nfrom = \"17:00\"\nuntil = \"08:00\"\nlet_through = \"nothing\"\n";
+/// The same, and what is over by the morning is not told at all.
+const QUIET_AND_FORGETFUL: &str = "[alerts]\nended_while_held = \"nothing\"\n\
+    [[quiet_hours]]\nfrom = \"12:00\"\nuntil = \"09:00\"\nlet_through = \"nothing\"\n";
+/// More than two notices in two hours come in one.
+const FEW: &str = "[alerts]\nallowance = { notices = 2, hours = 2 }\n";
+/// Whoever says nothing hears again, and somebody else does.
+const AGAIN: &str = "remind_every_hours = 5\nescalate_after_hours = 9\nescalate_to = [\"mail\"]\n";
 
 fn variant(number: usize) -> Variant {
     let base = Variant {
@@ -35,6 +50,8 @@ fn variant(number: usize) -> Variant {
         main: "actual 80%",
         has_chat: true,
         has_pager: false,
+        attention: "",
+        defaults: "",
     };
     match number {
         1 => Variant {
@@ -113,6 +130,11 @@ fn text(family: usize, variant: &Variant) -> String {
         password = { secret = "SMTP_PASSWORD" }
         "#
     .to_owned();
+    text += variant.attention;
+    if !variant.defaults.is_empty() {
+        text += "[defaults]\n";
+        text += variant.defaults;
+    }
     if variant.has_chat {
         text += "[channel.chat]\nkind = \"slack\"\nurl = { secret = \"CHAT_URL\" }\n";
     }

@@ -214,7 +214,7 @@ impl<'a> Executor<'a> {
                 job: None,
                 waker: Waker::from(Arc::clone(&woken)),
                 woken,
-                variant: 0,
+                variant: schedule.variant,
                 since: start,
             }
         });
