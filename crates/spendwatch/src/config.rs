@@ -22,7 +22,9 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
-pub use attention::{Allowance, Attention, Canary, EndedWhileHeld, Event, QuietHours};
+pub use attention::{
+    Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
+};
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;

@@ -8,6 +8,7 @@ pub mod attend;
 pub mod backtest;
 pub mod check;
 pub mod deliver;
+pub mod digest;
 pub mod evaluate;
 pub mod import;
 pub mod native_alert;
