@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::Message as Mail;
 use lettre::transport::smtp::Error;
@@ -29,9 +29,16 @@ const PIECE: usize = 8 * 1024;
 impl Email {
     pub(super) async fn transaction(&self, mail: &Mail, at: Timestamp) -> SendResult {
         let dot = AtomicBool::new(false);
+        let begun = Instant::now();
         let steps = self.steps(mail, at, &dot);
         match timeout(self.timeouts.whole, steps).await {
-            Ok(Ok(result) | Err(result)) => result,
+            Ok(Ok(mut connection)) => {
+                // The mail is taken, whatever happens now.
+                let left = self.timeouts.whole.saturating_sub(begun.elapsed());
+                let _ = timeout(QUIT_TIMEOUT.min(left), connection.quit()).await;
+                SendResult::Accepted { provider_id: None }
+            }
+            Ok(Err(result)) => result,
             Err(_) if dot.load(Ordering::Relaxed) => {
                 SendResult::unknown(Class::Timeout, "no answer to the mail in time")
             }
@@ -39,12 +46,13 @@ impl Email {
         }
     }
 
+    /// All steps up to the answer that takes the mail; an error is what became of it instead.
     async fn steps(
         &self,
         mail: &Mail,
         at: Timestamp,
         dot: &AtomicBool,
-    ) -> Result<SendResult, SendResult> {
+    ) -> Result<AsyncSmtpConnection, SendResult> {
         let limit = self.timeouts.command;
         let hello = ClientId::default();
         let implicit = self.server.encryption == Encryption::Implicit;
@@ -133,9 +141,7 @@ impl Email {
             Err(_) => return Err(too_slow(step)),
         };
         expect(&reply, 2, step, at)?;
-        // Whatever happens now, the mail is taken.
-        let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
-        Ok(SendResult::Accepted { provider_id: None })
+        Ok(connection)
     }
 }
 
