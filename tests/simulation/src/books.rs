@@ -408,7 +408,9 @@ impl Books {
                 told.change,
                 Change::Fired | Change::Reminded | Change::Escalated
             );
-            !urges && !sending.is_instead
+            // What tells of other alerts, too, has always something to say.
+            let tells_of_others = sending.carried.iter().any(|one| one.alert != told.alert);
+            !urges && !sending.is_instead && !tells_of_others
         }) else {
             return;
         };

@@ -58,7 +58,8 @@ pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Resul
         false
     });
     let deliveries: Vec<&_> = due.iter().map(|one| &one.delivery).collect();
-    let gatherings = gather(attention, &deliveries, &visit.lane.sent, now);
+    let others: Vec<&_> = sendable.iter().map(|one| &one.delivery).collect();
+    let gatherings = gather(attention, &deliveries, &others, &visit.lane.sent, now);
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
     for gathering in gatherings {
         carry_out(visit, gathering, &mut slots, &mut sendable).await?;
