@@ -216,9 +216,14 @@ fn released(
                     .iter()
                     .any(|fired| fired.change == Change::Fired && one.follows.contains(&fired.id()))
         });
+        // Whoever tells of others has their news as well.
+        let carries = members
+            .iter()
+            .any(|index| !due[*index].notice.carried.is_empty());
         if all_over
             && fired_here > 0
             && ends_only_these
+            && !carries
             && attention.ended_while_held == EndedWhileHeld::Nothing
         {
             taken.extend(&members);
