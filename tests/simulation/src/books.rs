@@ -185,11 +185,14 @@ pub(crate) struct Books {
     told_to_wait: [BTreeMap<String, Timestamp>; WORKERS],
     /// Until when a destination waits, as was stored.
     parked: BTreeMap<String, Timestamp>,
-    pub(crate) arrivals: BTreeMap<String, Arrivals>,
+    /// How often a delivery arrived at a destination.
+    pub(crate) arrivals: BTreeMap<(String, String), Arrivals>,
     /// The newest that arrived about an alert at a place.
     last: BTreeMap<(String, String, Option<String>), Timestamp>,
     /// Deliveries that arrived, or may have.
     reached: BTreeSet<String>,
+    /// The destination of each delivery that comes from a decision.
+    routed: BTreeMap<String, String>,
     /// Where the notices of a transition go.
     routes: BTreeMap<String, Vec<Routed>>,
     /// Sends of workers whose lease was over, which freezing makes possible.
@@ -273,6 +276,9 @@ impl Books {
                 self.accuse(Invariant::DecidedOnce, what);
             }
             if let Some(route) = &new.route {
+                let places = route.iter();
+                self.routed
+                    .extend(places.map(|one| (one.id.clone(), one.destination.clone())));
                 self.routes.insert(new.id(), route.clone());
             }
             let stood = before.alerts.get(&new.threshold).filter(|old| {
@@ -333,11 +339,11 @@ impl Books {
     /// A notice has arrived. `beyond` says that its sender has slept through its lease: then nothing
     /// can keep the order.
     pub(crate) fn arrived(&mut self, sending: &Sending, beyond: bool) {
-        // What did not arrive elsewhere may have arrived there after all.
-        let carried = sending.carried.iter().filter(|_| !sending.is_instead);
-        let carried = carried.map(|one| &one.delivery);
+        let carried = sending.carried.iter().map(|one| &one.delivery);
         for delivery in std::iter::once(&sending.delivery).chain(carried) {
-            let arrivals = self.arrivals.entry(delivery.clone()).or_default();
+            // What is told in place of another may have arrived there after all.
+            let place = (delivery.clone(), sending.destination.clone());
+            let arrivals = self.arrivals.entry(place).or_default();
             arrivals.all += 1;
             arrivals.unmarked += u32::from(!sending.marked);
             if arrivals.unmarked > 1 {
@@ -371,7 +377,11 @@ impl Books {
 
     fn in_order(&mut self, sending: &Sending, beyond: bool) {
         let own = sending.transition.iter().map(|told| (&told.alert, told.at));
-        let carried = sending.carried.iter().map(|one| (&one.alert, one.at));
+        let carried = sending.carried.iter().filter(|one| {
+            let routed = self.routed.get(&one.delivery);
+            routed == Some(&sending.destination)
+        });
+        let carried = carried.map(|one| (&one.alert, one.at));
         // Of one alert the newest counts, so that a repetition of the whole is in order.
         let mut newest: BTreeMap<&String, Timestamp> = BTreeMap::new();
         for (alert, at) in own.chain(carried) {

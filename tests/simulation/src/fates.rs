@@ -131,7 +131,8 @@ fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
         .collect();
     for one in finished.values() {
         let id = &one.id;
-        let arrivals = books.arrivals.get(id).copied().unwrap_or_default();
+        let place = (id.clone(), one.destination.clone());
+        let arrivals = books.arrivals.get(&place).copied().unwrap_or_default();
         match &one.state {
             Fate::Delivered | Fate::Accepted if arrivals.all == 0 => {
                 let what = format!("delivery {id} never arrived and is recorded as a success");
