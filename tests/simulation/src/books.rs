@@ -193,12 +193,16 @@ pub(crate) struct Books {
     reached: BTreeSet<String>,
     /// The destination of each delivery that comes from a decision.
     routed: BTreeMap<String, String>,
+    /// The alert of each transition.
+    alerts: BTreeMap<String, String>,
     /// Where the notices of a transition go.
     routes: BTreeMap<String, Vec<Routed>>,
     /// Sends of workers whose lease was over, which freezing makes possible.
     pub(crate) beyond_lease: u64,
     /// Whether workers may stand still for longer than their leases.
     pub(crate) freezes: bool,
+    /// Whether every document is looked through.
+    pub(crate) looks_for_secrets: bool,
 }
 
 /// By how much two clocks may differ.
@@ -221,7 +225,8 @@ impl Books {
 
     /// A document was written.
     pub(crate) fn wrote(&mut self, worker: usize, key: &str, bytes: &[u8]) {
-        if std::str::from_utf8(bytes).is_ok_and(|text| text.contains(CANARY)) {
+        let is_sample = self.looks_for_secrets;
+        if is_sample && std::str::from_utf8(bytes).is_ok_and(|text| text.contains(CANARY)) {
             self.secret_in(key);
         }
         if key.starts_with("ledger/") {
@@ -275,6 +280,7 @@ impl Books {
                 let what = format!("{key}: {} does not follow {last:?}", new.id());
                 self.accuse(Invariant::DecidedOnce, what);
             }
+            self.alerts.insert(new.id(), new.alert.clone());
             if let Some(route) = &new.route {
                 let places = route.iter();
                 self.routed
@@ -377,6 +383,11 @@ impl Books {
 
     fn in_order(&mut self, sending: &Sending, beyond: bool) {
         let own = sending.transition.iter().map(|told| (&told.alert, told.at));
+        let followed = sending.transition.iter().flat_map(|told| {
+            let routes = told.follows.iter().filter_map(|id| self.alerts.get(id));
+            routes.map(|alert| (alert, told.at))
+        });
+        let own = own.chain(followed);
         let carried = sending.carried.iter().filter(|one| {
             let routed = self.routed.get(&one.delivery);
             routed == Some(&sending.destination)

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use budget_engine::{Budget, Change, Level, Planned, When};
+use budget_engine::{Budget, Change, Level, Planned, When, plus_days};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -77,6 +77,10 @@ impl Executor<'_> {
         };
         let today: Date = spendwatch::day_of(known.as_of);
         let first = today.first_of_month();
+        if plus_days(today.last_of_month(), 5) < self.today() {
+            // The alerts of that month were closed on the way to rest.
+            return Ok(());
+        }
         let group = GROUPS.iter().position(|group| *group == budget.id);
         let spent = Decimal::from(known.total(group, first, today));
         let key = format!("ledger/{}/monthly-{first}", budget.id);
