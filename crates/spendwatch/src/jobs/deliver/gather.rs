@@ -169,10 +169,7 @@ async fn carry_out(
                 .flat_map(|one| carried(&one.delivery))
                 .collect();
             one.delivery.notice.carried.extend(told);
-            one.delivery
-                .notice
-                .carried
-                .sort_by(|left, right| left.at.cmp(&right.at));
+            one.delivery.notice.carried.sort_by_key(|each| each.at);
             if !write(visit, &mut one).await? {
                 for one in members.iter().chain([&one]) {
                     visit.waits_until(one.delivery.next_at);
