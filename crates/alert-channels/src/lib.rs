@@ -55,5 +55,5 @@ mod outcome;
 mod payloads;
 
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
-pub use notice::{Carried, Link, Message, Notice};
+pub use notice::{Carried, Digest, DigestMove, DigestRow, Link, Message, Notice, Standing};
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};

@@ -11,7 +11,7 @@ use budget_engine::{
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
 
-use crate::notice::{Carried, Link, Message, Notice};
+use crate::notice::{Carried, Digest, DigestRow, Link, Message, Notice, Standing};
 use crate::untrusted::{capped, clean, header};
 
 /// Longest mail subject in characters.
@@ -120,6 +120,7 @@ pub struct DriverRow {
 pub fn wording(notice: &Notice) -> Wording {
     let mut wording = match &notice.message {
         Message::Crossing(transition) => crossing(transition),
+        Message::Digest(digest) => summary(digest),
         Message::Bundle {
             at,
             allowance,
@@ -187,6 +188,79 @@ pub fn wording(notice: &Notice) -> Wording {
     wording.links = notice.links.iter().filter_map(link).collect();
     wording.footer = format!("spendwatch, delivery {}", notice.short_id());
     wording
+}
+
+/// Where budgets stand, a line each.
+fn summary(digest: &Digest) -> Wording {
+    let listed = digest.rows.len() + usize::try_from(digest.more).unwrap_or(usize::MAX);
+    let headline = match listed {
+        0 => "Nothing is wrong with your budgets".to_owned(),
+        1 => "One of your budgets needs a look".to_owned(),
+        many => format!("{many} of your budgets need a look"),
+    };
+    let mut remarks: Vec<String> = digest.rows.iter().map(row).collect();
+    if digest.more > 0 {
+        remarks.push(format!("and {} more", digest.more));
+    }
+    for one in &digest.moved {
+        let what = match one.cause {
+            Cause::Stopped => "stopped in",
+            _ => "new in",
+        };
+        remarks.push(format!(
+            "{} is {what} {}: {}",
+            named(&one.service_name),
+            named(&one.budget),
+            signed_money(one.change)
+        ));
+    }
+    match digest.fine {
+        0 => {}
+        1 => remarks.push("Nothing is wrong with one other budget.".into()),
+        fine => remarks.push(format!("Nothing is wrong with {fine} other budgets.")),
+    }
+    let tone = match digest.rows.first().map(|row| row.standing) {
+        Some(Standing::Over) => Tone::Critical,
+        Some(Standing::ExpectedOver | Standing::Stale | Standing::Ahead) => Tone::Warning,
+        Some(Standing::Fine) | None => Tone::Calm,
+    };
+    let subject = format!(
+        "[Cost] your budgets, week to {}",
+        digest.at.strftime("%Y-%m-%d")
+    );
+    Wording {
+        headline,
+        remarks,
+        facts: vec![fact("Put together", digest.at.to_string())],
+        why: "It comes once a week.".into(),
+        ..blank(tone, subject)
+    }
+}
+
+fn row(row: &DigestRow) -> String {
+    let filled = row.percent.0.clamp(Decimal::ZERO, Decimal::ONE_HUNDRED) / Decimal::TEN;
+    let filled = usize::try_from(filled.trunc().mantissa()).unwrap_or(0);
+    let bar: String = (0..10)
+        .map(|tenth| if tenth < filled { '#' } else { '.' })
+        .collect();
+    let standing = match row.standing {
+        Standing::Over => "over",
+        Standing::ExpectedOver => "expected to go over",
+        Standing::Stale => "data are stale",
+        Standing::Ahead => "ahead of plan",
+        Standing::Fine => "fine",
+    };
+    let forecast = row.forecast_percent.map_or_else(String::new, |percent| {
+        let arrow = if percent > row.percent { '↗' } else { '→' };
+        format!(" {arrow} {}", Percent(percent.0.trunc()))
+    });
+    format!(
+        "[{bar}] {}: {}{forecast} of {} in {}, {standing}",
+        named(&row.budget),
+        row.percent,
+        whole(row.planned),
+        clean(&row.period_label)
+    )
 }
 
 /// A notice that this one tells of, in a line.

@@ -163,6 +163,10 @@ fn body(notice: &Notice) -> Value {
     });
     match &notice.message {
         Message::Crossing(transition) => crossing(&mut body, transition),
+        Message::Digest(digest) => {
+            body["type"] = json!("spendwatch.digest");
+            body["digest"] = json!(digest);
+        }
         Message::Bundle { .. } => {
             body["type"] = json!("spendwatch.bundle");
         }

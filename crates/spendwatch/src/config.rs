@@ -23,7 +23,9 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
-pub use attention::{Allowance, Attention, Canary, EndedWhileHeld, Event, QuietHours};
+pub use attention::{
+    Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
+};
 pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;

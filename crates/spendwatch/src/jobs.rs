@@ -10,6 +10,7 @@ pub mod backtest;
 pub mod check;
 pub mod deliver;
 pub mod deliveries;
+pub mod digest;
 pub mod evaluate;
 pub mod import;
 pub mod native_alert;

@@ -48,10 +48,10 @@ pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use budget_engine::{NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Canary, Channel,
-    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, Email,
+    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel, ChannelKind,
+    Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings, Email,
     EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mode, Native, Problem,
-    QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
+    QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly, budget_toml,
     imported_toml,
 };
 pub use entra::Denied;

@@ -177,7 +177,8 @@ impl Delivery {
     fn alert(&self) -> &str {
         match &self.notice.message {
             Message::Crossing(transition) => &transition.alert,
-            Message::Bundle { .. }
+            Message::Digest(_)
+            | Message::Bundle { .. }
             | Message::Probe { .. }
             | Message::Trouble { .. }
             | Message::Action { .. } => &self.id,

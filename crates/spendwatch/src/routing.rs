@@ -86,9 +86,7 @@ fn reach(
         let Some(budget) = budget else {
             return Vec::new();
         };
-        return owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
-            mail(channel, owners(budget, transition, email))
-        });
+        return of_owners(config, budget, &transition.status.owners);
     }
     of_channel(config, name)
 }
@@ -118,10 +116,21 @@ fn owners_mail(config: &Config) -> Option<(&str, &Email)> {
     }
 }
 
+/// Where the owners of a budget are told; `tagged` are the addresses from the tags of what it cost.
+pub(crate) fn of_owners(
+    config: &Config,
+    budget: &Budget,
+    tagged: &[String],
+) -> Vec<(String, Option<String>)> {
+    owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
+        mail(channel, owners(budget, tagged, email))
+    })
+}
+
 /// The owners of a budget: addresses from the configuration, and from the owner tags of what it
 /// cost. A tag is written by whoever may tag a resource, so its address must be in a domain that
 /// the configuration names, or in the sender's own.
-fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String> {
+fn owners(budget: &Budget, tagged: &[String], email: &Email) -> Vec<String> {
     let configured = budget
         .owners
         .iter()
@@ -135,9 +144,7 @@ fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String
     if domains.is_empty() {
         domains.extend(domain_of(&email.from));
     }
-    let tagged = transition
-        .status
-        .owners
+    let tagged = tagged
         .iter()
         .map(|owner| owner.trim().to_owned())
         .filter(|owner| alert_channels::email::is_mailbox(owner))

@@ -444,3 +444,56 @@ async fn every_destination_is_tested_once_a_week() {
         "one of last week, which nobody delivered"
     );
 }
+
+#[tokio::test]
+async fn owners_hear_once_a_week_where_their_budgets_stand_worst_first() {
+    let more = format!(
+        r#"
+        [digest]
+        at = "thursday 07:00"
+        notify = ["chat"]
+        [[budget]]
+        id = "calm"
+        scopes = ["{GROUP}"]
+        amount = 100_000
+        notify = ["chat"]
+        thresholds = ["actual 80%"]
+        [[budget]]
+        id = "worst"
+        scopes = ["{GROUP}"]
+        amount = 100
+        notify = ["chat"]
+        thresholds = ["actual 5000%"]
+        "#
+    );
+    let world = World::with("webhook", r#"["actual 5000%"]"#, &more).await;
+    // 1,050 of 1,000, of 100,000 and of 100.
+    world.spent(1050);
+    world.evaluate().await;
+    let sweep = || jobs::sweep::run(&world.app);
+    sweep().await.unwrap();
+    assert!(live(&world).await.is_empty(), "it is midnight");
+    world.pass(7 * 3600);
+    for _ in 0..3 {
+        sweep().await.unwrap();
+        world.pass(60);
+    }
+    assert_eq!(world.deliver().await.sent, 1);
+    let told = body(&world, 0);
+    assert_eq!(told["type"], "spendwatch.digest");
+    let rows = told["digest"]["rows"].as_array().unwrap();
+    let budgets: Vec<_> = rows
+        .iter()
+        .map(|row| row["budget"].as_str().unwrap())
+        .collect();
+    assert_eq!(budgets, ["worst", "payments"]);
+    assert_eq!(rows[0]["standing"], "over");
+    assert_eq!(told["digest"]["fine"], 1);
+    assert!(
+        told["remarks"]
+            .to_string()
+            .contains("[##########] worst: 1050 %")
+    );
+    sweep().await.unwrap();
+    assert!(live(&world).await.is_empty(), "once a week");
+}

@@ -125,7 +125,7 @@ fn is_lost(delivery: &Delivery) -> bool {
             transition.change.is_news() && transition.change != Change::Reminded
         }
         Message::Bundle { .. } | Message::Action { .. } => true,
-        Message::Probe { .. } | Message::Trouble { .. } => false,
+        Message::Digest(_) | Message::Probe { .. } | Message::Trouble { .. } => false,
     };
     ended && matters && delivery.notice.instead_of.is_none()
 }
