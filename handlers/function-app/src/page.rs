@@ -220,6 +220,6 @@ mod tests {
                 hostile,
             );
         assert!(!page.body.contains("<script"), "{}", page.body);
-        assert_eq!(page.body.matches(expected).count(), 11, "{}", page.body);
+        assert_eq!(page.body.matches(expected).count(), 12, "{}", page.body);
     }
 }
