@@ -6,7 +6,7 @@
 //! is not known after the terminating dot is [`SendResult::Unknown`]; the same delivery always
 //! carries the same `Message-ID`, so a second copy can be recognized.
 
-mod compose;
+pub(crate) mod compose;
 mod reply;
 mod smtp;
 
@@ -213,7 +213,7 @@ pub fn is_mailbox(text: &str) -> bool {
 }
 
 /// An address with a name that is safe to show.
-fn mailbox(text: &str, field: &'static str) -> Result<Mailbox, ConfigError> {
+pub(crate) fn mailbox(text: &str, field: &'static str) -> Result<Mailbox, ConfigError> {
     let mailbox: Mailbox = text
         .trim()
         .parse()
@@ -251,7 +251,7 @@ impl Channel for Email {
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
         match self.composer.compose(notice) {
-            Ok(mail) => self.transaction(&mail, attempt).await,
+            Ok(mail) => self.transaction(&mail, attempt.at).await,
             Err(error) => SendResult::message(Class::Recipient, error.to_string()),
         }
     }

@@ -178,6 +178,28 @@ impl App {
         self
     }
 
+    /// The same with other queues, for tests.
+    #[must_use]
+    pub fn with_queues(mut self, queues: Arc<dyn Queues>) -> App {
+        self.queues = queues;
+        self
+    }
+
+    /// The same with every channel that can be used replaced by what `wrap` makes of its name and
+    /// itself, for tests.
+    #[must_use]
+    pub fn with_channels(
+        mut self,
+        wrap: impl Fn(&str, Arc<dyn Channel>) -> Arc<dyn Channel>,
+    ) -> App {
+        for (name, channel) in &mut self.channels {
+            if let Ok(opened) = channel {
+                *opened = wrap(name, Arc::clone(opened));
+            }
+        }
+        self
+    }
+
     /// The same without queue messages: for a process that does the work itself, where nobody would
     /// take them.
     #[must_use]

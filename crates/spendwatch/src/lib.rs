@@ -22,6 +22,7 @@
 mod actions;
 mod answers;
 mod app;
+mod bearer;
 mod channels;
 mod clock;
 mod config;
@@ -40,6 +41,7 @@ mod silences;
 mod snapshots;
 pub mod sources;
 mod standing;
+mod threads;
 mod trouble;
 
 pub use actions::words as action_words;
@@ -48,11 +50,11 @@ pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use budget_engine::{NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel, ChannelKind,
-    Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings, Email,
-    EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mode, Native, Problem,
-    QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly, budget_toml,
-    imported_toml,
+    AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
+    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mailing, Mode, Native,
+    Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly,
+    budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};

@@ -14,6 +14,7 @@ use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 use jiff::civil::Date;
+use native_budgets::Named;
 use rust_decimal::Decimal;
 
 use crate::output::Format;
@@ -184,6 +185,13 @@ pub(crate) struct Suggest {
     /// Only this budget, too; may be repeated
     #[arg(long, value_name = "BUDGET")]
     pub(crate) only: Vec<String>,
+    /// Propose a whole budget for this scope, which need not have one; may be repeated
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["budgets", "only"])]
+    pub(crate) scope: Vec<Scope>,
+    /// Propose a whole budget for each subscription and resource group that costs something and that
+    /// no budget counts
+    #[arg(long, conflicts_with_all = ["budgets", "only", "scope"])]
+    pub(crate) uncovered: bool,
     /// How many complete periods to look back at
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=36))]
     pub(crate) periods: u32,
@@ -222,12 +230,16 @@ pub(crate) struct NativeOptions {
     /// Only this budget, by its id or its name in Azure; may be repeated
     #[arg(long, value_name = "BUDGET")]
     pub(crate) only: Vec<String>,
-    /// Delete budgets that were created here and are not configured any more
+    /// Delete budgets and anomaly alerts that were created here and are not configured any more
     #[arg(long)]
     pub(crate) prune: bool,
-    /// Delete the budget of this name in Azure though it was created elsewhere; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub(crate) delete: Vec<String>,
+    /// Delete this budget in Azure though it was created elsewhere: its name, SCOPE=NAME, or its id;
+    /// may be repeated
+    #[arg(long, value_name = "BUDGET", value_parser = budget_to_delete)]
+    pub(crate) delete: Vec<Named>,
+    /// The same of an anomaly alert
+    #[arg(long, value_name = "RULE", value_parser = rule_to_delete)]
+    pub(crate) delete_rule: Vec<Named>,
 }
 
 #[derive(Debug, Args)]
@@ -414,6 +426,20 @@ impl WrongUse {
             (command, called) = (found, inner);
         }
         command.clone().error(ErrorKind::ValueValidation, self)
+    }
+}
+
+fn budget_to_delete(text: &str) -> Result<Named, String> {
+    match text.to_ascii_lowercase().contains("/scheduledactions/") {
+        true => Err("this is an anomaly alert: use --delete-rule".to_owned()),
+        false => text.parse(),
+    }
+}
+
+fn rule_to_delete(text: &str) -> Result<Named, String> {
+    match text.to_ascii_lowercase().contains("/budgets/") {
+        true => Err("this is a budget: use --delete".to_owned()),
+        false => text.parse(),
     }
 }
 

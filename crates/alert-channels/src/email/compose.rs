@@ -5,25 +5,34 @@ use lettre::Message as Mail;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use minijinja::{Environment, UndefinedBehavior, context};
-use sha2::{Digest, Sha256};
 
 use crate::channel::RenderError;
 use crate::email::Subject;
+use crate::ids::short_hash as hash;
 use crate::notice::Notice;
 use crate::text::{Wording, plain, wording};
 
 /// The engine escapes what it inserts because of the ending `.html`.
 const TEMPLATE: &str = "mail.html";
 
-pub(super) struct Composer {
+pub(crate) struct Composer {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     subject: Subject,
     templates: Environment<'static>,
 }
 
+/// What a service needs that builds the mail itself.
+pub(crate) struct Parts {
+    /// The address, without a name.
+    pub(crate) recipient: String,
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
 impl Composer {
-    pub(super) fn new(from: Mailbox, reply_to: Option<Mailbox>, subject: Subject) -> Self {
+    pub(crate) fn new(from: Mailbox, reply_to: Option<Mailbox>, subject: Subject) -> Self {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         // A template that does not parse is a bug that the tests find; until then the plain
@@ -44,18 +53,12 @@ impl Composer {
 
     /// The same mail for the same notice, byte for byte.
     pub(super) fn compose(&self, notice: &Notice) -> Result<Mail, RenderError> {
-        let recipient = notice.recipient.as_deref();
-        let recipient = recipient.ok_or(RenderError::NoRecipient)?.trim();
-        // Only the address: a name would be one more text from outside.
-        let recipient: Mailbox = recipient.parse().map_err(|_| RenderError::BadRecipient)?;
+        let recipient = recipient(notice)?;
         let words = wording(notice);
         let domain = self.from.email.domain();
         let id = notice.safe_id();
         let thread = format!("<thread.{}@{domain}>", hash(&notice.thread));
-        let subject = match self.subject {
-            Subject::Telling => &words.subject,
-            Subject::PerThread => &words.thread_subject,
-        };
+        let subject = self.subject(&words);
         let mut mail = Mail::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient.email))
@@ -86,6 +89,25 @@ impl Composer {
         mail.multipart(parts).map_err(|_| RenderError::BadRecipient)
     }
 
+    /// The same text for a service that builds the mail itself.
+    pub(crate) fn parts(&self, notice: &Notice) -> Result<Parts, RenderError> {
+        let recipient = recipient(notice)?;
+        let words = wording(notice);
+        Ok(Parts {
+            recipient: recipient.email.to_string(),
+            subject: self.subject(&words).to_owned(),
+            text: plain(&words),
+            html: self.html(&words),
+        })
+    }
+
+    fn subject<'a>(&self, words: &'a Wording) -> &'a str {
+        match self.subject {
+            Subject::Telling => &words.subject,
+            Subject::PerThread => &words.thread_subject,
+        }
+    }
+
     fn html(&self, words: &Wording) -> String {
         self.templates
             .get_template(TEMPLATE)
@@ -100,6 +122,13 @@ impl Composer {
     }
 }
 
+fn recipient(notice: &Notice) -> Result<Mailbox, RenderError> {
+    let recipient = notice.recipient.as_deref();
+    let recipient = recipient.ok_or(RenderError::NoRecipient)?.trim();
+    // Only the address: a name would be one more text from outside.
+    recipient.parse().map_err(|_| RenderError::BadRecipient)
+}
+
 /// HTML that cannot fail: the text part as it is.
 fn fallback(words: &Wording) -> String {
     let text = plain(words)
@@ -107,16 +136,6 @@ fn fallback(words: &Wording) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;");
     format!("<!doctype html><html lang=\"en\"><body><pre>{text}</pre></body></html>")
-}
-
-/// The first 80 bits of SHA-256 as hexadecimal text.
-fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(10)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

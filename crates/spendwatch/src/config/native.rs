@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use native_budgets::{AnomalyRule, Desired, Settings};
+use native_budgets::{AnomalyRule, Desired, Names, Settings};
 use rust_decimal::Decimal;
 use url::Url;
 
@@ -28,6 +28,13 @@ pub struct Native {
     pub tolerance: Tolerance,
     /// Azure's rules about unusual costs.
     pub anomaly_alerts: Vec<AnomalyRule>,
+}
+
+impl Native {
+    /// The names that Azure's budgets have.
+    pub fn names(&self) -> Names {
+        Names::new(&self.settings, &self.budgets)
+    }
 }
 
 /// Which tokens of Microsoft Entra ID the hook for Azure's alerts takes: those that a secure

@@ -30,7 +30,7 @@ use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, ChannelKind, Config, Delivery, Links, Source};
+use super::{Attention, Channel, Config, Delivery, Links, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -154,7 +154,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     let emails: Vec<&str> = draft
         .channels
         .iter()
-        .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)))
+        .filter(|(_, channel)| channel.kind.mailing().is_some())
         .map(|(name, _)| name.as_str())
         .collect();
     let to_owners = draft.named.iter().find(|(name, ..)| name == OWNERS);
@@ -162,15 +162,15 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         && emails.len() > 1
     {
         let message = format!(
-            "the mail of \"owners\" needs exactly one channel of kind \"email\", found {}: keep one, \
-             or name channels instead of \"owners\"",
+            "the mail of \"owners\" needs exactly one channel of kind \"email\" or \"acs-email\", found \
+             {}: keep one, or name channels instead of \"owners\"",
             emails.join(", ")
         );
         problems.push(place.problem(path.clone(), message));
     }
     if let Some((name, place)) = &draft.fallback
-        && let Some(ChannelKind::Email(email)) = draft.channels.get(name).map(|one| &one.kind)
-        && email.to.is_empty()
+        && let Some(mailing) = draft.channels.get(name).and_then(|one| one.kind.mailing())
+        && mailing.to.is_empty()
     {
         let message = format!(
             "the fallback [channel.{name}] has no recipients of its own, so it would reach nobody: \
@@ -181,8 +181,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (name, place, path) in &draft.named {
         if name == OWNERS {
             if emails.is_empty() && !is_broken {
-                let message =
-                    "\"owners\" are told by mail, but there is no channel of kind \"email\"";
+                let message = "\"owners\" are told by mail, but there is no channel of kind \"email\" or \"acs-email\"";
                 problems.push(place.problem(path.clone(), message.to_owned()));
             }
         } else if !draft.channel_names.contains(name) {

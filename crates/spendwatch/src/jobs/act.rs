@@ -710,11 +710,8 @@ async fn tell(app: &App, mut record: ActionRecord, version: &Version) -> anyhow:
         return Ok(());
     };
     let now = app.now();
-    for delivery in words::deliveries(&record, news, app.approver(), now) {
-        // A channel that is gone hears nothing more.
-        if !app.config().channels.contains_key(&delivery.destination) {
-            continue;
-        }
+    let told = words::hearers(app.config(), &record);
+    for delivery in words::deliveries(&record, &told, news, app.approver(), now) {
         outbox::put(app.documents(), &delivery).await?;
         let destination = delivery.destination;
         app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)

@@ -12,7 +12,6 @@ use budget_engine::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use native_budgets::follows;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use state_store::{Version, json};
@@ -20,6 +19,7 @@ use state_store::{Version, json};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::config::{Config, SourceKind};
+use crate::jobs::plan::Created;
 use crate::ledgers;
 use crate::reads::counted;
 use crate::silences::{self, Silence};
@@ -158,6 +158,7 @@ pub fn has_azure(config: &Config) -> bool {
 /// Azure's alerts alone.
 async fn azures(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
     let client = app.native_client()?;
+    let created = Created::load(app).await?;
     let places: BTreeSet<Scope> = match scopes {
         [] => places(app.config()),
         some => some.iter().cloned().collect(),
@@ -177,9 +178,10 @@ async fn azures(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
         .buffer_unordered(AT_A_TIME);
     while let Some((scope, list)) = answers.next().await {
         match list {
-            Ok(list) => found
-                .azure
-                .extend(list.iter().map(|alert| shown(app.config(), &scope, alert))),
+            Ok(list) => found.azure.extend(
+                list.iter()
+                    .map(|alert| shown(app.config(), &created, &scope, alert)),
+            ),
             Err(error) => found.failures.push(AlertFailure {
                 problem: advice(&error, &scope),
                 scope,
@@ -204,9 +206,10 @@ async fn azures(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
 /// # Errors
 /// When there is no way to sign in, or Azure refuses.
 pub async fn dismiss(app: &App, scope: &Scope, name: &str) -> anyhow::Result<AzureAlert> {
+    let created = Created::load(app).await?;
     let alert = app.native_client()?.dismiss_alert(scope, name).await;
     let alert = alert.map_err(|error| anyhow::anyhow!("{}", advice(&error, scope)))?;
-    Ok(shown(app.config(), scope, &alert))
+    Ok(shown(app.config(), &created, scope, &alert))
 }
 
 /// Dismisses the alerts that Azure's budgets have raised for one budget, of spend or of the forecast,
@@ -258,12 +261,11 @@ fn places_of(config: &Config, budget: &Budget) -> BTreeSet<Scope> {
     counted(config, budget).into_iter().chain(above).collect()
 }
 
-fn shown(config: &Config, scope: &Scope, alert: &CostAlert) -> AzureAlert {
+fn shown(config: &Config, created: &Created, scope: &Scope, alert: &CostAlert) -> AzureAlert {
     let about = alert.cost_entity_id.rsplit('/').next().unwrap_or_default();
+    let (names, origin) = (config.native.names(), created.origin(scope, about));
     let is_followed = |budget: &&Budget| {
-        let settings = config.native.settings.get(&budget.id);
-        settings.is_some_and(|settings| follows(about, &budget.id, settings))
-            && places_of(config, budget).contains(scope)
+        names.belongs(about, &origin, &budget.id) && places_of(config, budget).contains(scope)
     };
     let is_budget = alert.kind.to_ascii_lowercase().starts_with("budget");
     let followed = config.budgets.iter().find(is_followed);

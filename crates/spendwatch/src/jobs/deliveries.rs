@@ -79,7 +79,7 @@ impl Fate {
                 let count = delivery.notice.carried.len();
                 (None, None, format!("{count} notices in one"))
             }
-            Message::Digest(_) => (None, None, "weekly digest".to_owned()),
+            Message::Digest(_) => (None, None, "where budgets stand".to_owned()),
             Message::Probe { .. } => (None, None, "a test".to_owned()),
             Message::Trouble { title, .. } | Message::Action { title, .. } => {
                 (None, None, title.clone())

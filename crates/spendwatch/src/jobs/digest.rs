@@ -46,7 +46,11 @@ pub async fn run(app: &App, notify: &[String], at: Timestamp) -> anyhow::Result<
                 OWNERS => routing::of_owners(app.config(), budget, &status.owners),
                 channel => routing::of_channel(app.config(), channel),
             };
-            for place in places {
+            let takes = |(destination, _): &(String, _)| {
+                let channel = app.config().channels.get(destination);
+                channel.is_some_and(|channel| channel.kind.kind().takes_actions())
+            };
+            for place in places.into_iter().filter(takes) {
                 let statuses = recipients.entry(place).or_default();
                 if statuses.iter().all(|known| known.budget != status.budget) {
                     statuses.push(status.clone());

@@ -4,7 +4,6 @@ use alert_channels::{Attempt, Message, Notice, SendResult};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::config::ChannelKind;
 use crate::jobs::deliver;
 use crate::outbox::delivery_id;
 
@@ -41,19 +40,19 @@ pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Resu
             known.join(", ")
         );
     };
-    let recipients: Vec<Option<String>> = match (&settings.kind, to) {
-        (ChannelKind::Email(_), Some(to)) => vec![Some(to.to_owned())],
-        (ChannelKind::Email(email), None) => {
+    let recipients: Vec<Option<String>> = match (settings.kind.mailing(), to) {
+        (Some(_), Some(to)) => vec![Some(to.to_owned())],
+        (Some(mailing), None) => {
             anyhow::ensure!(
-                !email.to.is_empty(),
+                !mailing.to.is_empty(),
                 "the channel `{destination}` has no recipients of its own; name one with --to"
             );
-            email.to.iter().cloned().map(Some).collect()
+            mailing.to.iter().cloned().map(Some).collect()
         }
-        (_, Some(_)) => {
+        (None, Some(_)) => {
             anyhow::bail!("the channel `{destination}` has no recipients to choose from")
         }
-        (_, None) => vec![None],
+        (None, None) => vec![None],
     };
     let now = app.now();
     let mut reports = Vec::new();

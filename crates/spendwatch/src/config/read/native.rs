@@ -16,7 +16,7 @@ use super::sources::read_connection;
 use super::{Draft, OWNERS};
 use crate::config::native::{Hook, Tolerance};
 use crate::config::reader::{Place, Table, Value};
-use crate::config::{Channel, ChannelKind, Connection, Native};
+use crate::config::{Channel, Connection, Native};
 
 /// What the files say about Azure's budgets, before channels and owners are known.
 #[derive(Default)]
@@ -243,11 +243,11 @@ fn addresses(
 ) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for name in notify {
-        let kind = channels.get(name).map(|channel| &channel.kind);
-        let mailboxes: &[String] = match kind {
+        let channel = channels.get(name);
+        let mailboxes: &[String] = match channel.and_then(|channel| channel.kind.mailing()) {
             _ if name == OWNERS => &budget.owners,
-            Some(ChannelKind::Email(email)) => &email.to,
-            _ => &[],
+            Some(mailing) => &mailing.to,
+            None => &[],
         };
         for mailbox in mailboxes
             .iter()

@@ -138,6 +138,15 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
     if !is_lost(delivery) || *fallback == delivery.destination {
         return Ok(());
     }
+    let channel = app.config().channels.get(fallback);
+    if !channel.is_some_and(|channel| channel.kind.kind().takes(&delivery.notice.message)) {
+        tracing::error!(
+            delivery.id = delivery.id,
+            fallback,
+            "the fallback takes no such notices"
+        );
+        return Ok(());
+    }
     for (destination, recipient) in routing::of_channel(app.config(), fallback) {
         let id = delivery_id(&delivery.id, &destination, recipient.as_deref(), "instead");
         let to = recipient.as_deref().unwrap_or(&destination);
