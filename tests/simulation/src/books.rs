@@ -333,7 +333,9 @@ impl Books {
     /// A notice has arrived. `beyond` says that its sender has slept through its lease: then nothing
     /// can keep the order.
     pub(crate) fn arrived(&mut self, sending: &Sending, beyond: bool) {
-        let carried = sending.carried.iter().map(|one| &one.delivery);
+        // What did not arrive elsewhere may have arrived there after all.
+        let carried = sending.carried.iter().filter(|_| !sending.is_instead);
+        let carried = carried.map(|one| &one.delivery);
         for delivery in std::iter::once(&sending.delivery).chain(carried) {
             let arrivals = self.arrivals.entry(delivery.clone()).or_default();
             arrivals.all += 1;
@@ -370,9 +372,13 @@ impl Books {
     fn in_order(&mut self, sending: &Sending, beyond: bool) {
         let own = sending.transition.iter().map(|told| (&told.alert, told.at));
         let carried = sending.carried.iter().map(|one| (&one.alert, one.at));
-        let mut told: Vec<(&String, Timestamp)> = own.chain(carried).collect();
-        told.sort_by_key(|(_, at)| *at);
-        for (alert, at) in told {
+        // Of one alert the newest counts, so that a repetition of the whole is in order.
+        let mut newest: BTreeMap<&String, Timestamp> = BTreeMap::new();
+        for (alert, at) in own.chain(carried) {
+            let known = newest.entry(alert).or_insert(at);
+            *known = at.max(*known);
+        }
+        for (alert, at) in newest {
             let place = (
                 alert.clone(),
                 sending.destination.clone(),
@@ -408,7 +414,9 @@ impl Books {
                 told.change,
                 Change::Fired | Change::Reminded | Change::Escalated
             );
-            !urges && !sending.is_instead
+            // What tells of other alerts, too, has always something to say.
+            let tells_of_others = sending.carried.iter().any(|one| one.alert != told.alert);
+            !urges && !sending.is_instead && !tells_of_others
         }) else {
             return;
         };

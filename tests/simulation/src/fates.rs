@@ -143,7 +143,16 @@ fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
                 {
                     teller = finished.get(by);
                 }
-                if teller.is_none_or(|teller| matches!(teller.state, Fate::Suppressed { .. })) {
+                let tells =
+                    teller.is_some_and(|teller| !matches!(teller.state, Fate::Suppressed { .. }));
+                // That nobody is urged any more is no loss, nor is an end without a beginning.
+                let matters = match (&one.notice.message, teller.map(|one| &one.notice.message)) {
+                    (About::Crossing(what), Some(About::Crossing(told))) => {
+                        what.change == Change::Fired || what.alert != told.alert
+                    }
+                    _ => true,
+                };
+                if !tells && matters {
                     let what = format!("{one:?} is told by {teller:?}, which tells nothing");
                     books.accuse(Invariant::Terminal, what);
                 }

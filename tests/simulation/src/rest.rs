@@ -9,9 +9,11 @@ use crate::books::Invariant;
 use crate::configurations::VARIANTS;
 use crate::executor::{Executor, Job};
 
-/// Minutes between the looks after the last fault; five days together.
-const GAPS: [i64; 20] = [
-    1, 2, 5, 10, 16, 31, 31, 60, 120, 240, 240, 480, 480, 720, 720, 720, 720, 1440, 1440, 1440,
+/// Minutes between the looks after the last fault. Seven hours in the end, which meet the time between
+/// any quiet hours; six days together.
+const GAPS: [i64; 30] = [
+    1, 2, 5, 10, 16, 31, 31, 60, 120, 240, 240, 420, 420, 420, 420, 420, 420, 420, 420, 420, 420,
+    420, 420, 420, 420, 420, 420, 420, 420, 420,
 ];
 
 /// More messages than any schedule makes.
