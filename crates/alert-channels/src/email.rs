@@ -6,7 +6,9 @@
 //! is not known after the terminating dot is [`SendResult::Unknown`]; the same delivery always
 //! carries the same `Message-ID`, so a second copy can be recognized.
 
+mod chart;
 mod compose;
+mod page;
 mod reply;
 mod smtp;
 
@@ -21,6 +23,7 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParamete
 use secrecy::SecretString;
 use url::Url;
 
+use self::compose::Charts;
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::notice::Notice;
 use crate::outcome::{Class, SendResult};
@@ -241,17 +244,23 @@ impl Channel for Email {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, RenderError> {
-        let mail = self.composer.compose(notice)?;
+        let composed = self.composer.compose(notice, Charts::Shown)?;
         Ok(Rendered {
             content_type: "message/rfc822",
             extension: "eml",
-            bytes: mail.formatted(),
+            bytes: composed.mail.formatted(),
         })
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
-        match self.composer.compose(notice) {
-            Ok(mail) => self.transaction(&mail, attempt).await,
+        let compose = |charts| self.composer.compose(notice, charts);
+        match compose(Charts::Shown) {
+            Ok(full) => {
+                // The size that the relay refused is that of the chart, for the most part.
+                let small = full.has_chart.then(|| compose(Charts::LeftOut).ok());
+                let small = small.flatten().map(|small| small.mail);
+                self.transaction(&full.mail, small.as_ref(), attempt).await
+            }
             Err(error) => SendResult::message(Class::Recipient, error.to_string()),
         }
     }

@@ -39,7 +39,6 @@ pub mod email;
 pub mod folder;
 pub mod guard;
 pub mod http;
-#[cfg(any(test, feature = "test-util"))]
 pub mod samples;
 pub mod slack;
 pub mod teams;
@@ -55,5 +54,6 @@ mod outcome;
 mod payloads;
 
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
-pub use notice::{Carried, Link, Message, Notice};
+pub use notice::{Because, Carried, Link, LinkKind, Message, Notice};
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};
+pub use text::Language;

@@ -19,7 +19,7 @@ use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered}
 use crate::http::{Access, Endpoint, Http, by_status};
 use crate::notice::{Message, Notice};
 use crate::outcome::{Class, SendResult};
-use crate::text::{Wording, wording};
+use crate::text::{Language, Wording, wording_in};
 use crate::untrusted::clean;
 
 /// Version of the body.
@@ -151,7 +151,7 @@ impl std::fmt::Debug for Signer {
 
 /// The body of a notice, under 20 KB.
 fn body(notice: &Notice) -> Value {
-    let words = wording(notice);
+    let words = wording_in(notice, Language::English);
     let mut body = json!({
         "specVersion": SPEC_VERSION,
         "id": notice.safe_id(),

@@ -1,39 +1,51 @@
-//! The mail itself: headers, a text part and an HTML part.
+//! The mail itself: headers, a text part, and an HTML part with its chart.
+//!
+//! Parts nest as `multipart/alternative` of the text and `multipart/related`, which holds the HTML and
+//! the picture that it shows. Programs take the last alternative that they understand.
 
 use lettre::Address;
 use lettre::Message as Mail;
+use lettre::message::header::ContentType;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
-use minijinja::{Environment, UndefinedBehavior, context};
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
 use crate::channel::RenderError;
-use crate::email::Subject;
-use crate::notice::Notice;
-use crate::text::{Wording, plain, wording};
+use crate::email::page::{Page, Picture};
+use crate::email::{Subject, chart};
+use crate::notice::{Message, Notice};
+use crate::text::{plain, wording};
 
-/// The engine escapes what it inserts because of the ending `.html`.
-const TEMPLATE: &str = "mail.html";
+/// Whether a mail has its chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charts {
+    /// If there is something to draw.
+    Shown,
+    /// Never, so that the mail is small.
+    LeftOut,
+}
+
+/// A mail, and whether it has a chart that may be left out.
+#[derive(Debug)]
+pub(super) struct Composed {
+    pub(super) mail: Mail,
+    pub(super) has_chart: bool,
+}
 
 pub(super) struct Composer {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     subject: Subject,
-    templates: Environment<'static>,
+    page: Page,
 }
 
 impl Composer {
     pub(super) fn new(from: Mailbox, reply_to: Option<Mailbox>, subject: Subject) -> Self {
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A template that does not parse is a bug that the tests find; until then the plain
-        // fallback serves.
-        let _ = templates.add_template(TEMPLATE, include_str!("mail.html"));
         Composer {
             from,
             reply_to,
             subject,
-            templates,
+            page: Page::new(),
         }
     }
 
@@ -43,7 +55,7 @@ impl Composer {
     }
 
     /// The same mail for the same notice, byte for byte.
-    pub(super) fn compose(&self, notice: &Notice) -> Result<Mail, RenderError> {
+    pub(super) fn compose(&self, notice: &Notice, charts: Charts) -> Result<Composed, RenderError> {
         let recipient = notice.recipient.as_deref();
         let recipient = recipient.ok_or(RenderError::NoRecipient)?.trim();
         // Only the address: a name would be one more text from outside.
@@ -78,35 +90,44 @@ impl Composer {
                 HeaderName::new_from_ascii(name.into()).expect("the names above are plain ASCII");
             mail = mail.raw_header(HeaderValue::new(name, value));
         }
-        let parts = MultiPart::alternative()
-            .boundary(format!("=_{}", hash(&format!("{id}/boundary"))))
-            .singlepart(SinglePart::plain(plain(&words)))
-            .singlepart(SinglePart::html(self.html(&words)));
+        let boundary = |part: &str| format!("=_{}", hash(&format!("{id}/{part}")));
+        let picture = match charts {
+            Charts::Shown => words.chart.as_ref().zip(drawn(notice)),
+            Charts::LeftOut => None,
+        };
+        let has_chart = picture.is_some();
+        let alternative = MultiPart::alternative()
+            .boundary(boundary("boundary"))
+            .singlepart(SinglePart::plain(plain(&words)));
+        let parts = match picture {
+            None => alternative.singlepart(SinglePart::html(self.page.html(&words, None))),
+            Some((text, png)) => {
+                let picture = Picture::of(format!("chart.{id}@{domain}"), text);
+                let html = self.page.html(&words, Some(&picture));
+                let inline = Attachment::new_inline_with_name(picture.id, "chart.png".into());
+                let png_type = ContentType::parse("image/png");
+                let png_type = png_type.expect("the text is a content type");
+                alternative.multipart(
+                    MultiPart::related()
+                        .boundary(boundary("related"))
+                        .singlepart(SinglePart::html(html))
+                        .singlepart(inline.body(png, png_type)),
+                )
+            }
+        };
         // Fails only without sender or recipient, and both are there.
-        mail.multipart(parts).map_err(|_| RenderError::BadRecipient)
-    }
-
-    fn html(&self, words: &Wording) -> String {
-        self.templates
-            .get_template(TEMPLATE)
-            .and_then(|template| {
-                template.render(context! {
-                    words => minijinja::value::Serde(words),
-                    color => words.tone.color(),
-                    tone => words.tone.word(),
-                })
-            })
-            .unwrap_or_else(|_| fallback(words))
+        let mail = mail.multipart(parts);
+        let mail = mail.map_err(|_| RenderError::BadRecipient)?;
+        Ok(Composed { mail, has_chart })
     }
 }
 
-/// HTML that cannot fail: the text part as it is.
-fn fallback(words: &Wording) -> String {
-    let text = plain(words)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    format!("<!doctype html><html lang=\"en\"><body><pre>{text}</pre></body></html>")
+/// The picture of the period that a notice is about; `None` if there is none, or it cannot be drawn.
+fn drawn(notice: &Notice) -> Option<Vec<u8>> {
+    match &notice.message {
+        Message::Crossing(transition) => chart::png(transition.status.course.as_ref()?),
+        _ => None,
+    }
 }
 
 /// The first 80 bits of SHA-256 as hexadecimal text.
@@ -129,30 +150,44 @@ mod tests {
         Composer::new(from, None, subject)
     }
 
+    fn compose(subject: Subject, notice: &Notice) -> Mail {
+        let composed = composer(subject).compose(notice, Charts::Shown);
+        composed.unwrap().mail
+    }
+
     #[test]
-    fn the_template_renders_every_notice_and_stays_small() {
+    fn a_mail_is_small_and_its_chart_can_be_left_out() {
         let composer = composer(Subject::Telling);
         for (name, notice) in samples::all() {
-            let html = composer.html(&wording(&notice));
-            assert!(html.contains("</html>"), "{name}");
-            assert!(!html.contains("<pre>"), "{name} fell back");
-            assert!(html.len() < 100_000, "{name}: {}", html.len());
-            assert!(!html.contains("<script"), "{name}");
+            let full = composer.compose(&notice, Charts::Shown).unwrap();
+            let bytes = full.mail.formatted();
+            assert!(bytes.len() < 200_000, "{name}: {}", bytes.len());
+            let text = String::from_utf8(bytes).unwrap();
+            assert_eq!(text.contains("Content-Type: image/png"), full.has_chart);
+            let small = composer.compose(&notice, Charts::LeftOut).unwrap();
+            assert!(!small.has_chart);
+            let text = String::from_utf8(small.mail.formatted()).unwrap();
+            assert!(
+                !text.contains("image/png") && !text.contains("cid:"),
+                "{name}"
+            );
         }
+        let crossing = composer.compose(&samples::crossing(), Charts::Shown);
+        assert!(crossing.unwrap().has_chart);
     }
 
     #[test]
     fn the_same_notice_is_the_same_mail() {
         let notice = samples::crossing();
-        let first = composer(Subject::Telling).compose(&notice).unwrap();
-        let second = composer(Subject::Telling).compose(&notice).unwrap();
+        let first = compose(Subject::Telling, &notice);
+        let second = compose(Subject::Telling, &notice);
         assert_eq!(first.formatted(), second.formatted());
     }
 
     #[test]
     fn mails_of_one_budget_and_period_share_a_thread() {
         let mail = |notice| {
-            let mail = composer(Subject::PerThread).compose(&notice).unwrap();
+            let mail = compose(Subject::PerThread, &notice);
             let header = |name| mail.headers().get_raw(name).unwrap().to_owned();
             (
                 header("References"),
@@ -176,7 +211,7 @@ mod tests {
                 recipient: recipient.map(Into::into),
                 ..samples::crossing()
             };
-            composer(Subject::Telling).compose(&notice)
+            composer(Subject::Telling).compose(&notice, Charts::Shown)
         };
         assert_eq!(compose(None).unwrap_err(), RenderError::NoRecipient);
         for bad in [
@@ -191,13 +226,10 @@ mod tests {
             let error = compose(Some(bad)).unwrap_err();
             assert_eq!(error, RenderError::BadRecipient, "{bad:?}");
         }
-        let mail = compose(Some(" \"Cost L\" <owner@contoso.example> ")).unwrap();
-        assert_eq!(mail.headers().get_raw("To"), Some("owner@contoso.example"));
-    }
-
-    #[test]
-    fn the_fallback_interprets_nothing() {
-        let html = fallback(&wording(&samples::hostile()));
-        assert!(!html.contains("<script"));
+        let composed = compose(Some(" \"Cost L\" <owner@contoso.example> ")).unwrap();
+        assert_eq!(
+            composed.mail.headers().get_raw("To"),
+            Some("owner@contoso.example")
+        );
     }
 }
