@@ -62,6 +62,12 @@ impl Kind {
         self == Kind::Email
     }
 
+    /// Whether the place shows the state of alerts, so that it is told of changes which are no news
+    /// to people: that somebody knows of one, that its period is over.
+    pub fn shows_state(self) -> bool {
+        self == Kind::Webhook
+    }
+
     /// What to do when nobody knows whether a notice arrived.
     pub fn unknown_policy(self) -> UnknownPolicy {
         match self {

@@ -24,6 +24,9 @@ pub struct Notice {
     /// Whether an earlier attempt may have arrived.
     #[serde(default)]
     pub maybe_duplicate: bool,
+    /// Name of the destination that it did not reach, so that it goes to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// Notices that were held back and are told of with this one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
@@ -63,6 +66,10 @@ pub enum Because {
         /// Name of the channel.
         destination: String,
     },
+    /// Somebody wants to see what a notice looks like: nothing of it happened.
+    Sample,
+    /// Several thresholds tell it something at a time.
+    Several,
     /// Nobody else would hear of it.
     Fallback {
         /// Name of the channel.
@@ -87,6 +94,8 @@ impl Because {
                 budget: clean(budget),
                 destination: clean(destination),
             },
+            Because::Sample => Because::Sample,
+            Because::Several => Because::Several,
             Because::Fallback { destination } => Because::Fallback {
                 destination: clean(destination),
             },
@@ -165,6 +174,8 @@ impl Message {
 pub struct Carried {
     /// Id of its delivery, which ends as suppressed.
     pub delivery: String,
+    /// Id of its alert.
+    pub alert: String,
     /// When it was decided.
     pub at: Timestamp,
     /// Name of the budget: untrusted text.
@@ -245,6 +256,7 @@ impl Notice {
             message,
             recipient: None,
             maybe_duplicate: false,
+            instead_of: None,
             carried: Vec::new(),
             links: Vec::new(),
             reason_for_recipient: String::new(),

@@ -591,6 +591,7 @@ pub fn yearly() -> Notice {
 fn held_back() -> Vec<Carried> {
     let carried = |delivery: &str, at: &str, budget: &str, when: &str, change, percent| Carried {
         delivery: delivery.into(),
+        alert: "2c7c18cee59d20de614d".into(),
         at: at.parse().expect("the text is a timestamp"),
         budget: budget.into(),
         period_label: "2026-05".into(),
@@ -639,9 +640,7 @@ pub fn bundle() -> Notice {
     Notice {
         recipient: Some("owner@contoso.example".into()),
         carried: held_back(),
-        because: Some(Because::Named {
-            budget: "payments-prod".into(),
-        }),
+        because: Some(Because::Several),
         ..Notice::new(
             "c41be7730f5d9a26",
             "bundle/owner@contoso.example",
@@ -652,6 +651,16 @@ pub fn bundle() -> Notice {
             },
         )
     }
+}
+
+/// A crossing that did not reach the chat it was meant for.
+pub fn instead() -> Notice {
+    let mut notice = crossing();
+    notice.instead_of = Some("finops-teams".into());
+    notice.because = Some(Because::Named {
+        budget: "payments-prod".into(),
+    });
+    notice
 }
 
 /// The same notice in another language.
@@ -686,5 +695,6 @@ pub fn all() -> Vec<(&'static str, Notice)> {
         ("yearly", yearly()),
         ("released", released()),
         ("bundle", bundle()),
+        ("instead", instead()),
     ]
 }

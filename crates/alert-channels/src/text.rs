@@ -24,7 +24,7 @@ pub use self::language::{Language, UnknownLanguage};
 use self::catalog::{Catalog, Told};
 use self::label::Label;
 use self::pieces::Pieces;
-use crate::notice::{Carried, Link, LinkKind, Message, Notice};
+use crate::notice::{Because, Carried, Link, LinkKind, Message, Notice};
 use crate::untrusted::{clean, header};
 
 /// Longest mail subject in characters.
@@ -227,6 +227,13 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
     };
     if notice.maybe_duplicate {
         wording.remarks.insert(0, say.maybe_duplicate().into());
+    }
+    if let Some(destination) = &notice.instead_of {
+        let remark = say.instead_of(&say.named(destination));
+        wording.remarks.insert(0, remark);
+    }
+    if notice.because == Some(Because::Sample) {
+        wording.remarks.insert(0, say.because(&Because::Sample));
     }
     let carried = notice.carried.iter().map(|one| carried(say, one));
     wording.remarks.extend(carried);

@@ -75,6 +75,8 @@ pub struct Pulse {
     pub last_evaluation: Option<Timestamp>,
     /// Whether a read has not been evaluated for too long, or ever since it was first tried.
     pub is_late: bool,
+    /// When the first of those that are late should have been evaluated.
+    pub late_since: Option<Timestamp>,
 }
 
 /// Cost data change every few hours; a day without an evaluation is a failure somebody must see.
@@ -402,6 +404,7 @@ impl App {
         let mut pulse = Pulse {
             last_evaluation: None,
             is_late: false,
+            late_since: None,
         };
         for read in self.reads()? {
             let stored: Option<(Heartbeat, Version)> =
@@ -409,7 +412,12 @@ impl App {
             let Some((Heartbeat { at, evaluated }, _)) = stored else {
                 continue;
             };
-            pulse.is_late |= self.now().duration_since(at) > EVALUATION_IS_LATE_AFTER;
+            let should = at.saturating_add(EVALUATION_IS_LATE_AFTER)?;
+            if should < self.now() {
+                pulse.is_late = true;
+                let first = pulse.late_since.map_or(should, |first| first.min(should));
+                pulse.late_since = Some(first);
+            }
             if evaluated {
                 let oldest = pulse.last_evaluation.map_or(at, |oldest| oldest.min(at));
                 pulse.last_evaluation = Some(oldest);

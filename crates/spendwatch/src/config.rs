@@ -6,6 +6,7 @@
 //! for editors in the JSON Schema that `spendwatch schema` prints ([`SCHEMA`]).
 
 mod actions;
+mod attention;
 mod native;
 mod read;
 mod reader;
@@ -21,6 +22,7 @@ use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
+pub use attention::{Allowance, Attention, Canary, EndedWhileHeld, Event, QuietHours};
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
@@ -49,6 +51,8 @@ pub struct Config {
     pub native: Native,
     /// What is done when a budget reaches an amount.
     pub actions: Actions,
+    /// When people are left alone, and how much they are told at a time.
+    pub attention: Attention,
 }
 
 /// One place that costs are read from.
@@ -180,6 +184,19 @@ pub enum ChannelKind {
         /// Signing secrets, newest first; more than one while a key is being rotated.
         signing: Vec<Secret>,
     },
+}
+
+impl ChannelKind {
+    /// Whether the place shows the state of alerts: see [`alert_channels::Kind::shows_state`].
+    pub fn shows_state(&self) -> bool {
+        let kind = match self {
+            ChannelKind::Email(_) => alert_channels::Kind::Email,
+            ChannelKind::Teams { .. } => alert_channels::Kind::Teams,
+            ChannelKind::Slack { .. } => alert_channels::Kind::Slack,
+            ChannelKind::Webhook { .. } => alert_channels::Kind::Webhook,
+        };
+        kind.shows_state()
+    }
 }
 
 /// Mail by SMTP.

@@ -27,14 +27,18 @@ mod config;
 mod entra;
 mod environment;
 mod forecasting;
+mod gathering;
 pub mod jobs;
+mod ledgers;
 mod outbox;
 mod reads;
 pub mod replay;
 mod routing;
+mod silences;
 mod snapshots;
 pub mod sources;
 mod standing;
+mod trouble;
 
 pub use actions::approval::{BadLink, Permission};
 pub use actions::words as action_words;
@@ -42,15 +46,15 @@ pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, T
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Approval, AzureRead, Channel, ChannelKind, Config, ConfigError,
-    Connection, Delivery as DeliverySettings, Email, EnterpriseReporting, Exports, Hook, Mode,
-    Native, Problem, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml,
-    imported_toml,
+    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Canary, Channel,
+    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, Email,
+    EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Mode, Native, Problem, QuietHours,
+    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;
-pub use outbox::{Delivery, DeliveryState, Lane};
+pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
 
 /// Queue whose messages name a read to evaluate.

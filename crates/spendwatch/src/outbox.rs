@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use state_store::{Documents, json};
 
+use crate::gathering::Sent;
+
 /// Prefix of all live deliveries.
 pub(crate) const OUTBOX: &str = "outbox/";
 
@@ -41,6 +43,24 @@ pub struct Delivery {
     pub last_failure: Option<Failure>,
     /// What the destination calls the message.
     pub provider_id: Option<String>,
+    /// Why it waits though nothing failed, and until when; what was held back stays marked when it
+    /// is let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Hold>,
+    /// Keys of the finished deliveries that it follows up. When none of them can have arrived, it
+    /// would speak of something that nobody there has heard of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+/// Why a delivery is held back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// Until when, as it looked last.
+    pub until: Timestamp,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// Where a delivery stands.
@@ -64,6 +84,13 @@ pub enum DeliveryState {
     Dead,
     /// It was no longer worth sending.
     Expired,
+    /// It is not sent on purpose.
+    Suppressed {
+        /// Key in the history of the delivery that tells of it instead.
+        by: Option<String>,
+        /// Why, for people.
+        why: String,
+    },
 }
 
 impl DeliveryState {
@@ -81,11 +108,37 @@ impl DeliveryState {
             DeliveryState::Accepted => "accepted",
             DeliveryState::Dead => "dead",
             DeliveryState::Expired => "expired",
+            DeliveryState::Suppressed { .. } => "suppressed",
         }
     }
 }
 
 impl Delivery {
+    /// A notice for a destination that nobody has tried to send yet.
+    pub(crate) fn new(
+        destination: &str,
+        notice: Notice,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Delivery {
+        Delivery {
+            version: 1,
+            id: notice.id.clone(),
+            destination: destination.to_owned(),
+            notice,
+            created_at,
+            expires_at,
+            state: DeliveryState::Queued,
+            failures: 0,
+            unknown_outcomes: 0,
+            next_at: created_at,
+            last_failure: None,
+            provider_id: None,
+            held: None,
+            after: Vec::new(),
+        }
+    }
+
     /// Key while it is live. Sorts by the time of the decision.
     pub(crate) fn key(&self) -> String {
         let stamp = self.created_at.strftime("%Y%m%dT%H%M%SZ");
@@ -94,25 +147,52 @@ impl Delivery {
 
     /// Key once it is finished.
     pub(crate) fn history_key(&self) -> String {
-        let month = self
-            .created_at
-            .to_zoned(TimeZone::UTC)
-            .strftime("%Y-%m")
-            .to_string();
-        format!("history/{month}/{}", self.id)
+        history_key(self.created_at, &self.id)
     }
 
-    /// What must arrive in order: the messages about one alert to one recipient.
-    pub(crate) fn sequence(&self) -> (&str, Option<&str>) {
-        let alert = match &self.notice.message {
-            Message::Crossing(transition) => transition.alert.as_str(),
+    /// Whether nobody has tried to send it yet.
+    pub(crate) fn is_untried(&self) -> bool {
+        self.state == DeliveryState::Queued && self.failures == 0 && self.unknown_outcomes == 0
+    }
+
+    /// Whether it may be with the destination.
+    pub(crate) fn may_have_arrived(&self) -> bool {
+        let arrived = matches!(
+            self.state,
+            DeliveryState::Delivered | DeliveryState::Accepted
+        );
+        arrived || self.unknown_outcomes > 0
+    }
+
+    /// What must arrive in order: the messages about one alert to one recipient. A notice that tells
+    /// of others is in the order of all of them.
+    pub(crate) fn sequences(&self) -> impl Iterator<Item = Sequence> {
+        let carried = self.notice.carried.iter().map(|one| one.alert.as_str());
+        let recipient = self.notice.recipient.clone();
+        std::iter::once(self.alert())
+            .chain(carried)
+            .map(move |alert| (alert.to_owned(), recipient.clone()))
+    }
+
+    /// Id of the alert that it is about; its own, if it is about none.
+    fn alert(&self) -> &str {
+        match &self.notice.message {
+            Message::Crossing(transition) => &transition.alert,
             Message::Bundle { .. }
             | Message::Probe { .. }
             | Message::Trouble { .. }
-            | Message::Action { .. } => self.id.as_str(),
-        };
-        (alert, self.notice.recipient.as_deref())
+            | Message::Action { .. } => &self.id,
+        }
     }
+}
+
+/// An alert and a recipient: what is told of them arrives in order.
+pub(crate) type Sequence = (String, Option<String>);
+
+/// Key of a finished delivery.
+pub(crate) fn history_key(created_at: Timestamp, id: &str) -> String {
+    let month = created_at.to_zoned(TimeZone::UTC).strftime("%Y-%m");
+    format!("history/{month}/{id}")
 }
 
 /// Id of a delivery: the first 80 bits of SHA-256 over transition, destination, recipient and
@@ -156,6 +236,26 @@ pub struct Lane {
     pub next_due: Option<Timestamp>,
     /// How many live deliveries the last worker left behind.
     pub left: usize,
+    /// How the destination is doing.
+    #[serde(default)]
+    pub health: Health,
+    /// When recipients were sent notices of crossings lately, for their allowance.
+    #[serde(default)]
+    pub sent: Sent,
+}
+
+/// How a destination is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Since when nothing got through; nothing while it works.
+    pub failing_since: Option<Timestamp>,
+    /// Sends that failed in a row.
+    pub failures: u32,
+    /// Since when it fails, as somebody was told.
+    pub told: Option<Timestamp>,
+    /// Since when it is switched off: tried rarely, because it refuses or has failed for days.
+    pub switched_off: Option<Timestamp>,
 }
 
 pub(crate) fn lane_key(destination: &str) -> String {

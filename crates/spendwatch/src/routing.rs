@@ -1,24 +1,26 @@
 //! From a transition to deliveries: who is told, frozen with the decision.
 
 use alert_channels::{Message, Notice};
-use budget_engine::{Budget, RoutedDelivery, Transition};
+use budget_engine::{Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{ChannelKind, Config, Email, OWNERS};
-use crate::outbox::{Delivery, DeliveryState, delivery_id};
+use crate::outbox::{Delivery, delivery_id, history_key};
 
 /// How long after its period a notice is still worth sending.
 const WORTH_SENDING_AFTER_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Every delivery of a transition: one for each destination, and for mail one for each recipient.
 ///
-/// A correction goes exactly where the notices went that it takes back. A transition that would reach
-/// nobody goes to the fallback destination. The result depends on configuration, ledger and
-/// transition alone, and it is stored with the decision.
+/// What follows up earlier notices goes exactly where they went; what is no news to people, only to
+/// places that show the state of alerts. News that would reach nobody goes to the fallback
+/// destination. The result depends on configuration, ledger and transition alone, and it is stored
+/// with the decision. Without a budget, which may have left the configuration, only what follows up
+/// has somewhere to go.
 pub(crate) fn route(
     config: &Config,
-    budget: &Budget,
+    budget: Option<&Budget>,
     earlier: &[Transition],
     transition: &Transition,
 ) -> Vec<RoutedDelivery> {
@@ -54,8 +56,13 @@ pub(crate) fn route(
             .iter()
             .filter(|one| transition.follows.contains(&one.id()));
         let places = told.flat_map(|one| one.route.iter().flatten());
+        let is_for = |one: &&RoutedDelivery| {
+            let channel = config.channels.get(&one.destination);
+            transition.change.is_news() || channel.is_some_and(|one| one.kind.shows_state())
+        };
         return unique(
             places
+                .filter(is_for)
                 .map(|one| (one.destination.clone(), one.recipient.clone()))
                 .collect(),
         );
@@ -71,11 +78,14 @@ pub(crate) fn route(
 /// Who a name in `notify` stands for: destinations, with recipients for mail.
 fn reach(
     config: &Config,
-    budget: &Budget,
+    budget: Option<&Budget>,
     transition: &Transition,
     name: &str,
 ) -> Vec<(String, Option<String>)> {
     if name == OWNERS {
+        let Some(budget) = budget else {
+            return Vec::new();
+        };
         return owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
             mail(channel, owners(budget, transition, email))
         });
@@ -144,8 +154,15 @@ fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String
     owners
 }
 
-/// The document of one routed delivery.
-pub(crate) fn delivery(transition: &Transition, routed: &RoutedDelivery) -> Delivery {
+/// How long a reminder is worth sending; another one follows.
+const WORTH_REMINDING: SignedDuration = SignedDuration::from_hours(24);
+
+/// The document of one routed delivery of a transition that came after `earlier` ones.
+pub(crate) fn delivery(
+    earlier: &[Transition],
+    transition: &Transition,
+    routed: &RoutedDelivery,
+) -> Delivery {
     let status = &transition.status;
     let to = routed.recipient.as_deref().unwrap_or(&routed.destination);
     let thread = format!("{}/{}/{to}", status.budget, status.period_key);
@@ -155,38 +172,43 @@ pub(crate) fn delivery(transition: &Transition, routed: &RoutedDelivery) -> Deli
         Message::Crossing(Box::new(transition.clone())),
     );
     notice.recipient = routed.recipient.clone();
+    let is_named = transition.notify.contains(&routed.destination);
     notice.reason_for_recipient = match &routed.recipient {
         Some(_) => format!(
             "as an owner of {} or because its thresholds name you",
             status.budget
         ),
-        None => format!(
+        None if is_named || !transition.follows.is_empty() => format!(
             "because the thresholds of {} name {}",
             status.budget, routed.destination
         ),
+        None => format!(
+            "because the thresholds of {} reach nobody else, and {} is the fallback",
+            status.budget, routed.destination
+        ),
     };
+    let at = transition.at;
+    let after =
+        |span: SignedDuration, from: Timestamp| from.saturating_add(span).unwrap_or(Timestamp::MAX);
     let period_end = status
         .period
         .end()
         .to_zoned(TimeZone::UTC)
         .map_or(Timestamp::MAX, |midnight| midnight.timestamp());
-    // A late restatement may be decided after its period.
-    let expires_at = period_end
-        .max(transition.at)
-        .saturating_add(WORTH_SENDING_AFTER_PERIOD)
-        .unwrap_or(Timestamp::MAX);
-    Delivery {
-        version: 1,
-        id: routed.id.clone(),
-        destination: routed.destination.clone(),
-        notice,
-        created_at: transition.at,
-        expires_at,
-        state: DeliveryState::Queued,
-        failures: 0,
-        unknown_outcomes: 0,
-        next_at: transition.at,
-        last_failure: None,
-        provider_id: None,
-    }
+    let expires_at = match transition.change {
+        Change::Reminded => after(WORTH_REMINDING, at),
+        // A late restatement may be decided after its period.
+        _ => after(WORTH_SENDING_AFTER_PERIOD, period_end.max(at)),
+    };
+    let mut delivery = Delivery::new(&routed.destination, notice, at, expires_at);
+    delivery.after = earlier
+        .iter()
+        .filter(|one| transition.follows.contains(&one.id()))
+        .flat_map(|one| one.route.iter().flatten().map(move |route| (one.at, route)))
+        .filter(|(_, route)| {
+            route.destination == routed.destination && route.recipient == routed.recipient
+        })
+        .map(|(at, route)| history_key(at, &route.id))
+        .collect();
+    delivery
 }

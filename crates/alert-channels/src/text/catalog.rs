@@ -149,6 +149,7 @@ pub(super) trait Catalog: Sync {
 
     // Remarks.
     fn maybe_duplicate(&self) -> &'static str;
+    fn instead_of(&self, destination: &str) -> String;
     fn carried(&self, told: &Told<'_>, change: Change, at: &str, percent: &str) -> String;
     fn corrects(&self, when: &str) -> String;
     fn ends(&self, when: &str) -> String;

@@ -184,6 +184,10 @@ impl Catalog for Dutch {
         "Mogelijk dubbel: het is niet bekend of een eerdere poging is aangekomen."
     }
 
+    fn instead_of(&self, destination: &str) -> String {
+        format!("Dit heeft {destination} niet bereikt en komt daarom hier.")
+    }
+
     fn carried(&self, told: &Told<'_>, change: Change, at: &str, percent: &str) -> String {
         let what = match change {
             Change::Fired => "overschreden",
@@ -595,6 +599,10 @@ impl Catalog for Dutch {
 
     fn because(&self, because: &Because) -> String {
         match because {
+            Because::Sample => "Dit is een voorbeeld; er is niets van gebeurd.".to_owned(),
+            Because::Several => {
+                "U krijgt dit omdat verschillende drempels u tegelijk iets melden.".to_owned()
+            }
             Because::OwnerByTag { budget } => format!(
                 "U krijgt dit omdat een tag op de resources van {budget} u als eigenaar noemt."
             ),

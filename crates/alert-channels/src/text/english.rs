@@ -134,6 +134,10 @@ impl Catalog for English {
         "Possible duplicate: it is not known whether an earlier attempt arrived."
     }
 
+    fn instead_of(&self, destination: &str) -> String {
+        format!("It did not reach {destination}, so it comes here.")
+    }
+
     fn carried(&self, told: &Told<'_>, change: Change, at: &str, percent: &str) -> String {
         let what = match change {
             Change::Fired => "crossed",
@@ -541,6 +545,10 @@ impl Catalog for English {
 
     fn because(&self, because: &Because) -> String {
         match because {
+            Because::Sample => "This is a sample; nothing of it happened.".to_owned(),
+            Because::Several => {
+                "You get this because several thresholds tell you at a time.".to_owned()
+            }
             Because::OwnerByTag { budget } => format!(
                 "You get this because a tag on the resources of {budget} names you as their owner."
             ),

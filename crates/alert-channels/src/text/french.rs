@@ -191,6 +191,10 @@ impl Catalog for French {
         "Doublon possible : on ne sait pas si un envoi précédent est arrivé."
     }
 
+    fn instead_of(&self, destination: &str) -> String {
+        format!("Ceci n'a pas atteint {destination} et arrive donc ici.")
+    }
+
     fn carried(&self, told: &Told<'_>, change: Change, at: &str, percent: &str) -> String {
         let what = match change {
             Change::Fired => "franchi",
@@ -613,6 +617,13 @@ impl Catalog for French {
 
     fn because(&self, because: &Because) -> String {
         match because {
+            Because::Sample => {
+                "Ceci est un exemple ; rien de tout cela ne s'est produit.".to_owned()
+            }
+            Because::Several => {
+                "Vous recevez ceci parce que plusieurs seuils vous avertissent en même temps."
+                    .to_owned()
+            }
             Because::OwnerByTag { budget } => format!(
                 "Vous recevez ceci parce qu'une étiquette des ressources de {budget} vous désigne comme \
                  responsable."

@@ -184,6 +184,10 @@ impl Catalog for German {
         "Möglicherweise doppelt: es ist nicht bekannt, ob ein früherer Versuch angekommen ist."
     }
 
+    fn instead_of(&self, destination: &str) -> String {
+        format!("Dies hat {destination} nicht erreicht und kommt deshalb hierher.")
+    }
+
     fn carried(&self, told: &Told<'_>, change: Change, at: &str, percent: &str) -> String {
         let what = match change {
             Change::Fired => "überschritten",
@@ -601,6 +605,11 @@ impl Catalog for German {
 
     fn because(&self, because: &Because) -> String {
         match because {
+            Because::Sample => "Dies ist ein Beispiel; nichts davon ist geschehen.".to_owned(),
+            Because::Several => {
+                "Sie erhalten dies, weil mehrere Schwellen Ihnen gleichzeitig etwas melden."
+                    .to_owned()
+            }
             Because::OwnerByTag { budget } => format!(
                 "Sie erhalten dies, weil eine Markierung der Ressourcen von {budget} Sie als zuständig nennt."
             ),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::approval::Approver;
 use super::{ActionRecord, ActionState, News, Target, TargetState};
 use crate::config::{Tagged, Task};
-use crate::outbox::{Delivery, DeliveryState, delivery_id};
+use crate::outbox::{Delivery, delivery_id};
 
 /// How long news of an outcome is worth sending.
 const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(48);
@@ -110,20 +110,7 @@ pub(crate) fn deliveries(
             }));
         }
         let at = notice.message.at();
-        Delivery {
-            version: 1,
-            id,
-            destination: told.destination.clone(),
-            notice,
-            created_at: at,
-            expires_at,
-            state: DeliveryState::Queued,
-            failures: 0,
-            unknown_outcomes: 0,
-            next_at: at,
-            last_failure: None,
-            provider_id: None,
-        }
+        Delivery::new(&told.destination, notice, at, expires_at)
     })
     .collect()
 }

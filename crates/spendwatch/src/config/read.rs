@@ -2,6 +2,7 @@
 
 mod actions;
 mod anomaly_alerts;
+mod attention;
 mod budgets;
 mod channels;
 mod hook;
@@ -19,6 +20,7 @@ use rust_decimal::Decimal;
 use toml::de::DeTable;
 
 use self::actions::{ActionsDraft, read_actions};
+use self::attention::read_attention;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 pub(super) use self::native::ANY_LOCALE;
@@ -26,7 +28,7 @@ use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Channel, ChannelKind, Config, Delivery, Source};
+use super::{Attention, Channel, ChannelKind, Config, Delivery, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -43,6 +45,7 @@ struct Draft {
     delivery: Option<Delivery>,
     native: NativeDraft,
     actions: ActionsDraft,
+    attention: Attention,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -114,6 +117,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (root, folder) in &parsed {
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
+        read_attention(root, &mut draft);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -235,6 +239,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         delivery: draft.delivery.unwrap_or_default(),
         native,
         actions,
+        attention: draft.attention,
     })
 }
 

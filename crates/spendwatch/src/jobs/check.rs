@@ -81,6 +81,13 @@ pub fn run(app: &App) -> Vec<Finding> {
             findings.push(error(&about, "`username` and `password` belong together"));
         }
     }
+    if app.config().fallback.is_none() && !app.config().channels.is_empty() {
+        findings.push(warning(
+            "fallback",
+            "there is none, so nobody hears when a notice does not arrive, a destination fails or \
+             evaluation is late: name a channel with `fallback`",
+        ));
+    }
     for problem in app.action_problems() {
         findings.push(error("action", problem));
     }

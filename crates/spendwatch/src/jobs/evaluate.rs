@@ -1,32 +1,29 @@
 //! Evaluate: read costs once, decide about every budget of the read, write ledgers, route notices.
 //!
-//! Order of writes, so that a kill anywhere loses nothing: a marker that says "look at this ledger";
-//! the ledger with its transitions and their frozen routes (one conditional write, which is what
-//! decides); the deliveries; the transitions marked as routed; the marker removed; hints to the
-//! delivery queue.
+//! What is decided is written by [`ledgers::commit`], in an order in which a kill anywhere loses
+//! nothing; then the delivery queue gets its hints.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    Budget, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Period, Planned, Status, When,
-    days_between, decide, observe, plus_days,
+    AlertState, Budget, Change, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Part,
+    Period, Planned, Status, ThresholdKind, Transition, When, days_between, decide, observe,
+    plus_days,
 };
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use state_store::{Error, Version, json};
+use state_store::{Version, json};
 
 use tokio::time::Instant;
 
-use crate::actions;
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::forecasting;
-use crate::outbox;
+use crate::ledgers::{self, Decided};
 use crate::reads::{Read, counted};
-use crate::routing;
 use crate::snapshots;
 use crate::sources::{Progress, ReadContext, ReadRequest};
 use crate::standing::{self, CLOSING_DAYS, Figures};
@@ -109,9 +106,6 @@ impl BudgetReport {
     }
 }
 
-/// How often a ledger is read again after another evaluator wrote it first.
-const LEDGER_TRIES: usize = 8;
-
 /// Evaluates the budgets of a read.
 ///
 /// A budget that cannot be evaluated is reported with its problem and does not stop the others; an
@@ -150,7 +144,10 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
     };
     let mut hints = BTreeSet::new();
     let mut failure = None;
-    for budget in budgets {
+    // Parts first, so that the notice of a budget can tell of theirs.
+    let mut parts_first = budgets.clone();
+    parts_first.sort_by_key(|budget| std::cmp::Reverse(depth(app, budget)));
+    for budget in parts_first {
         let one = evaluate_budget(
             app,
             read,
@@ -183,6 +180,8 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
             }
         }
     }
+    let place = |id: &str| budgets.iter().position(|budget| budget.id == id);
+    report.budgets.sort_by_key(|one| place(&one.budget));
     if !options.dry_run {
         for hint in hints {
             app.hint(&hint, SignedDuration::ZERO).await?;
@@ -335,7 +334,10 @@ async fn evaluate_budget(
     if let Some(ended) = ended
         && app
             .documents()
-            .get(&ledger_key(&ended.status))
+            .get(&ledgers::key(
+                &ended.status.budget,
+                &ended.status.period_key,
+            ))
             .await?
             .is_some()
     {
@@ -376,8 +378,8 @@ async fn settle(
     hints: &mut BTreeSet<Hint>,
 ) -> anyhow::Result<Settled> {
     let (status, forecast) = (&figures.status, figures.forecast.as_ref());
-    let key = ledger_key(status);
-    for _ in 0..LEDGER_TRIES {
+    let key = ledgers::key(&status.budget, &status.period_key);
+    for _ in 0..ledgers::TRIES {
         let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
         let (ledger, version) = match stored {
             Some((ledger, version)) => (ledger, Some(version)),
@@ -392,52 +394,83 @@ async fn settle(
             });
         }
         let mut next = evaluation.ledger;
-        for index in 0..next.transitions.len() {
-            let (earlier, rest) = next.transitions.split_at_mut(index);
-            if let Some(transition) = rest.first_mut().filter(|one| one.route.is_none()) {
-                transition.route = Some(routing::route(app.config(), budget, earlier, transition));
-                transition.actions = actions::route(
-                    app.config(),
-                    &budget.id,
-                    &next.alerts,
-                    &decisions,
-                    transition,
-                );
-            }
-        }
-        let pending = next.transitions.iter().any(|transition| !transition.routed);
-        let marker = match pending {
-            true => Some(mark(app, &budget.id, &status.period_key).await?),
-            false => None,
+        annotate(app, budget, &mut next, now).await?;
+        let before = version.map(|version| (ledger, version));
+        let decided = Decided {
+            budget: Some(budget),
+            decisions: &decisions,
+            ledger: next,
         };
-        let written = match &version {
-            Some(version) => json::replace(app.documents(), &key, &next, version).await,
-            None => json::create(app.documents(), &key, &next).await,
-        };
-        match written {
-            Ok(version) => {
-                log_decisions(budget, status, &decisions);
-                let mut routed = Routed::default();
-                if let Some(marker) = marker {
-                    routed = deliveries_of(app, &key, next, version).await?;
-                    unmark(app, &budget.id, &status.period_key, &marker).await?;
-                }
-                hints.extend(routed.hints);
-                return Ok(Settled {
-                    decisions,
-                    deliveries: routed.deliveries,
-                });
-            }
-            // Somebody else decided first, or our own first try got through: look again.
-            Err(Error::Moved { .. } | Error::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(routed) = ledgers::commit(app, before, decided).await? {
+            log_decisions(budget, status, &decisions);
+            hints.extend(routed.hints);
+            return Ok(Settled {
+                decisions,
+                deliveries: routed.deliveries,
+            });
         }
+        // Somebody else decided first, or our own first try got through: look again.
     }
     anyhow::bail!("the ledger {key} is being written by others again and again")
 }
 
-fn ledger_key(status: &Status) -> String {
-    format!("ledger/{}/{}", status.budget, status.period_key)
+/// How many budgets a budget is a part of, one within the other.
+fn depth(app: &App, budget: &Budget) -> usize {
+    let parent = |one: &&Budget| app.config().budgets.get(one.parent.as_deref()?);
+    std::iter::successors(Some(budget), parent).count()
+}
+
+/// Adds what is known besides the figures to the crossings that were just decided: planned events,
+/// and the parts of the budget that are told of.
+async fn annotate(
+    app: &App,
+    budget: &Budget,
+    ledger: &mut Ledger,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let is_new = |one: &&mut Transition| one.route.is_none() && one.change == Change::Fired;
+    if ledger.transitions.iter_mut().filter(is_new).count() == 0 {
+        return Ok(());
+    }
+    let day = day_of(now);
+    let events = app.config().attention.events.iter();
+    let events = events.filter(|event| event.is_about(&budget.id, day));
+    let events: Vec<String> = events.map(|event| event.name.clone()).collect();
+    let parts = parts(app, budget, day).await?;
+    for transition in ledger.transitions.iter_mut().filter(is_new) {
+        transition.events.clone_from(&events);
+        if transition.kind != ThresholdKind::Stale {
+            transition.parts.clone_from(&parts);
+        }
+    }
+    Ok(())
+}
+
+/// The most urgent alert of each child that stands today.
+async fn parts(app: &App, budget: &Budget, today: Date) -> anyhow::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for child in app.config().budgets.children(&budget.id) {
+        let Some(period) = child.calendar.period_of(today) else {
+            continue;
+        };
+        let key = ledgers::key(&child.id, &child.calendar.key(&period));
+        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
+        let Some((ledger, _)) = stored else { continue };
+        let firing = ledger.alerts.values();
+        let firing = firing.filter(|alert| {
+            alert.state == AlertState::Firing && alert.kind != ThresholdKind::Stale
+        });
+        let worst = firing
+            .filter_map(|alert| ledger.fired(alert))
+            .max_by_key(|fired| (fired.severity, fired.at));
+        parts.extend(worst.map(|fired| Part {
+            budget: child.id.clone(),
+            name: child.name.clone(),
+            when: fired.when.clone(),
+            percent: fired.status.percent,
+        }));
+    }
+    Ok(parts)
 }
 
 /// The periods of a budget that are evaluated on one day.
@@ -490,100 +523,5 @@ fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {
             decision.reason = ?decision.reason,
             "budget changed"
         );
-    }
-}
-
-/// What routing a ledger made.
-#[derive(Debug, Default)]
-pub(crate) struct Routed {
-    pub(crate) deliveries: usize,
-    pub(crate) hints: BTreeSet<Hint>,
-}
-
-/// Puts the deliveries of a ledger's transitions into the outbox and their actions beside it, then
-/// marks them as routed.
-///
-/// Safe to repeat: deliveries and actions have deterministic ids and are made only if they are not there. A
-/// ledger that moved meanwhile is left to whoever moved it, and to the sweep.
-pub(crate) async fn deliveries_of(
-    app: &App,
-    key: &str,
-    mut ledger: Ledger,
-    version: Version,
-) -> anyhow::Result<Routed> {
-    let mut routed = Routed::default();
-    let alerts = ledger.alerts.clone();
-    for transition in ledger.transitions.iter_mut().filter(|one| !one.routed) {
-        let Some(route) = &transition.route else {
-            continue;
-        };
-        if route.is_empty() {
-            tracing::error!(
-                budget.id = ledger.budget,
-                threshold = transition.threshold,
-                "a notice reaches nobody: its destinations are empty and there is no fallback"
-            );
-        }
-        for one in route {
-            let delivery = routing::delivery(transition, one);
-            if outbox::put(app.documents(), &delivery).await? {
-                routed.deliveries += 1;
-            }
-            let destination = one.destination.clone();
-            routed.hints.insert(Hint::Deliver { destination });
-        }
-        for one in &transition.actions {
-            let put = actions::put(
-                app.documents(),
-                app.config(),
-                &alerts,
-                transition,
-                one,
-                app.now(),
-            );
-            if let Some(action) = put.await? {
-                routed.hints.insert(Hint::Act { action });
-            }
-        }
-        transition.routed = true;
-    }
-    match json::replace(app.documents(), key, &ledger, &version).await {
-        Ok(_) | Err(Error::Moved { .. }) => Ok(routed),
-        Err(error) => Err(error.into()),
-    }
-}
-
-pub(crate) fn marker_key(budget: &str, period_key: &str) -> String {
-    format!("unrouted/{budget}/{period_key}")
-}
-
-/// Says that a ledger is about to have work. Always a write of its own, so that whoever removes a
-/// marker removes none that somebody else relies on.
-async fn mark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<Version> {
-    let key = marker_key(budget, period_key);
-    for _ in 0..LEDGER_TRIES {
-        let stored: Option<(Timestamp, Version)> = json::get(app.documents(), &key).await?;
-        let written = match &stored {
-            Some((_, version)) => json::replace(app.documents(), &key, &app.now(), version).await,
-            None => json::create(app.documents(), &key, &app.now()).await,
-        };
-        match written {
-            Ok(version) => return Ok(version),
-            Err(Error::Moved { .. } | Error::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    anyhow::bail!("the marker {key} is being written by others again and again")
-}
-
-/// Removes our own marker. One that was written since stays, for the sweep or its writer.
-async fn unmark(app: &App, budget: &str, period_key: &str, marker: &Version) -> anyhow::Result<()> {
-    match app
-        .documents()
-        .delete(&marker_key(budget, period_key), marker)
-        .await
-    {
-        Ok(()) | Err(Error::Moved { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::config::ChannelKind;
+use crate::jobs::deliver;
 use crate::outbox::delivery_id;
 
 /// The fate of one probe.
@@ -30,7 +31,8 @@ impl Report {
 
 /// Sends a test notice to a destination: for mail to every configured recipient, or to `to`.
 ///
-/// A probe is sent at once and once; it leaves nothing in the store.
+/// A probe is sent at once and once. One that gets through revives a destination that was switched off;
+/// otherwise it leaves nothing in the store.
 pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Result<Vec<Report>> {
     let Some(settings) = app.config().channels.get(destination) else {
         let known: Vec<&str> = app.config().channels.keys().map(String::as_str).collect();
@@ -71,7 +73,11 @@ pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Resu
                 };
                 let mut notice = Notice::new(&id, format!("probe/{id}"), message);
                 notice.recipient = recipient;
-                report.result = Some(channel.send(&notice, Attempt::first(now)).await);
+                let result = channel.send(&notice, Attempt::first(now)).await;
+                if result.is_success() {
+                    deliver::revive(app, destination).await?;
+                }
+                report.result = Some(result);
             }
             Some(Err(problem)) => report.problem = Some(problem.to_owned()),
             None => report.problem = Some("the channel is not configured".to_owned()),

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
-use crate::jobs::act;
-use crate::jobs::evaluate::deliveries_of;
 use crate::jobs::native_alert;
+use crate::jobs::{act, attend, watch};
+use crate::ledgers::deliveries_of;
 use crate::outbox::{Lane, OUTBOX, lane_key};
 
 /// What a sweep found.
@@ -29,6 +29,9 @@ pub struct Report {
     /// Actions that were hinted at again.
     #[serde(default)]
     pub actions: Vec<String>,
+    /// What the clock did to alerts; absent when it was not their turn.
+    #[serde(default)]
+    pub attended: Option<attend::Report>,
     /// When budgets were last evaluated, and whether that is too long ago.
     pub last_evaluation: Option<Timestamp>,
     /// Whether that is later than it should be.
@@ -38,6 +41,15 @@ pub struct Report {
 /// How old a marker must be before it is removed: longer than any evaluation, so that the marker of
 /// one that is about to write its ledger stays.
 const MARKER_AGE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How often alerts are looked at for what the clock does to them. It asks for each that stands, so not
+/// each minute; nothing of it is urgent to the minute.
+const ATTEND_EVERY_MINUTES: i64 = 5;
+
+/// The minute of a moment, counted through.
+fn minute(now: Timestamp) -> i64 {
+    now.as_second().div_euclid(60)
+}
 
 /// Looks at everything that may have been left behind, and hints at it again.
 pub async fn run(app: &App) -> anyhow::Result<Report> {
@@ -58,6 +70,16 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
                 failure = Some(error);
             }
         }
+    }
+    if minute(now) % ATTEND_EVERY_MINUTES == 0 {
+        match attend::run(app).await {
+            Ok(attended) => report.attended = Some(attended),
+            Err(error) => failure = Some(error),
+        }
+    }
+    if let Err(error) = watch::run(app).await {
+        tracing::error!(error = format!("{error:#}"), "the watchdog failed");
+        failure = Some(error);
     }
     for key in app.documents().list(OUTBOX).await? {
         if let Some((destination, _)) = key[OUTBOX.len()..].split_once('/') {

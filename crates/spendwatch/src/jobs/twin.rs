@@ -21,7 +21,7 @@ use state_store::{Error, json};
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::jobs::native_alert::{ALERTS, StoredAlert};
-use crate::outbox::{self, Delivery, DeliveryState, delivery_id};
+use crate::outbox::{self, Delivery, delivery_id};
 use crate::reads::counted;
 use crate::routing;
 
@@ -454,20 +454,8 @@ fn delivery(finding: &TwinFinding, destination: &str, recipient: Option<String>)
     notice.reason_for_recipient = format!("because {destination} is the fallback destination");
     // It follows from the stored finding alone, so that it is one and the same in every run.
     let since = finding.since;
-    Delivery {
-        version: 1,
-        id,
-        destination: destination.to_owned(),
-        notice,
-        created_at: since,
-        expires_at: since
-            .saturating_add(WORTH_TELLING)
-            .unwrap_or(Timestamp::MAX),
-        state: DeliveryState::Queued,
-        failures: 0,
-        unknown_outcomes: 0,
-        next_at: since,
-        last_failure: None,
-        provider_id: None,
-    }
+    let expires_at = since
+        .saturating_add(WORTH_TELLING)
+        .unwrap_or(Timestamp::MAX);
+    Delivery::new(destination, notice, since, expires_at)
 }

@@ -60,7 +60,10 @@ async fn a_refusing_destination_keeps_its_messages() {
     world.chat.answers(&[Answering::Status(401)]);
     let report = world.deliver().await;
     assert_eq!((report.given_up, report.left), (0, 1));
-    world.pass(31 * 60);
+    // Its key is refused, so it is switched off: tried every six hours.
+    world.pass(5 * 3600);
+    assert!(world.deliver().await.skipped.is_some());
+    world.pass(3601);
     assert_eq!(world.deliver().await.sent, 1);
 }
 

@@ -11,6 +11,7 @@ mod checking;
 mod configuration;
 mod delivering;
 mod evaluating;
+mod holding;
 mod importing;
 mod native;
 mod native_alerts;

@@ -168,6 +168,16 @@ pub(crate) const START: Date = date(2026, 11, 12);
 
 impl World {
     pub(crate) async fn new(kind: &str, thresholds: &str) -> World {
+        World::with(kind, thresholds, "").await
+    }
+
+    /// The same with more in the configuration: tables, which may name the channel `chat`.
+    pub(crate) async fn with(kind: &str, thresholds: &str, more: &str) -> World {
+        World::configured(kind, thresholds, "", more).await
+    }
+
+    /// The same with settings before the first table as well.
+    pub(crate) async fn configured(kind: &str, thresholds: &str, root: &str, more: &str) -> World {
         spendwatch::install_crypto();
         let chat = Chat::start().await;
         let signing = if kind == "webhook" {
@@ -179,6 +189,7 @@ impl World {
             r#"
             version = 1
             currency = "EUR"
+            {root}
             [source]
             kind = "files"
             paths = ["replaced-by-the-test.csv"]
@@ -198,6 +209,7 @@ impl World {
             amount = 1000
             notify = ["chat"]
             thresholds = {thresholds}
+            {more}
             "#
         );
         let config = Config::parse(&[(PathBuf::from("spendwatch.toml"), text)]).unwrap();

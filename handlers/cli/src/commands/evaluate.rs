@@ -4,7 +4,7 @@ use anyhow::Context;
 use budget_engine::Outcome;
 use jiff::Timestamp;
 use serde::Serialize;
-use spendwatch::jobs::{act, deliver};
+use spendwatch::jobs::{act, attend, deliver};
 use spendwatch::{App, Delivery};
 use state_store::json;
 
@@ -103,7 +103,8 @@ impl Evaluation {
 
 /// Delivers everything that is due, in process: one line for each destination.
 pub(crate) async fn deliver(app: &App) -> anyhow::Result<Vec<Lane>> {
-    // First, because actions have something to tell, too.
+    // First, because they have something to tell, too.
+    attend::run(app).await.context("attend to alerts")?;
     act::run_all(app).await.context("act")?;
     let mut lanes: Vec<Lane> = Vec::new();
     for visit in deliver::run_all(app).await.context("deliver notices")? {

@@ -1,0 +1,162 @@
+//! The end of a delivery: recorded, told to the fallback if it will not arrive, moved to the history.
+
+use alert_channels::{Failure, Message};
+use anyhow::Context;
+use budget_engine::Change;
+use jiff::SignedDuration;
+use state_store::{Error, Version, json};
+
+use super::Visit;
+use super::step::After;
+use crate::app::{App, Hint};
+use crate::outbox::{self, Delivery, DeliveryState, delivery_id};
+use crate::routing;
+
+/// How long the fallback has to take what did not arrive elsewhere.
+const WORTH_TELLING_INSTEAD: SignedDuration = SignedDuration::from_hours(24);
+/// How far it is looked who told of a suppressed delivery.
+const LONGEST_CHAIN: usize = 8;
+
+pub(super) fn finish(delivery: &mut Delivery, state: DeliveryState, failure: Option<Failure>) {
+    delivery.state = state;
+    if failure.is_some() {
+        delivery.last_failure = failure;
+    }
+}
+
+/// Records the end of a delivery, then moves it to the history.
+pub(super) async fn settle(
+    visit: &mut Visit<'_>,
+    key: &str,
+    delivery: Delivery,
+    version: Version,
+) -> anyhow::Result<After> {
+    let app = visit.app;
+    match &delivery.state {
+        DeliveryState::Delivered | DeliveryState::Accepted => visit.report.sent += 1,
+        DeliveryState::Suppressed { why, .. } => {
+            visit.report.suppressed += 1;
+            tracing::info!(
+                delivery.id = delivery.id,
+                destination = delivery.destination,
+                why,
+                "a notice is not sent"
+            );
+        }
+        _ => {
+            visit.report.given_up += 1;
+            tracing::error!(
+                delivery.id = delivery.id,
+                destination = delivery.destination,
+                state = delivery.state.as_str(),
+                why = delivery.last_failure.as_ref().map(ToString::to_string),
+                "a notice will not arrive"
+            );
+        }
+    }
+    let mut version = version;
+    loop {
+        match json::replace(app.documents(), key, &delivery, &version).await {
+            Ok(version) => {
+                archive(app, key, &delivery, &version).await?;
+                return Ok(After::Ended);
+            }
+            Err(Error::Moved { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Our own first try got through, or another worker took over after our lease: an end that is
+        // recorded stands, and otherwise ours is the newest that is known.
+        match json::get::<Delivery>(app.documents(), key).await? {
+            Some((stored, newer)) if !stored.state.is_final() => version = newer,
+            Some((stored, newer)) => {
+                archive(app, key, &stored, &newer).await?;
+                return Ok(After::Ended);
+            }
+            None => return Ok(After::Ended),
+        }
+    }
+}
+
+/// First to the fallback if it is lost, then into the history, then out of the outbox: a kill between
+/// two of them is healed by the next visit.
+pub(super) async fn archive(
+    app: &App,
+    key: &str,
+    delivery: &Delivery,
+    version: &Version,
+) -> anyhow::Result<()> {
+    tell_instead(app, delivery).await?;
+    match json::create(app.documents(), &delivery.history_key(), delivery).await {
+        Ok(_) | Err(Error::Exists { .. }) => {}
+        Err(error) => return Err(error).context("write the delivery history"),
+    }
+    remove(app, key, version).await
+}
+
+pub(super) async fn remove(app: &App, key: &str, version: &Version) -> anyhow::Result<()> {
+    match app.documents().delete(key, version).await {
+        Ok(()) | Err(Error::Moved { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a finished delivery, or the one that told of it, may be with the destination. One that is
+/// not finished is taken for on its way.
+pub(super) async fn may_have_arrived(app: &App, key: &str) -> anyhow::Result<bool> {
+    let mut key = key.to_owned();
+    for _ in 0..LONGEST_CHAIN {
+        let Some((delivery, _)) = json::get::<Delivery>(app.documents(), &key).await? else {
+            return Ok(true);
+        };
+        match delivery.state {
+            DeliveryState::Suppressed { by: Some(by), .. } => key = by,
+            _ => return Ok(delivery.may_have_arrived()),
+        }
+    }
+    Ok(true)
+}
+
+/// Whether somebody else has to be told in place of the destination.
+fn is_lost(delivery: &Delivery) -> bool {
+    let ended = matches!(delivery.state, DeliveryState::Dead | DeliveryState::Expired);
+    let matters = match &delivery.notice.message {
+        // Another reminder follows, and changes of state are no news to people.
+        Message::Crossing(transition) => {
+            transition.change.is_news() && transition.change != Change::Reminded
+        }
+        Message::Bundle { .. } | Message::Action { .. } => true,
+        Message::Probe { .. } | Message::Trouble { .. } => false,
+    };
+    ended && matters && delivery.notice.instead_of.is_none()
+}
+
+/// Gives what will not arrive to the fallback destination, unless that is where it was to arrive.
+async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
+    let Some(fallback) = &app.config().fallback else {
+        return Ok(());
+    };
+    if !is_lost(delivery) || *fallback == delivery.destination {
+        return Ok(());
+    }
+    for (destination, recipient) in routing::of_channel(app.config(), fallback) {
+        let id = delivery_id(&delivery.id, &destination, recipient.as_deref(), "instead");
+        let to = recipient.as_deref().unwrap_or(&destination);
+        let mut notice = delivery.notice.clone();
+        notice.id = id;
+        notice.thread = format!("{}/instead/{to}", delivery.destination);
+        notice.recipient.clone_from(&recipient);
+        notice.maybe_duplicate = false;
+        notice.instead_of = Some(delivery.destination.clone());
+        notice.reason_for_recipient = format!("because {destination} is the fallback destination");
+        // A link of an action is good for whom it was made only.
+        notice.links.clear();
+        let expires_at = delivery.expires_at.max(app.now());
+        let expires_at = expires_at.saturating_add(WORTH_TELLING_INSTEAD)?;
+        let copy = Delivery::new(&destination, notice, delivery.created_at, expires_at);
+        if outbox::put(app.documents(), &copy).await? {
+            app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
+                .await?;
+        }
+    }
+    Ok(())
+}

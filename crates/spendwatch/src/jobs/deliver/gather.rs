@@ -1,0 +1,223 @@
+//! Holding back and gathering what is in a lane, before anything is sent.
+//!
+//! A notice that tells of others is written before the others end, and it names them: after a kill
+//! between the two the next visit ends them first.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use state_store::{Error, json};
+
+use super::step::suppress;
+use super::{Live, Visit};
+use crate::gathering::{self, Gathering, carried, crossing, gather, held};
+use crate::outbox::{self, Hold};
+use crate::silences;
+
+/// Gives what may be sent, in the order of decisions; what waits is counted, and what another notice
+/// tells of has ended.
+pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Result<Vec<Live>> {
+    let app = visit.app;
+    let live = end_carried(visit, live).await?;
+    let is_crossing = |one: &Live| crossing(&one.delivery).is_some() && one.delivery.is_untried();
+    if !live.iter().any(is_crossing) {
+        return Ok(live);
+    }
+    let now = app.now();
+    let attention = &app.config().attention;
+    let silences = silences::active(app.documents(), now)
+        .await
+        .context("read silences")?;
+    let mut sendable = Vec::new();
+    let mut due: Vec<Live> = Vec::new();
+    let mut later = Later::default();
+    for mut one in live {
+        let is_due = one.delivery.next_at <= now && one.delivery.expires_at > now;
+        if !is_crossing(&one) || !is_due {
+            sendable.push(one);
+            continue;
+        }
+        match held(attention, &silences, &one.delivery, now) {
+            Some(hold) => {
+                let until = hold.until.min(one.delivery.expires_at);
+                if keep_hold(visit, &mut one, hold).await? {
+                    later.add(&one, until);
+                    visit.waits_until(until);
+                }
+            }
+            None => due.push(one),
+        }
+    }
+    // What is told of an alert stays in order: nothing overtakes what is held back.
+    due.retain_mut(|one| {
+        let Some(until) = later.of(one) else {
+            return true;
+        };
+        visit.waits_until(until);
+        false
+    });
+    let deliveries: Vec<&_> = due.iter().map(|one| &one.delivery).collect();
+    let gatherings = gather(attention, &deliveries, &visit.lane.sent, now);
+    let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
+    for gathering in gatherings {
+        carry_out(visit, gathering, &mut slots, &mut sendable).await?;
+    }
+    sendable.extend(slots.into_iter().flatten());
+    sendable.sort_by(|left, right| left.key.cmp(&right.key));
+    Ok(sendable)
+}
+
+/// When the messages of an alert may go on, by what is held back.
+#[derive(Default)]
+struct Later(BTreeMap<outbox::Sequence, Timestamp>);
+
+impl Later {
+    fn add(&mut self, one: &Live, until: Timestamp) {
+        for sequence in one.delivery.sequences() {
+            let known = self.0.entry(sequence).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+
+    fn of(&self, one: &Live) -> Option<Timestamp> {
+        let sequences = one.delivery.sequences();
+        sequences
+            .filter_map(|each| self.0.get(&each))
+            .max()
+            .copied()
+    }
+}
+
+/// Ends what another notice in the lane tells of: a worker was killed before it could.
+async fn end_carried(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Result<Vec<Live>> {
+    let mut told_by: BTreeMap<String, String> = BTreeMap::new();
+    for one in &live {
+        for carried in &one.delivery.notice.carried {
+            told_by.insert(carried.delivery.clone(), one.delivery.history_key());
+        }
+    }
+    if told_by.is_empty() {
+        return Ok(live);
+    }
+    let mut rest = Vec::new();
+    for one in live {
+        match told_by.remove(&one.delivery.id) {
+            Some(by) if one.delivery.is_untried() => {
+                let why = "another notice tells of it";
+                suppress(visit, one, Some(by), why).await?;
+            }
+            _ => rest.push(one),
+        }
+    }
+    Ok(rest)
+}
+
+/// Marks a delivery as held back; says whether it is still there.
+async fn keep_hold(visit: &Visit<'_>, one: &mut Live, hold: Hold) -> anyhow::Result<bool> {
+    if one.delivery.held.as_ref() == Some(&hold) {
+        return Ok(true);
+    }
+    one.delivery.held = Some(hold);
+    write(visit, one).await
+}
+
+/// Writes a delivery; says whether it was as it was read.
+async fn write(visit: &Visit<'_>, one: &mut Live) -> anyhow::Result<bool> {
+    let store = visit.app.documents();
+    match json::replace(store, &one.key, &one.delivery, &one.version).await {
+        Ok(version) => {
+            one.version = version;
+            Ok(true)
+        }
+        // Our own write whose answer got lost, or another worker: the next visit looks again.
+        Err(Error::Moved { .. }) => Ok(false),
+        Err(error) => Err(error).context("write a delivery"),
+    }
+}
+
+async fn carry_out(
+    visit: &mut Visit<'_>,
+    gathering: Gathering,
+    slots: &mut [Option<Live>],
+    sendable: &mut Vec<Live>,
+) -> anyhow::Result<()> {
+    let take = |slots: &mut [Option<Live>], members: &[usize]| -> Vec<Live> {
+        let taken = members
+            .iter()
+            .filter_map(|index| slots.get_mut(*index)?.take());
+        taken.collect()
+    };
+    match gathering {
+        Gathering::Carry {
+            carrier,
+            members,
+            why,
+        } => {
+            let members = take(slots, &members);
+            let Some(mut one) = slots.get_mut(carrier).and_then(Option::take) else {
+                return Ok(());
+            };
+            let told: Vec<_> = members
+                .iter()
+                .flat_map(|one| carried(&one.delivery))
+                .collect();
+            one.delivery.notice.carried.extend(told);
+            one.delivery
+                .notice
+                .carried
+                .sort_by(|left, right| left.at.cmp(&right.at));
+            if !write(visit, &mut one).await? {
+                for one in members.iter().chain([&one]) {
+                    visit.waits_until(one.delivery.next_at);
+                }
+                return Ok(());
+            }
+            let by = one.delivery.history_key();
+            for member in members {
+                suppress(visit, member, Some(by.clone()), why).await?;
+            }
+            sendable.push(one);
+        }
+        Gathering::Drop { members } => {
+            for member in take(slots, &members) {
+                let why = "it was over before it could be told";
+                suppress(visit, member, None, why).await?;
+            }
+        }
+        Gathering::Bundle { members, allowance } => {
+            let members = take(slots, &members);
+            let deliveries: Vec<&_> = members.iter().map(|one| &one.delivery).collect();
+            let Some(bundle) = gathering::bundle(&deliveries, allowance) else {
+                return Ok(());
+            };
+            outbox::put(visit.app.documents(), &bundle).await?;
+            let by = bundle.history_key();
+            for member in members {
+                let why = "more notices than the recipient's allowance come in one";
+                suppress(visit, member, Some(by.clone()), why).await?;
+            }
+            let stored = json::get(visit.app.documents(), &bundle.key()).await?;
+            if let Some((delivery, version)) = stored {
+                let key = bundle.key();
+                sendable.push(Live {
+                    key,
+                    delivery,
+                    version,
+                });
+            }
+        }
+        Gathering::Wait { members, until } => {
+            for mut member in take(slots, &members) {
+                let hold = Hold {
+                    until,
+                    why: "the recipient's allowance is used up".to_owned(),
+                };
+                if keep_hold(visit, &mut member, hold).await? {
+                    visit.waits_until(until.min(member.delivery.expires_at));
+                }
+            }
+        }
+    }
+    Ok(())
+}

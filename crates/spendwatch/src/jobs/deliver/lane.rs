@@ -1,0 +1,200 @@
+//! The lane of a destination: its lease, and how the destination is doing.
+
+use alert_channels::{Class, Failure, SendResult};
+use jiff::{SignedDuration, Timestamp};
+use state_store::{Error, Version, json};
+
+use super::{Report, Visit};
+use crate::app::{App, Hint};
+use crate::gathering::recipient;
+use crate::outbox::{Delivery, Health, Lane};
+use crate::trouble::{self, Trouble};
+
+pub(super) use crate::outbox::lane_key as key;
+
+/// Takes the lane's lease; `None` when it is taken or parked.
+pub(super) async fn take_lane(
+    app: &App,
+    destination: &str,
+    report: &mut Report,
+) -> anyhow::Result<Option<(Lane, Version)>> {
+    let now = app.now();
+    let lane_key = key(destination);
+    let stored: Option<(Lane, Version)> = json::get(app.documents(), &lane_key).await?;
+    let (mut lane, version) = match stored {
+        Some((lane, version)) => (lane, Some(version)),
+        None => (Lane::default(), None),
+    };
+    if let Some(until) = lane.lease_until.filter(|until| *until > now) {
+        report.skipped = Some(format!("another worker has the lane until {until:.0}"));
+        // That worker may have listed the outbox before the delivery behind this hint was there.
+        let wait = until.duration_since(now);
+        app.hint(
+            &Hint::Deliver {
+                destination: destination.to_owned(),
+            },
+            wait,
+        )
+        .await?;
+        return Ok(None);
+    }
+    if let Some(until) = lane.not_before.filter(|until| *until > now) {
+        let why = lane.parked_because.as_deref().unwrap_or("it asked to wait");
+        report.skipped = Some(format!("the destination is parked until {until:.0}: {why}"));
+        report.left = lane.left;
+        report.next_due = Some(until);
+        return Ok(None);
+    }
+    lane.lease_until =
+        Some(now.checked_add(SignedDuration::try_from(app.config().delivery.lease)?)?);
+    lane.fence += 1;
+    lane.not_before = None;
+    lane.parked_because = None;
+    let written = match &version {
+        Some(version) => json::replace(app.documents(), &lane_key, &lane, version).await,
+        None => json::create(app.documents(), &lane_key, &lane).await,
+    };
+    match written {
+        Ok(version) => Ok(Some((lane, version))),
+        Err(Error::Moved { .. } | Error::Exists { .. }) => {
+            report.skipped = Some("another worker took the lane".to_owned());
+            let hint = Hint::Deliver {
+                destination: destination.to_owned(),
+            };
+            app.hint(
+                &hint,
+                SignedDuration::try_from(app.config().delivery.lease)?,
+            )
+            .await?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How many sends fail in a row before somebody is told.
+const FAILURES_TO_TELL: u32 = 4;
+/// How long a destination fails before it is switched off.
+const LONGEST_FAILING: SignedDuration = SignedDuration::from_hours(5 * 24);
+/// How long a destination that refuses is left alone.
+const PARK_AFTER_REJECTION: SignedDuration = SignedDuration::from_mins(30);
+/// How often a destination that is switched off is tried all the same: it may have been mended.
+const TRY_SWITCHED_OFF: SignedDuration = SignedDuration::from_hours(6);
+
+impl Visit<'_> {
+    /// Notes that a notice got through; tells that the destination works again, if it was told that
+    /// it does not.
+    pub(super) async fn note_success(
+        &mut self,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        if let Some(allowance) = self.app.config().attention.allowance {
+            let window = SignedDuration::from_hours(allowance.hours.into());
+            self.lane.sent.retain(|_, times| {
+                times.retain(|at| now.duration_since(*at) < window);
+                !times.is_empty()
+            });
+            if crate::gathering::counts(delivery) {
+                let times = self.lane.sent.entry(recipient(delivery)).or_default();
+                times.push(now);
+            }
+        }
+        let health = std::mem::take(&mut self.lane.health);
+        if let Some(since) = health.told {
+            let lines = vec![format!("It did not work since {since:.0}.")];
+            self.tell("recovered", since, "works again", lines, None)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a send failed, and tells somebody when it was not the first one. Gives how long
+    /// the destination is left alone, if it is to be.
+    pub(super) async fn note_failure(
+        &mut self,
+        result: &SendResult,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<SignedDuration>> {
+        let refused = matches!(result, SendResult::RejectedDestination { .. });
+        let health = &mut self.lane.health;
+        let since = *health.failing_since.get_or_insert(now);
+        health.failures = health.failures.saturating_add(1);
+        let for_long = now.duration_since(since) >= LONGEST_FAILING;
+        let for_good =
+            refused && matches!(failure.class, Class::Auth | Class::NotFound | Class::Gone);
+        if health.switched_off.is_none() && (for_good || for_long) {
+            health.switched_off = Some(now);
+            health.told = Some(since);
+            let lines = vec![
+                format!("It fails since {since:.0}: {failure}."),
+                "Notices are kept until they are too old, and it is tried every six hours."
+                    .to_owned(),
+            ];
+            let advice = "mend the destination, then send a test: spendwatch probe";
+            self.tell(
+                "switched-off",
+                since,
+                "is switched off",
+                lines,
+                Some(advice),
+            )
+            .await?;
+        } else if health.failures >= FAILURES_TO_TELL && health.told.is_none() {
+            health.told = Some(since);
+            let lines = vec![format!(
+                "{} sends in a row have failed since {since:.0}: {failure}.",
+                health.failures
+            )];
+            self.tell("failing", since, "fails", lines, None).await?;
+        }
+        Ok(refused.then_some(match self.lane.health.switched_off {
+            Some(_) => TRY_SWITCHED_OFF,
+            None => PARK_AFTER_REJECTION,
+        }))
+    }
+
+    async fn tell(
+        &self,
+        what: &str,
+        since: Timestamp,
+        verb: &str,
+        lines: Vec<String>,
+        advice: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let destination = &self.report.destination;
+        let trouble = Trouble {
+            key: format!("{destination}/{what}/{}", since.as_second()),
+            about: Some(destination.clone()),
+            since,
+            title: format!("the destination {destination} {verb}"),
+            lines,
+            advice: advice.map(str::to_owned),
+        };
+        trouble::tell(self.app, &trouble).await
+    }
+}
+
+/// Forgets that a destination is failing, because it was just seen to work.
+pub(crate) async fn revive(app: &App, destination: &str) -> anyhow::Result<()> {
+    let lane_key = key(destination);
+    let revived = json::update::<Lane, Error>(app.documents(), &lane_key, |lane| {
+        let is_down = |lane: &&Lane| lane.health != Health::default();
+        Ok(lane.filter(is_down).map(|lane| {
+            let mut lane = lane.clone();
+            lane.health = Health::default();
+            lane.not_before = None;
+            lane.parked_because = None;
+            lane
+        }))
+    });
+    match revived.await {
+        Ok(_) | Err(Error::Moved { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let hint = Hint::Deliver {
+        destination: destination.to_owned(),
+    };
+    app.hint(&hint, SignedDuration::ZERO).await
+}

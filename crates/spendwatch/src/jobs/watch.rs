@@ -1,0 +1,136 @@
+//! Watch: whether the watching itself goes on. Evaluation that is late and data that stay away are told to
+//! the fallback destination, once for each time; and once a week every destination gets a test.
+
+use alert_channels::{Message, Notice};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::{App, Hint};
+use crate::config::{Canary, ChannelKind};
+use crate::outbox::{self, Delivery, delivery_id};
+use crate::routing;
+use crate::trouble::{self, Trouble};
+
+/// How often the age of data is looked at: it changes by the day.
+const DATA_EVERY_MINUTES: i64 = 60;
+/// How long a weekly test is worth sending.
+const WORTH_TESTING: SignedDuration = SignedDuration::from_hours(24);
+
+/// Looks after the watcher.
+pub async fn run(app: &App) -> anyhow::Result<()> {
+    let now = app.now();
+    evaluation(app).await?;
+    if now.as_second().div_euclid(60) % DATA_EVERY_MINUTES == 0 {
+        data(app).await?;
+    }
+    if let Some(canary) = app.config().attention.canary {
+        test_destinations(app, canary, now).await?;
+    }
+    Ok(())
+}
+
+/// Tells when a read has not been evaluated for too long.
+async fn evaluation(app: &App) -> anyhow::Result<()> {
+    let pulse = app.pulse().await?;
+    let Some(since) = pulse.late_since else {
+        return Ok(());
+    };
+    let last = match pulse.last_evaluation {
+        Some(at) => format!("The last evaluation that worked was at {at:.0}."),
+        None => "No evaluation has worked so far.".to_owned(),
+    };
+    let trouble = Trouble {
+        key: format!("evaluation/{}", since.as_second()),
+        about: None,
+        since,
+        title: "budgets are not evaluated".to_owned(),
+        lines: vec![
+            last,
+            "Until it works again nobody is told when a budget is passed, but by Azure's own budgets."
+                .to_owned(),
+        ],
+        advice: Some("look into the log, and run: spendwatch check --online".to_owned()),
+    };
+    trouble::tell(app, &trouble).await
+}
+
+/// Tells when data are stale, for budgets whose own thresholds do not.
+async fn data(app: &App) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    let mut oldest = None;
+    for report in app.last_reports().await? {
+        let Some(status) = report.status.filter(|status| status.data.stale) else {
+            continue;
+        };
+        let budget = app.config().budgets.get(&status.budget);
+        let tells = budget.is_some_and(|budget| {
+            let mut thresholds = budget.thresholds.iter();
+            thresholds.any(|one| matches!(one.when, budget_engine::When::Stale(_)))
+        });
+        if tells {
+            continue;
+        }
+        let last_day = status.data.last_day;
+        lines.push(format!("{}: no costs after {last_day}", status.budget));
+        oldest = oldest.min(Some(last_day)).or(Some(last_day));
+    }
+    let Some(oldest) = oldest else {
+        return Ok(());
+    };
+    let trouble = Trouble {
+        key: format!("data/{oldest}"),
+        about: None,
+        since: oldest.to_zoned(TimeZone::UTC)?.timestamp(),
+        title: "cost data stay away".to_owned(),
+        lines,
+        advice: Some(
+            "look whether the exports run and what the identity may read: spendwatch check --online"
+                .to_owned(),
+        ),
+    };
+    trouble::tell(app, &trouble).await
+}
+
+/// Puts a test for every destination into the outbox, once a week. A failure shows as any other: the
+/// fallback hears of it.
+async fn test_destinations(app: &App, canary: Canary, now: Timestamp) -> anyhow::Result<()> {
+    let today = now.to_zoned(TimeZone::UTC);
+    // Within its hour only: nothing has to be looked up at other times.
+    if today.weekday() != canary.weekday || today.hour() != canary.hour {
+        return Ok(());
+    }
+    let week = today.date();
+    for (name, channel) in &app.config().channels {
+        let recipients = routing::of_channel(app.config(), name);
+        let is_mail = matches!(channel.kind, ChannelKind::Email(_));
+        if recipients.is_empty() && is_mail {
+            tracing::info!(
+                destination = name,
+                "it has no recipients of its own to test"
+            );
+        }
+        for (destination, recipient) in recipients {
+            let key = format!("canary/{week}");
+            let id = delivery_id(&key, &destination, recipient.as_deref(), "canary");
+            let message = Message::Probe {
+                at: now,
+                from: "the weekly test of spendwatch".to_owned(),
+            };
+            let to = recipient.as_deref().unwrap_or(&destination);
+            let mut notice = Notice::new(&id, format!("canary/{to}"), message);
+            notice.recipient = recipient;
+            // Of the hour, so that each sweep in it means the same test.
+            let at = today
+                .date()
+                .to_datetime(jiff::civil::Time::constant(canary.hour, 0, 0, 0));
+            let at = at.to_zoned(TimeZone::UTC)?.timestamp();
+            let expires_at = at.saturating_add(WORTH_TESTING)?;
+            let delivery = Delivery::new(&destination, notice, at, expires_at);
+            if outbox::put(app.documents(), &delivery).await? {
+                app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Ledgers in the store: how a decision is written, and how its notices are routed.
+//!
+//! Order of writes, so that a kill anywhere loses nothing: a marker that says "look at this ledger";
+//! the ledger with its transitions and their frozen routes (one conditional write, which is what
+//! decides); the deliveries; the transitions marked as routed; the marker removed. The caller sends
+//! the hints.
+
+use std::collections::BTreeSet;
+
+use budget_engine::{Budget, Decision, Ledger};
+use jiff::Timestamp;
+use state_store::{Error, Version, json};
+
+use crate::app::{App, Hint};
+use crate::{actions, outbox, routing};
+
+/// How often a ledger is read again after another writer was first.
+pub(crate) const TRIES: usize = 8;
+
+/// Prefix of the markers of ledgers in which a crossing stands.
+pub(crate) const OPEN: &str = "open/";
+
+/// Key of a ledger.
+pub(crate) fn key(budget: &str, period_key: &str) -> String {
+    format!("ledger/{budget}/{period_key}")
+}
+
+/// What is to be written.
+pub(crate) struct Decided<'a> {
+    /// The budget, unless it has left the configuration.
+    pub(crate) budget: Option<&'a Budget>,
+    /// The decisions that made new transitions; empty for what people or the clock did.
+    pub(crate) decisions: &'a [Decision],
+    /// The ledger after them.
+    pub(crate) ledger: Ledger,
+}
+
+/// Writes a ledger, if it is still as it was read (`None` for one that was not there), and makes the
+/// deliveries of its new transitions. `None` when somebody else has written it since: read it again.
+pub(crate) async fn commit(
+    app: &App,
+    before: Option<(Ledger, Version)>,
+    decided: Decided<'_>,
+) -> anyhow::Result<Option<Routed>> {
+    let mut next = decided.ledger;
+    let key = key(&next.budget, &next.period_key);
+    for index in 0..next.transitions.len() {
+        let (earlier, rest) = next.transitions.split_at_mut(index);
+        if let Some(transition) = rest.first_mut().filter(|one| one.route.is_none()) {
+            let route = routing::route(app.config(), decided.budget, earlier, transition);
+            transition.route = Some(route);
+            transition.actions = actions::route(
+                app.config(),
+                &next.budget,
+                &next.alerts,
+                decided.decisions,
+                transition,
+            );
+        }
+    }
+    let pending = next.transitions.iter().any(|transition| !transition.routed);
+    let marker = match pending {
+        true => Some(mark(app, &next.budget, &next.period_key).await?),
+        false => None,
+    };
+    let was_open = before.as_ref().is_some_and(|(ledger, _)| ledger.is_open());
+    if next.is_open() && !was_open {
+        // First, so that a ledger that is open always has it.
+        let marker = format!("{OPEN}{}/{}", next.budget, next.period_key);
+        match json::create(app.documents(), &marker, &app.now()).await {
+            Ok(_) | Err(Error::Exists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (budget, period_key) = (next.budget.clone(), next.period_key.clone());
+    let written = match &before {
+        Some((_, version)) => json::replace(app.documents(), &key, &next, version).await,
+        None => json::create(app.documents(), &key, &next).await,
+    };
+    match written {
+        Ok(version) => {
+            let mut routed = Routed::default();
+            if let Some(marker) = marker {
+                routed = deliveries_of(app, &key, next, version).await?;
+                unmark(app, &budget, &period_key, &marker).await?;
+            }
+            Ok(Some(routed))
+        }
+        Err(Error::Moved { .. } | Error::Exists { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What routing a ledger made.
+#[derive(Debug, Default)]
+pub(crate) struct Routed {
+    pub(crate) deliveries: usize,
+    pub(crate) hints: BTreeSet<Hint>,
+}
+
+/// Puts the deliveries of a ledger's transitions into the outbox and their actions beside it, then
+/// marks them as routed.
+///
+/// Safe to repeat: deliveries and actions have deterministic ids and are made only if they are not there. A
+/// ledger that moved meanwhile is left to whoever moved it, and to the sweep.
+pub(crate) async fn deliveries_of(
+    app: &App,
+    key: &str,
+    mut ledger: Ledger,
+    version: Version,
+) -> anyhow::Result<Routed> {
+    let mut routed = Routed::default();
+    let alerts = ledger.alerts.clone();
+    for index in 0..ledger.transitions.len() {
+        let (earlier, rest) = ledger.transitions.split_at_mut(index);
+        let Some(transition) = rest.first_mut().filter(|one| !one.routed) else {
+            continue;
+        };
+        let Some(route) = &transition.route else {
+            continue;
+        };
+        if route.is_empty() && transition.change.is_news() {
+            tracing::error!(
+                budget.id = ledger.budget,
+                threshold = transition.threshold,
+                "a notice reaches nobody: its destinations are empty and there is no fallback"
+            );
+        }
+        for one in route {
+            let delivery = routing::delivery(earlier, transition, one);
+            if outbox::put(app.documents(), &delivery).await? {
+                routed.deliveries += 1;
+            }
+            let destination = one.destination.clone();
+            routed.hints.insert(Hint::Deliver { destination });
+        }
+        for one in &transition.actions {
+            let put = actions::put(
+                app.documents(),
+                app.config(),
+                &alerts,
+                transition,
+                one,
+                app.now(),
+            );
+            if let Some(action) = put.await? {
+                routed.hints.insert(Hint::Act { action });
+            }
+        }
+        transition.routed = true;
+    }
+    match json::replace(app.documents(), key, &ledger, &version).await {
+        Ok(_) | Err(Error::Moved { .. }) => Ok(routed),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn marker_key(budget: &str, period_key: &str) -> String {
+    format!("unrouted/{budget}/{period_key}")
+}
+
+/// Says that a ledger is about to have work. Always a write of its own, so that whoever removes a
+/// marker removes none that somebody else relies on.
+async fn mark(app: &App, budget: &str, period_key: &str) -> anyhow::Result<Version> {
+    let key = marker_key(budget, period_key);
+    for _ in 0..TRIES {
+        let stored: Option<(Timestamp, Version)> = json::get(app.documents(), &key).await?;
+        let written = match &stored {
+            Some((_, version)) => json::replace(app.documents(), &key, &app.now(), version).await,
+            None => json::create(app.documents(), &key, &app.now()).await,
+        };
+        match written {
+            Ok(version) => return Ok(version),
+            Err(Error::Moved { .. } | Error::Exists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    anyhow::bail!("the marker {key} is being written by others again and again")
+}
+
+/// Removes our own marker. One that was written since stays, for the sweep or its writer.
+async fn unmark(app: &App, budget: &str, period_key: &str, marker: &Version) -> anyhow::Result<()> {
+    match app
+        .documents()
+        .delete(&marker_key(budget, period_key), marker)
+        .await
+    {
+        Ok(()) | Err(Error::Moved { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,446 @@
+//! What waits, what is told together, what is not told at all, and who hears when nothing arrives.
+
+use jiff::{SignedDuration, Timestamp};
+use spendwatch::{Delivery, DeliveryState, jobs};
+
+use crate::support::*;
+
+/// At midnight UTC on 12 November 2026, a Thursday: the middle of a night.
+const NIGHTS: &str = r#"
+    [[quiet_hours]]
+    from = "20:00"
+    until = "07:00"
+"#;
+
+async fn live(world: &World) -> Vec<Delivery> {
+    let mut live = Vec::new();
+    for key in world.app.documents().list("outbox/").await.unwrap() {
+        let document = world.app.documents().get(&key).await.unwrap().unwrap();
+        live.push(serde_json::from_slice(&document.bytes).unwrap());
+    }
+    live
+}
+
+fn body(world: &World, index: usize) -> serde_json::Value {
+    serde_json::from_str(&world.chat.bodies.lock().unwrap()[index]).unwrap()
+}
+
+fn suppressed(history: &[Delivery]) -> Vec<(&str, &str)> {
+    let ends = history.iter().filter_map(|one| match &one.state {
+        DeliveryState::Suppressed { by, why } => Some((by.as_deref().unwrap_or(""), why.as_str())),
+        _ => None,
+    });
+    ends.collect()
+}
+
+#[tokio::test]
+async fn a_notice_waits_for_the_morning_and_is_sent_once() {
+    let world = World::with("webhook", r#"["actual 80%"]"#, NIGHTS).await;
+    world.spent(850);
+    world.evaluate().await;
+    let report = world.deliver().await;
+    let morning: Timestamp = "2026-11-12T07:00:00Z".parse().unwrap();
+    assert_eq!((report.sent, report.left), (0, 1));
+    assert_eq!(report.next_due, Some(morning));
+    assert_eq!(
+        live(&world).await[0].held.as_ref().unwrap().why,
+        "quiet hours"
+    );
+    world.pass(7 * 3600);
+    assert_eq!(world.deliver().await.sent, 1);
+    assert_eq!(world.chat.told(), 1);
+    assert!(body(&world, 0).get("carried").is_none());
+}
+
+#[tokio::test]
+async fn what_is_critical_wakes_people() {
+    let world = World::with("webhook", r#"["actual 100%"]"#, NIGHTS).await;
+    world.spent(1200);
+    world.evaluate().await;
+    assert_eq!(world.deliver().await.sent, 1);
+}
+
+#[tokio::test]
+async fn what_waited_together_is_told_by_the_most_urgent_of_it() {
+    let world = World::with("webhook", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
+    for amount in [600, 850] {
+        world.spent(amount);
+        world.evaluate().await;
+        world.deliver().await;
+        world.pass(3600);
+    }
+    world.pass(6 * 3600);
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.suppressed, report.left), (1, 1, 0));
+    let told = body(&world, 0);
+    assert_eq!(told["threshold"]["when"], "actual 80%");
+    assert_eq!(told["carried"][0]["when"], "actual 50%");
+    let history = world.history().await;
+    let carrier = history
+        .iter()
+        .find(|one| one.state == DeliveryState::Delivered)
+        .unwrap();
+    let [(by, _)] = suppressed(&history)[..] else {
+        panic!("one is told by the other")
+    };
+    assert!(by.ends_with(&carrier.id));
+}
+
+#[tokio::test]
+async fn what_is_over_by_the_morning_is_one_line_or_nothing() {
+    for (setting, sent) in [("summary", 1), ("nothing", 0)] {
+        let more = format!("{NIGHTS}\n[alerts]\nended_while_held = \"{setting}\"");
+        let world = World::with("webhook", r#"["actual 80%"]"#, &more).await;
+        for amount in [850, 100] {
+            world.spent(amount);
+            world.evaluate().await;
+            world.deliver().await;
+            world.pass(3600);
+        }
+        world.pass(6 * 3600);
+        let report = world.deliver().await;
+        assert_eq!((report.sent, report.left), (sent, 0), "{setting}");
+        if sent == 1 {
+            assert_eq!(body(&world, 0)["state"], "withdrawn");
+            assert_eq!(body(&world, 0)["carried"][0]["change"], "fired");
+        }
+        let history = world.history().await;
+        assert_eq!(history.len(), 2);
+        assert_eq!(suppressed(&history).len(), 2 - sent);
+    }
+}
+
+#[tokio::test]
+async fn a_correction_of_what_never_arrived_is_not_sent() {
+    let world = World::new("webhook", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    world.chat.answers(&[Answering::Status(400)]);
+    assert_eq!(world.deliver().await.given_up, 1);
+    world.pass(60);
+    world.spent(100);
+    world.evaluate().await;
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.suppressed), (0, 1));
+    assert_eq!(world.chat.told(), 1);
+}
+
+#[tokio::test]
+async fn a_planned_event_is_named_and_may_mute() {
+    let event = |mute: bool| {
+        format!(
+            "[[event]]\nname = \"Load test\"\nfrom = 2026-11-10\nuntil = 2026-11-12\nmute = {mute}"
+        )
+    };
+    let world = World::with("webhook", r#"["actual 80%"]"#, &event(false)).await;
+    world.spent(850);
+    world.evaluate().await;
+    assert_eq!(world.deliver().await.sent, 1);
+    assert!(body(&world, 0)["remarks"].to_string().contains("Load test"));
+    let muted = World::with("webhook", r#"["actual 80%"]"#, &event(true)).await;
+    muted.spent(850);
+    muted.evaluate().await;
+    assert_eq!(muted.deliver().await.sent, 0);
+    muted.pass(24 * 3600);
+    assert_eq!(muted.deliver().await.sent, 1, "after its last day");
+}
+
+/// A parent of `payments`, with the same conditions.
+const PARENT: &str = r#"
+    [[budget]]
+    id = "all"
+    amount = 1000
+    notify = ["chat"]
+    thresholds = ["actual 80%"]
+"#;
+
+#[tokio::test]
+async fn the_notice_of_a_budget_tells_of_its_parts() {
+    let config =
+        |tells: bool| format!("parent = \"all\"\n[alerts]\nparent_tells = {tells}\n{PARENT}");
+    let world = World::with("webhook", r#"["actual 80%"]"#, &config(true)).await;
+    world.spent(850);
+    world.evaluate().await;
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.suppressed), (1, 1));
+    let told = body(&world, 0);
+    assert_eq!(told["budget"]["id"], "all");
+    assert_eq!(told["carried"][0]["budget"], "payments");
+    let each = World::with("webhook", r#"["actual 80%"]"#, &config(false)).await;
+    each.spent(850);
+    each.evaluate().await;
+    assert_eq!(each.deliver().await.sent, 2);
+    let bodies = [body(&each, 0), body(&each, 1)];
+    let parent = bodies
+        .iter()
+        .find(|one| one["budget"]["id"] == "all")
+        .unwrap();
+    let remarks = parent["remarks"].to_string();
+    assert!(remarks.contains("payments 85 % (actual 80%)"), "{remarks}");
+}
+
+/// So many budgets of the same costs, all crossed.
+async fn many(budgets: usize, more: &str) -> World {
+    let mut text = more.to_owned();
+    for number in 1..budgets {
+        text.push_str(&format!(
+            "\n[[budget]]\nid = \"b{number}\"\nscopes = [\"{GROUP}\"]\namount = 1000\nnotify = [\"chat\"]\nthresholds = [\"actual 80%\"]"
+        ));
+    }
+    let world = World::with("webhook", r#"["actual 80%"]"#, &text).await;
+    world.spent(850);
+    world.evaluate().await;
+    world
+}
+
+#[tokio::test]
+async fn more_than_the_allowance_comes_in_one_notice_that_lists_all() {
+    let more = "[alerts]\nallowance = { notices = 3, hours = 2 }";
+    let world = many(10, more).await;
+    let report = world.deliver().await;
+    // Two alone, and one with the other eight.
+    assert_eq!((report.sent, report.suppressed, report.left), (3, 8, 0));
+    let bundle = (0..3)
+        .map(|index| body(&world, index))
+        .find(|one| one["type"] == "spendwatch.bundle");
+    let listed = bundle.unwrap()["carried"].as_array().unwrap().len();
+    assert_eq!(listed, 8);
+    // The next ones wait until the window opens again.
+    let opens = world.app.now() + SignedDuration::from_hours(2);
+    world.pass(60);
+    world.spent(100);
+    world.evaluate().await;
+    let waits = world.deliver().await;
+    assert_eq!((waits.sent, waits.left), (0, 10));
+    assert_eq!(waits.next_due, Some(opens));
+    world.pass(2 * 3600);
+    let after = world.deliver().await;
+    assert_eq!((after.sent, after.left), (3, 0));
+}
+
+#[tokio::test]
+async fn without_an_allowance_everything_comes_alone() {
+    let world = many(30, "[alerts]\nallowance = false").await;
+    assert_eq!(world.deliver().await.sent, 30);
+}
+
+#[tokio::test]
+async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
+    let world = World::with("webhook", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
+    for amount in [600, 850] {
+        world.spent(amount);
+        world.evaluate().await;
+        world.deliver().await;
+        world.pass(3600);
+    }
+    world.pass(6 * 3600);
+    // What the store holds when a worker is killed after the first write: the second notice names the
+    // first, which is still there.
+    let store = world.app.documents();
+    let keys = store.list("outbox/").await.unwrap();
+    let first: Delivery =
+        serde_json::from_slice(&store.get(&keys[0]).await.unwrap().unwrap().bytes).unwrap();
+    let document = store.get(&keys[1]).await.unwrap().unwrap();
+    let mut second: serde_json::Value = serde_json::from_slice(&document.bytes).unwrap();
+    second["notice"]["carried"] = serde_json::json!([{
+        "delivery": first.id, "alert": "a", "at": "2026-11-12T00:00:00Z", "budget": "payments",
+        "periodLabel": "2026-11", "when": "actual 50%", "change": "fired", "percent": "60"
+    }]);
+    let bytes = serde_json::to_vec(&second).unwrap();
+    store
+        .replace(&keys[1], bytes, &document.version)
+        .await
+        .unwrap();
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.suppressed), (1, 1));
+    assert_eq!(body(&world, 0)["carried"].as_array().unwrap().len(), 1);
+}
+
+/// A second channel as fallback, at the same server.
+const FALLBACK: &str = r#"
+    [channel.ops]
+    kind = "webhook"
+    url = { secret = "CHAT_URL" }
+    signing = { secret = "SIGNING" }
+    allow_networks = ["127.0.0.1/32"]
+"#;
+
+async fn with_fallback() -> World {
+    World::configured(
+        "webhook",
+        r#"["actual 80%"]"#,
+        "fallback = \"ops\"",
+        FALLBACK,
+    )
+    .await
+}
+
+async fn deliver_to(world: &World, destination: &str) -> jobs::deliver::Report {
+    jobs::deliver::run(&world.app, destination).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_does_not_arrive_goes_to_the_fallback_and_says_so() {
+    let world = with_fallback().await;
+    world.spent(850);
+    world.evaluate().await;
+    world.chat.answers(&[Answering::Status(400)]);
+    assert_eq!(world.deliver().await.given_up, 1);
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    let told = body(&world, 1);
+    assert_eq!(told["budget"]["id"], "payments");
+    assert!(told["remarks"].to_string().contains("did not reach chat"));
+    // The fallback's own failures go nowhere else.
+    world.chat.answers(&[Answering::Status(400)]);
+    world.spent(100);
+    world.evaluate().await;
+    world.deliver().await;
+    deliver_to(&world, "ops").await;
+    assert_eq!(deliver_to(&world, "ops").await.left, 0);
+}
+
+#[tokio::test]
+async fn a_destination_that_fails_and_works_again_is_told_of_once_each() {
+    let world = with_fallback().await;
+    world.spent(850);
+    world.evaluate().await;
+    // A refusal for good is told at once.
+    world.chat.answers(&[Answering::Status(404)]);
+    world.deliver().await;
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    let told = body(&world, 1);
+    assert_eq!(told["type"], "spendwatch.trouble");
+    assert!(told["summary"].to_string().contains("chat is switched off"));
+    world.chat.answers(&[Answering::Status(404)]);
+    world.pass(6 * 3600 + 1);
+    world.deliver().await;
+    assert_eq!(deliver_to(&world, "ops").await.sent, 0, "it is known");
+    world.pass(6 * 3600 + 1);
+    assert_eq!(world.deliver().await.sent, 1);
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    let told = body(&world, world.chat.told() - 1);
+    assert!(told["summary"].to_string().contains("works again"));
+}
+
+#[tokio::test]
+async fn a_test_that_arrives_revives_a_destination() {
+    let world = World::new("webhook", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    world.chat.answers(&[Answering::Status(401)]);
+    world.deliver().await;
+    assert!(world.deliver().await.skipped.is_some());
+    let probe = jobs::probe::run(&world.app, "chat", None).await.unwrap();
+    assert!(probe[0].is_success());
+    assert_eq!(world.deliver().await.sent, 1);
+}
+
+#[tokio::test]
+async fn people_are_reminded_others_are_told_and_the_period_closes() {
+    let more = "remind_every_hours = 24\nescalate_after_hours = 36\nescalate_to = [\"ops\"]";
+    let world = World::with(
+        "webhook",
+        r#"["actual 80%"]"#,
+        &format!("{more}\n{FALLBACK}"),
+    )
+    .await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    let attend = || jobs::attend::run(&world.app);
+    assert_eq!(attend().await.unwrap().transitions, 0);
+    world.pass(24 * 3600);
+    assert_eq!(attend().await.unwrap().transitions, 1);
+    world.deliver().await;
+    assert_eq!(body(&world, 1)["type"], "budget.threshold.reminded");
+    world.pass(12 * 3600);
+    assert_eq!(attend().await.unwrap().transitions, 1);
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    assert_eq!(body(&world, 2)["type"], "budget.threshold.escalated");
+    // The period ends, and the days after it that may still change.
+    world.pass(25 * 24 * 3600);
+    let closed = attend().await.unwrap();
+    assert_eq!((closed.open, closed.transitions), (0, 1));
+    world.deliver().await;
+    let last = body(&world, world.chat.told() - 1);
+    assert_eq!(
+        (&last["type"], &last["state"]),
+        (&"budget.threshold.closed".into(), &"closed".into())
+    );
+    assert_eq!(
+        attend().await.unwrap(),
+        Default::default(),
+        "nothing is left to look at"
+    );
+}
+
+#[tokio::test]
+async fn a_reminder_of_what_is_over_by_then_is_not_sent() {
+    let world = World::with("webhook", r#"["actual 80%"]"#, "remind_every_hours = 24").await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    world.pass(24 * 3600);
+    jobs::attend::run(&world.app).await.unwrap();
+    world.pass(60);
+    world.spent(100);
+    world.evaluate().await;
+    let report = world.deliver().await;
+    // The reminder is not sent, the correction is.
+    assert_eq!((report.sent, report.suppressed), (1, 1));
+    assert_eq!(body(&world, 1)["state"], "withdrawn");
+}
+
+#[tokio::test]
+async fn late_evaluation_is_told_to_the_fallback_once() {
+    let world = with_fallback().await;
+    world.spent(10);
+    world.evaluate().await;
+    world.pass(26 * 3600);
+    jobs::sweep::run(&world.app).await.unwrap();
+    assert_eq!(deliver_to(&world, "ops").await.sent, 0);
+    for _ in 0..3 {
+        world.pass(60);
+        jobs::sweep::run(&world.app).await.unwrap();
+    }
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    assert!(
+        body(&world, 0)["summary"]
+            .to_string()
+            .contains("not evaluated")
+    );
+    // And again, when it happens again.
+    world.spent(10);
+    world.evaluate().await;
+    world.pass(27 * 3600);
+    jobs::sweep::run(&world.app).await.unwrap();
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+}
+
+#[tokio::test]
+async fn every_destination_is_tested_once_a_week() {
+    let more = format!("[alerts]\ncanary = \"thursday 07:00\"\n{FALLBACK}");
+    let world = World::with("webhook", r#"["actual 80%"]"#, &more).await;
+    let sweep = || jobs::sweep::run(&world.app);
+    sweep().await.unwrap();
+    assert!(live(&world).await.is_empty(), "it is midnight");
+    world.pass(7 * 3600);
+    sweep().await.unwrap();
+    world.pass(60);
+    sweep().await.unwrap();
+    assert_eq!(live(&world).await.len(), 2);
+    assert_eq!(world.deliver().await.sent, 1);
+    sweep().await.unwrap();
+    assert_eq!(
+        live(&world).await.len(),
+        1,
+        "what was delivered is not tested again"
+    );
+    world.pass(7 * 24 * 3600 - 60);
+    sweep().await.unwrap();
+    assert_eq!(
+        live(&world).await.len(),
+        3,
+        "one of last week, which nobody delivered"
+    );
+}
