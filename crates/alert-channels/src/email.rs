@@ -11,6 +11,7 @@ mod compose;
 mod page;
 mod reply;
 mod smtp;
+mod templates;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use self::compose::Charts;
+pub use self::templates::{TemplateProblem, Templates};
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::notice::Notice;
 use crate::outcome::{Class, SendResult};
@@ -48,6 +50,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// What the subject says.
     pub subject: Subject,
+    /// Templates of one's own.
+    pub templates: Option<Templates>,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
@@ -62,6 +66,7 @@ impl Config {
             login: None,
             ca_file: None,
             subject: Subject::default(),
+            templates: None,
             timeouts: Timeouts::default(),
         }
     }
@@ -205,7 +210,7 @@ impl Email {
             login: config.login,
             timeouts: config.timeouts,
             tls,
-            composer: compose::Composer::new(from, reply_to, config.subject),
+            composer: compose::Composer::new(from, reply_to, config.subject, config.templates),
         })
     }
 }
@@ -213,6 +218,18 @@ impl Email {
 /// Whether the text is a mail address, with or without a name: `Cost alerts <cost@contoso.example>`.
 pub fn is_mailbox(text: &str) -> bool {
     text.trim().parse::<Mailbox>().is_ok()
+}
+
+/// The address of a mailbox in lower case, without its name; `None` if it is none.
+///
+/// ```
+/// use alert_channels::email::address_of;
+/// assert_eq!(address_of("Anna <Anna@Contoso.example>").as_deref(), Some("anna@contoso.example"));
+/// assert_eq!(address_of("anna"), None);
+/// ```
+pub fn address_of(text: &str) -> Option<String> {
+    let mailbox: Mailbox = text.trim().parse().ok()?;
+    Some(mailbox.email.to_string().to_lowercase())
 }
 
 /// An address with a name that is safe to show.

@@ -150,7 +150,7 @@ impl std::fmt::Debug for Signer {
 }
 
 /// The body of a notice, under 20 KB.
-fn body(notice: &Notice) -> Value {
+pub(crate) fn body(notice: &Notice) -> Value {
     let words = wording_in(notice, Language::English);
     let mut body = json!({
         "specVersion": SPEC_VERSION,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alert_channels::Channel;
-use alert_channels::email::{self, Email, Login};
+use alert_channels::email::{self, Email, Login, Templates};
 use alert_channels::folder::Folder;
 use alert_channels::http::{Access, Http};
 use alert_channels::slack::Slack;
@@ -104,6 +104,13 @@ fn mail(
     let mut settings = email::Config::new(email.smtp.clone(), &email.from);
     settings.login = login;
     settings.ca_file = email.ca_file.clone();
+    settings.templates = email.templates.as_deref().map(|folder| {
+        let (templates, problems) = Templates::load(folder);
+        for problem in problems {
+            tracing::warn!(problem = %problem, "a template cannot be used; the built-in text is sent instead");
+        }
+        templates
+    });
     settings.timeouts.whole = settings.timeouts.whole.min(deadline);
     settings.timeouts.end_of_data = settings.timeouts.end_of_data.min(deadline);
     Ok(Email::new(settings)?)

@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use alert_channels::Language;
 use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,15 @@ pub struct Config {
     pub actions: Actions,
     /// When people are left alone, and how much they are told at a time.
     pub attention: Attention,
+    /// What is known of recipients, by their address in lower case.
+    pub recipients: BTreeMap<String, Recipient>,
+}
+
+/// What is known of a recipient.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// The language to write in; that of the channel if not set.
+    pub language: Option<Language>,
 }
 
 /// One place that costs are read from.
@@ -160,6 +170,8 @@ pub struct Channel {
     pub kind: ChannelKind,
     /// Networks besides the public internet that it may be in (self-hosted chat).
     pub allow_networks: Vec<ipnet::IpNet>,
+    /// The language of its notices; programs are told in English.
+    pub language: Language,
 }
 
 /// The kinds of channel.
@@ -216,6 +228,8 @@ pub struct Email {
     pub ca_file: Option<PathBuf>,
     /// Domains that an owner tag may name; the sender's own if empty.
     pub owner_domains: Vec<String>,
+    /// Folder of templates to use instead of the built-in text.
+    pub templates: Option<PathBuf>,
 }
 
 /// A reference to a secret. The value is looked up when it is used.
@@ -350,5 +364,16 @@ impl Config {
             .iter()
             .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)));
         emails.next().map(|(name, _)| name.as_str())
+    }
+
+    /// The language of what a destination tells a recipient.
+    pub fn language_of(&self, destination: &str, recipient: Option<&str>) -> Language {
+        let address = recipient.and_then(alert_channels::email::address_of);
+        let recipient = address.and_then(|address| self.recipients.get(&address));
+        let channel = self.channels.get(destination);
+        recipient
+            .and_then(|recipient| recipient.language)
+            .or(channel.map(|channel| channel.language))
+            .unwrap_or_default()
     }
 }

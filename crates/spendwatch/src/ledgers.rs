@@ -127,7 +127,7 @@ pub(crate) async fn deliveries_of(
             );
         }
         for one in route {
-            let delivery = routing::delivery(earlier, transition, one);
+            let delivery = routing::delivery(app.config(), earlier, transition, one);
             if outbox::put(app.documents(), &delivery).await? {
                 routed.deliveries += 1;
             }

@@ -12,9 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::channel::RenderError;
 use crate::email::page::{Page, Picture};
+use crate::email::templates::{Part, Templates};
 use crate::email::{Subject, chart};
 use crate::notice::{Message, Notice};
-use crate::text::{plain, wording};
+use crate::text::{MAX_SUBJECT, Wording, plain, wording};
+use crate::untrusted::header;
 
 /// Whether a mail has its chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +39,22 @@ pub(super) struct Composer {
     reply_to: Option<Mailbox>,
     subject: Subject,
     page: Page,
+    templates: Option<Templates>,
 }
 
 impl Composer {
-    pub(super) fn new(from: Mailbox, reply_to: Option<Mailbox>, subject: Subject) -> Self {
+    pub(super) fn new(
+        from: Mailbox,
+        reply_to: Option<Mailbox>,
+        subject: Subject,
+        templates: Option<Templates>,
+    ) -> Self {
         Composer {
             from,
             reply_to,
             subject,
             page: Page::new(),
+            templates,
         }
     }
 
@@ -64,10 +73,12 @@ impl Composer {
         let domain = self.from.email.domain();
         let id = notice.safe_id();
         let thread = format!("<thread.{}@{domain}>", hash(&notice.thread));
-        let subject = match self.subject {
-            Subject::Telling => &words.subject,
-            Subject::PerThread => &words.thread_subject,
-        };
+        let own_subject = self.own(Part::Subject, notice, &words, None);
+        let own_subject = own_subject.map(|subject| header(&subject, MAX_SUBJECT));
+        let subject = own_subject.unwrap_or_else(|| match self.subject {
+            Subject::Telling => words.subject.clone(),
+            Subject::PerThread => words.thread_subject.clone(),
+        });
         let mut mail = Mail::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient.email))
@@ -95,15 +106,24 @@ impl Composer {
             Charts::Shown => words.chart.as_ref().zip(drawn(notice)),
             Charts::LeftOut => None,
         };
+        let picture = picture.map(|(text, png)| {
+            let id = format!("chart.{id}@{domain}");
+            (Picture::of(id, text), png)
+        });
+        let shown = picture.as_ref().map(|(picture, _)| picture);
+        let html = self.own(Part::Html, notice, &words, shown);
+        let html = html.unwrap_or_else(|| self.page.html(&words, shown));
+        let text = self.own(Part::Text, notice, &words, shown);
+        let text = text.unwrap_or_else(|| plain(&words));
+        // A template of one's own need not show the picture.
+        let picture = picture.filter(|(picture, _)| html.contains(&picture.id));
         let has_chart = picture.is_some();
         let alternative = MultiPart::alternative()
             .boundary(boundary("boundary"))
-            .singlepart(SinglePart::plain(plain(&words)));
+            .singlepart(SinglePart::plain(text));
         let parts = match picture {
-            None => alternative.singlepart(SinglePart::html(self.page.html(&words, None))),
-            Some((text, png)) => {
-                let picture = Picture::of(format!("chart.{id}@{domain}"), text);
-                let html = self.page.html(&words, Some(&picture));
+            None => alternative.singlepart(SinglePart::html(html)),
+            Some((picture, png)) => {
                 let inline = Attachment::new_inline_with_name(picture.id, "chart.png".into());
                 let png_type = ContentType::parse("image/png");
                 let png_type = png_type.expect("the text is a content type");
@@ -119,6 +139,29 @@ impl Composer {
         let mail = mail.multipart(parts);
         let mail = mail.map_err(|_| RenderError::BadRecipient)?;
         Ok(Composed { mail, has_chart })
+    }
+
+    /// What a template of one's own says; `None` without one, or when it fails.
+    fn own(
+        &self,
+        part: Part,
+        notice: &Notice,
+        words: &Wording,
+        picture: Option<&Picture>,
+    ) -> Option<String> {
+        let rendered = self
+            .templates
+            .as_ref()?
+            .render(part, notice, words, picture)?;
+        rendered
+            .inspect_err(|problem| {
+                tracing::warn!(
+                    delivery.id = notice.safe_id(),
+                    problem = %problem,
+                    "a template fails, and the built-in text is sent instead"
+                );
+            })
+            .ok()
     }
 }
 
@@ -147,7 +190,50 @@ mod tests {
 
     fn composer(subject: Subject) -> Composer {
         let from = "Cost alerts <cost@contoso.example>".parse().unwrap();
-        Composer::new(from, None, subject)
+        Composer::new(from, None, subject, None)
+    }
+
+    fn with_templates(files: &[(&str, &str)]) -> Composer {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let (templates, _) = Templates::load(folder.path());
+        let from = "Cost alerts <cost@contoso.example>".parse().unwrap();
+        Composer::new(from, None, Subject::Telling, Some(templates))
+    }
+
+    #[test]
+    fn templates_of_ones_own_say_what_they_are_there_for_and_nothing_is_lost_to_a_bad_one() {
+        let mail = |files: &[(&str, &str)], notice: &Notice| {
+            let composed = with_templates(files)
+                .compose(notice, Charts::Shown)
+                .unwrap();
+            let text = String::from_utf8(composed.mail.formatted()).unwrap();
+            (text.replace("=\r\n", ""), composed.has_chart)
+        };
+        let notice = samples::crossing();
+        let (text, has_chart) = mail(
+            &[
+                (
+                    "subject.txt",
+                    "Kosten: {{ event.budget.id }}\r\nBcc: x@contoso.example",
+                ),
+                ("body.html", "<p>mine</p>"),
+            ],
+            &notice,
+        );
+        assert!(text.contains("\r\nSubject: Kosten: payments-prod Bcc: x@contoso.example\r\n"));
+        assert!(text.contains("<p>mine</p>") && text.contains("has used EUR 8,214.20"));
+        // The page does not show the picture, so it is not sent.
+        assert!(!has_chart && !text.contains("image/png"));
+        let (builtin, _) = mail(&[("subject.txt", "{% if %}")], &notice);
+        let (failing, has_chart) = mail(
+            &[("subject.txt", "{{ nothing }}"), ("body.html", "{{ 1/0 }}")],
+            &notice,
+        );
+        assert_eq!(failing, builtin);
+        assert!(has_chart && failing.contains("Subject: [Cost] Payments, production 82.1 %"));
     }
 
     fn compose(subject: Subject, notice: &Notice) -> Mail {

@@ -7,6 +7,7 @@ mod budgets;
 mod channels;
 mod hook;
 mod native;
+mod recipients;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,10 +26,11 @@ use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read
 use self::channels::read_channel;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
+use self::recipients::read_recipients;
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, ChannelKind, Config, Delivery, Source};
+use super::{Attention, Channel, ChannelKind, Config, Delivery, Recipient, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -46,6 +48,7 @@ struct Draft {
     native: NativeDraft,
     actions: ActionsDraft,
     attention: Attention,
+    recipients: BTreeMap<String, Recipient>,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -118,6 +121,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
         read_attention(root, &mut draft);
+        read_recipients(root, &mut draft.recipients);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -240,6 +244,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         native,
         actions,
         attention: draft.attention,
+        recipients: draft.recipients,
     })
 }
 

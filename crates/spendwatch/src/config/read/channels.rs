@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use alert_channels::Language;
 use ipnet::IpNet;
 
 use crate::config::reader::{Table, Value};
@@ -23,7 +24,11 @@ pub(super) fn read_channel(table: Table<'_>, folder: &Path) -> Option<Channel> {
             folder,
         )
     };
-    let kind = match kind.text()? {
+    let word = kind.text()?;
+    // Programs are told in English.
+    let language = (word != "webhook").then(|| table.get("language")).flatten();
+    let language = language.map(|value| value.parse());
+    let kind = match word {
         "email" => {
             let smtp = table.require("smtp", "smtp = \"smtp://relay.contoso.example:587\"");
             let smtp = smtp.and_then(|value| value.parse());
@@ -46,7 +51,11 @@ pub(super) fn read_channel(table: Table<'_>, folder: &Path) -> Option<Channel> {
                     .filter_map(|value| Some(value.text()?.to_lowercase()))
                     .collect()
             });
+            let templates = table
+                .get("templates")
+                .and_then(|value| Some(folder.join(value.text()?)));
             ChannelKind::Email(Email {
+                templates,
                 smtp: smtp?,
                 from: from?,
                 to: to.unwrap_or_default(),
@@ -87,6 +96,10 @@ pub(super) fn read_channel(table: Table<'_>, folder: &Path) -> Option<Channel> {
     Some(Channel {
         kind,
         allow_networks: allow_networks.unwrap_or_default(),
+        language: match language {
+            Some(language) => language?,
+            None => Language::default(),
+        },
     })
 }
 
