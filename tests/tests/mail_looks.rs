@@ -30,6 +30,11 @@ fn html(notice: &Notice) -> String {
     let mut html = mail["html"].as_str().unwrap().to_owned();
     for one in mail["attachments"].as_array().unwrap() {
         let id = one["cid"].as_str().unwrap();
+        assert_eq!(one["type"], "image/png");
+        assert_eq!(
+            (&one["disposition"], &one["related"]),
+            (&"inline".into(), &true.into())
+        );
         let content = STANDARD.decode(one["content"].as_str().unwrap()).unwrap();
         assert!(content.starts_with(b"\x89PNG\r\n\x1a\n"));
         let data = format!("data:image/png;base64,{}", STANDARD.encode(content));
