@@ -7,7 +7,7 @@
 //! carries the same `Message-ID`, so a second copy can be recognized.
 
 mod chart;
-mod compose;
+pub(crate) mod compose;
 mod page;
 mod reply;
 mod smtp;
@@ -210,7 +210,8 @@ impl Email {
             login: config.login,
             timeouts: config.timeouts,
             tls,
-            composer: compose::Composer::new(from, reply_to, config.subject, config.templates),
+            composer: compose::Composer::new(from, reply_to, config.subject)
+                .with_templates(config.templates),
         })
     }
 }
@@ -233,7 +234,7 @@ pub fn address_of(text: &str) -> Option<String> {
 }
 
 /// An address with a name that is safe to show.
-fn mailbox(text: &str, field: &'static str) -> Result<Mailbox, ConfigError> {
+pub(crate) fn mailbox(text: &str, field: &'static str) -> Result<Mailbox, ConfigError> {
     let mailbox: Mailbox = text
         .trim()
         .parse()
@@ -276,7 +277,8 @@ impl Channel for Email {
                 // The size that the relay refused is that of the chart, for the most part.
                 let small = full.has_chart.then(|| compose(Charts::LeftOut).ok());
                 let small = small.flatten().map(|small| small.mail);
-                self.transaction(&full.mail, small.as_ref(), attempt).await
+                self.transaction(&full.mail, small.as_ref(), attempt.at)
+                    .await
             }
             Err(error) => SendResult::message(Class::Recipient, error.to_string()),
         }

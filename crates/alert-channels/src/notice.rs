@@ -1,6 +1,6 @@
 //! What is said: plain data that can be stored and rendered again.
 
-use budget_engine::{Change, Percent, Transition};
+use budget_engine::{Cause, Change, Money, Percent, Transition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,11 @@ pub enum Because {
     Sample,
     /// Several thresholds tell it something at a time.
     Several,
+    /// It is an owner of budgets, or the settings of the digest name it.
+    Digest {
+        /// Name of the channel, if that is what they name.
+        destination: Option<String>,
+    },
     /// Nobody else would hear of it.
     Fallback {
         /// Name of the channel.
@@ -96,6 +101,9 @@ impl Because {
             },
             Because::Sample => Because::Sample,
             Because::Several => Because::Several,
+            Because::Digest { destination } => Because::Digest {
+                destination: destination.as_deref().map(clean),
+            },
             Because::Fallback { destination } => Because::Fallback {
                 destination: clean(destination),
             },
@@ -119,6 +127,8 @@ pub enum Message {
         /// The time, in hours.
         hours: u32,
     },
+    /// Where the budgets of a recipient stand, once a week.
+    Digest(Box<Digest>),
     /// Somebody tests the destination.
     Probe {
         /// When.
@@ -159,12 +169,79 @@ impl Message {
     pub fn at(&self) -> Timestamp {
         match self {
             Message::Crossing(transition) => transition.at,
+            Message::Digest(digest) => digest.at,
             Message::Bundle { at, .. }
             | Message::Probe { at, .. }
             | Message::Trouble { at, .. }
             | Message::Action { at, .. } => *at,
         }
     }
+}
+
+/// Where the budgets of one recipient stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Digest {
+    /// When it was put together.
+    pub at: Timestamp,
+    /// The budgets that need a look, worst first.
+    pub rows: Vec<DigestRow>,
+    /// How many more need a look than are listed.
+    pub more: u32,
+    /// How many other budgets have nothing wrong.
+    pub fine: u32,
+    /// Services that are new or have stopped, the largest changes first.
+    pub moved: Vec<DigestMove>,
+}
+
+/// One budget of a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DigestRow {
+    /// Name of the budget: untrusted text.
+    pub budget: String,
+    /// The period in words.
+    pub period_label: String,
+    /// Spend to date.
+    pub spent: Money,
+    /// Planned amount.
+    pub planned: Money,
+    /// One as percent of the other.
+    pub percent: Percent,
+    /// The expected end as percent of the planned amount, if there is a forecast.
+    pub forecast_percent: Option<Percent>,
+    /// What is wrong.
+    pub standing: Standing,
+}
+
+/// Where a budget stands, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// The planned amount is spent.
+    Over,
+    /// It is expected to be.
+    ExpectedOver,
+    /// Its data are too old to tell.
+    Stale,
+    /// It is ahead of its plan.
+    Ahead,
+    /// Nothing is wrong.
+    Fine,
+}
+
+/// A service that is new or has stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DigestMove {
+    /// Name of the budget: untrusted text.
+    pub budget: String,
+    /// The service.
+    pub service_name: String,
+    /// New or stopped.
+    pub cause: Cause,
+    /// The change of its cost.
+    pub change: Money,
 }
 
 /// A notice that another one tells of, because it was held back (a silence, quiet hours, too many
@@ -232,11 +309,11 @@ impl LinkKind {
     pub fn as_str(self) -> &'static str {
         match self {
             LinkKind::Status => "Status",
-            LinkKind::Analysis => "Analysis",
+            LinkKind::Analysis => "Cost analysis",
             LinkKind::Acknowledge => "Acknowledge",
             LinkKind::Silence => "Silence",
             LinkKind::Explain => "Explain",
-            LinkKind::Approve => "Approve",
+            LinkKind::Approve => "Look and approve",
         }
     }
 

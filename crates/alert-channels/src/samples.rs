@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 
-use crate::notice::{Because, Carried, Link, Message, Notice};
+use crate::notice::{
+    Because, Carried, Digest, DigestMove, DigestRow, Link, Message, Notice, Standing,
+};
 use crate::text::Language;
 
 /// The moment of all samples.
@@ -162,7 +164,7 @@ pub fn notice(transition: Transition) -> Notice {
         }),
         links: vec![
             Link {
-                title: "Analysis".into(),
+                title: "Cost analysis".into(),
                 url: "https://portal.contoso.example/analysis?scope=payments-prod&period=2026-05"
                     .into(),
             },
@@ -663,6 +665,60 @@ pub fn instead() -> Notice {
     notice
 }
 
+/// Where three of five budgets need a look.
+pub fn digest() -> Notice {
+    let row = |budget: &str, spent, percent: i64, forecast: Option<i64>, standing| DigestRow {
+        budget: budget.into(),
+        period_label: "2026-05".into(),
+        spent: money(spent),
+        planned: money("10000 EUR"),
+        percent: Percent(Decimal::new(percent, 1)),
+        forecast_percent: forecast.map(|percent| Percent(Decimal::from(percent))),
+        standing,
+    };
+    let moved = |service: &str, cause, change| DigestMove {
+        budget: "Data platform".into(),
+        service_name: service.into(),
+        cause,
+        change: money(change),
+    };
+    let digest = Digest {
+        at: at(),
+        rows: vec![
+            row(
+                "Data platform",
+                "10400 EUR",
+                1040,
+                Some(212),
+                Standing::Over,
+            ),
+            row(
+                "Payments, production",
+                "8214.20 EUR",
+                821,
+                Some(179),
+                Standing::ExpectedOver,
+            ),
+            row("Web shop", "4100 EUR", 410, None, Standing::Stale),
+        ],
+        more: 1,
+        fine: 2,
+        moved: vec![
+            moved("Azure Databricks", Cause::New, "2210 EUR"),
+            moved("HDInsight", Cause::Stopped, "-804.5 EUR"),
+        ],
+    };
+    Notice {
+        recipient: Some("owner@contoso.example".into()),
+        because: Some(Because::Digest { destination: None }),
+        ..Notice::new(
+            "3e90b1d75ac2f846",
+            "digest/owner@contoso.example",
+            Message::Digest(Box::new(digest)),
+        )
+    }
+}
+
 /// The same notice in another language.
 pub fn in_language(notice: Notice, language: Language) -> Notice {
     Notice { language, ..notice }
@@ -696,5 +752,6 @@ pub fn all() -> Vec<(&'static str, Notice)> {
         ("released", released()),
         ("bundle", bundle()),
         ("instead", instead()),
+        ("digest", digest()),
     ]
 }

@@ -7,6 +7,7 @@
 
 mod catalog;
 mod crossing;
+mod digest;
 mod dutch;
 mod english;
 mod figures;
@@ -176,6 +177,7 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
     let say = spoken.catalog();
     let mut wording = match &notice.message {
         Message::Crossing(transition) => crossing::crossing(spoken, transition),
+        Message::Digest(one) => digest::digest(spoken, one),
         Message::Bundle {
             at,
             allowance,

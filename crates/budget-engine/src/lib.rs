@@ -27,6 +27,7 @@ mod life;
 mod money;
 mod observe;
 mod period;
+mod recheck;
 mod rhythm;
 mod scope;
 mod status;
@@ -53,5 +54,6 @@ pub use observe::{
     counted_series, feeds, observe,
 };
 pub use period::{Calendar, Period, TimeGrain, UnknownGrain, dates, days_between, plus_days};
+pub use recheck::{Check, Recheck, Verdict, recheck};
 pub use scope::{Scope, ScopeError, ScopeKind};
 pub use status::{Pace, Percent, Status, status};

@@ -23,11 +23,13 @@ pub(crate) fn crossing(delivery: &Delivery) -> Option<&Transition> {
     }
 }
 
-/// Why a delivery has to wait now, and until when; the longest of all reasons.
+/// Why a delivery has to wait now, and until when; the longest of all reasons. Quiet hours are for
+/// places where people read, and for others only where they are named.
 pub(crate) fn held(
     attention: &Attention,
     silences: &[Silence],
     delivery: &Delivery,
+    is_for_people: bool,
     now: Timestamp,
 ) -> Option<Hold> {
     let transition = crossing(delivery)?;
@@ -46,9 +48,9 @@ pub(crate) fn held(
         until: one.end(),
         why: format!("planned: {}", one.name),
     }));
-    // Places that show the state of alerts have no sleep to lose.
     let quiet = attention
         .quiet_hours_of(&delivery.destination)
+        .filter(|quiet| is_for_people || !quiet.channels.is_empty())
         .filter(|_| transition.change.is_news())
         .filter(|quiet| {
             quiet

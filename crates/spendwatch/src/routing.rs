@@ -5,7 +5,7 @@ use budget_engine::{Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{ChannelKind, Config, Email, OWNERS};
+use crate::config::{Config, Mailing, OWNERS};
 use crate::outbox::{Delivery, delivery_id, history_key};
 
 /// How long after its period a notice is still worth sending.
@@ -58,7 +58,7 @@ pub(crate) fn route(
         let places = told.flat_map(|one| one.route.iter().flatten());
         let is_for = |one: &&RoutedDelivery| {
             let channel = config.channels.get(&one.destination);
-            transition.change.is_news() || channel.is_some_and(|one| one.kind.shows_state())
+            transition.change.is_news() || channel.is_some_and(|one| one.kind.kind().shows_state())
         };
         return unique(
             places
@@ -86,9 +86,7 @@ fn reach(
         let Some(budget) = budget else {
             return Vec::new();
         };
-        return owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
-            mail(channel, owners(budget, transition, email))
-        });
+        return of_owners(config, budget, &transition.status.owners);
     }
     of_channel(config, name)
 }
@@ -102,26 +100,36 @@ fn mail(channel: &str, addresses: Vec<String>) -> Vec<(String, Option<String>)> 
 
 /// Where a notice for a channel goes: the destination, with recipients for mail.
 pub(crate) fn of_channel(config: &Config, name: &str) -> Vec<(String, Option<String>)> {
-    match config.channels.get(name).map(|channel| &channel.kind) {
-        Some(ChannelKind::Email(email)) => mail(name, email.to.clone()),
-        Some(_) => vec![(name.to_owned(), None)],
+    let Some(channel) = config.channels.get(name) else {
         // The channel was taken out of the configuration since the threshold fired.
-        None => Vec::new(),
+        return Vec::new();
+    };
+    match channel.kind.mailing() {
+        Some(mailing) => mail(name, mailing.to.clone()),
+        None => vec![(name.to_owned(), None)],
     }
 }
 
-fn owners_mail(config: &Config) -> Option<(&str, &Email)> {
+fn owners_mail(config: &Config) -> Option<(&str, &Mailing)> {
     let name = config.owners_channel()?;
-    match &config.channels.get(name)?.kind {
-        ChannelKind::Email(email) => Some((name, email)),
-        _ => None,
-    }
+    Some((name, config.channels.get(name)?.kind.mailing()?))
+}
+
+/// Where the owners of a budget are told; `tagged` are the addresses from the tags of what it cost.
+pub(crate) fn of_owners(
+    config: &Config,
+    budget: &Budget,
+    tagged: &[String],
+) -> Vec<(String, Option<String>)> {
+    owners_mail(config).map_or_else(Vec::new, |(channel, mailing)| {
+        mail(channel, owners(budget, tagged, mailing))
+    })
 }
 
 /// The owners of a budget: addresses from the configuration, and from the owner tags of what it
 /// cost. A tag is written by whoever may tag a resource, so its address must be in a domain that
 /// the configuration names, or in the sender's own.
-fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String> {
+fn owners(budget: &Budget, tagged: &[String], mailing: &Mailing) -> Vec<String> {
     let configured = budget
         .owners
         .iter()
@@ -131,13 +139,11 @@ fn owners(budget: &Budget, transition: &Transition, email: &Email) -> Vec<String
         let domain = address.trim_end_matches('>').rsplit_once('@')?.1;
         Some(domain.to_lowercase())
     };
-    let mut domains = email.owner_domains.clone();
+    let mut domains = mailing.owner_domains.clone();
     if domains.is_empty() {
-        domains.extend(domain_of(&email.from));
+        domains.extend(domain_of(&mailing.from));
     }
-    let tagged = transition
-        .status
-        .owners
+    let tagged = tagged
         .iter()
         .map(|owner| owner.trim().to_owned())
         .filter(|owner| alert_channels::email::is_mailbox(owner))

@@ -191,6 +191,7 @@ fn about(message: &Message) -> String {
             };
             format!("{} {}{what}", transition.status.budget, transition.when)
         }
+        Message::Digest(_) => "where budgets stand".to_owned(),
         Message::Bundle { .. } => "several notices in one".to_owned(),
         Message::Probe { .. } => "a test".to_owned(),
         Message::Trouble { title, .. } | Message::Action { title, .. } => title.clone(),

@@ -8,12 +8,12 @@ use lettre::Message as Mail;
 use lettre::message::header::ContentType;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
-use sha2::{Digest, Sha256};
 
 use crate::channel::RenderError;
 use crate::email::page::{Page, Picture};
 use crate::email::templates::{Part, Templates};
 use crate::email::{Subject, chart};
+use crate::ids::short_hash as hash;
 use crate::notice::{Message, Notice};
 use crate::text::{MAX_SUBJECT, Wording, plain, wording};
 use crate::untrusted::header;
@@ -34,7 +34,7 @@ pub(super) struct Composed {
     pub(super) has_chart: bool,
 }
 
-pub(super) struct Composer {
+pub(crate) struct Composer {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     subject: Subject,
@@ -42,20 +42,29 @@ pub(super) struct Composer {
     templates: Option<Templates>,
 }
 
+/// What a service needs that builds the mail itself.
+pub(crate) struct Parts {
+    /// The address, without a name.
+    pub(crate) recipient: String,
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
 impl Composer {
-    pub(super) fn new(
-        from: Mailbox,
-        reply_to: Option<Mailbox>,
-        subject: Subject,
-        templates: Option<Templates>,
-    ) -> Self {
+    pub(crate) fn new(from: Mailbox, reply_to: Option<Mailbox>, subject: Subject) -> Self {
         Composer {
             from,
             reply_to,
             subject,
             page: Page::new(),
-            templates,
+            templates: None,
         }
+    }
+
+    /// The same with templates of one's own.
+    pub(crate) fn with_templates(self, templates: Option<Templates>) -> Self {
+        Composer { templates, ..self }
     }
 
     /// The sender's address, without the name.
@@ -65,20 +74,12 @@ impl Composer {
 
     /// The same mail for the same notice, byte for byte.
     pub(super) fn compose(&self, notice: &Notice, charts: Charts) -> Result<Composed, RenderError> {
-        let recipient = notice.recipient.as_deref();
-        let recipient = recipient.ok_or(RenderError::NoRecipient)?.trim();
-        // Only the address: a name would be one more text from outside.
-        let recipient: Mailbox = recipient.parse().map_err(|_| RenderError::BadRecipient)?;
+        let recipient = recipient(notice)?;
         let words = wording(notice);
         let domain = self.from.email.domain();
         let id = notice.safe_id();
         let thread = format!("<thread.{}@{domain}>", hash(&notice.thread));
-        let own_subject = self.own(Part::Subject, notice, &words, None);
-        let own_subject = own_subject.map(|subject| header(&subject, MAX_SUBJECT));
-        let subject = own_subject.unwrap_or_else(|| match self.subject {
-            Subject::Telling => words.subject.clone(),
-            Subject::PerThread => words.thread_subject.clone(),
-        });
+        let subject = self.subject(notice, &words);
         let mut mail = Mail::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient.email))
@@ -111,10 +112,8 @@ impl Composer {
             (Picture::of(id, text), png)
         });
         let shown = picture.as_ref().map(|(picture, _)| picture);
-        let html = self.own(Part::Html, notice, &words, shown);
-        let html = html.unwrap_or_else(|| self.page.html(&words, shown));
-        let text = self.own(Part::Text, notice, &words, shown);
-        let text = text.unwrap_or_else(|| plain(&words));
+        let html = self.html(notice, &words, shown);
+        let text = self.text(notice, &words, shown);
         // A template of one's own need not show the picture.
         let picture = picture.filter(|(picture, _)| html.contains(&picture.id));
         let has_chart = picture.is_some();
@@ -141,6 +140,37 @@ impl Composer {
         Ok(Composed { mail, has_chart })
     }
 
+    /// The same text for a service that builds the mail itself, without a picture.
+    pub(crate) fn parts(&self, notice: &Notice) -> Result<Parts, RenderError> {
+        let recipient = recipient(notice)?;
+        let words = wording(notice);
+        Ok(Parts {
+            recipient: recipient.email.to_string(),
+            subject: self.subject(notice, &words),
+            text: self.text(notice, &words, None),
+            html: self.html(notice, &words, None),
+        })
+    }
+
+    fn subject(&self, notice: &Notice, words: &Wording) -> String {
+        let own = self.own(Part::Subject, notice, words, None);
+        let own = own.map(|subject| header(&subject, MAX_SUBJECT));
+        own.unwrap_or_else(|| match self.subject {
+            Subject::Telling => words.subject.clone(),
+            Subject::PerThread => words.thread_subject.clone(),
+        })
+    }
+
+    fn text(&self, notice: &Notice, words: &Wording, picture: Option<&Picture>) -> String {
+        let own = self.own(Part::Text, notice, words, picture);
+        own.unwrap_or_else(|| plain(words))
+    }
+
+    fn html(&self, notice: &Notice, words: &Wording, picture: Option<&Picture>) -> String {
+        let own = self.own(Part::Html, notice, words, picture);
+        own.unwrap_or_else(|| self.page.html(words, picture))
+    }
+
     /// What a template of one's own says; `None` without one, or when it fails.
     fn own(
         &self,
@@ -165,22 +195,19 @@ impl Composer {
     }
 }
 
+fn recipient(notice: &Notice) -> Result<Mailbox, RenderError> {
+    let recipient = notice.recipient.as_deref();
+    let recipient = recipient.ok_or(RenderError::NoRecipient)?.trim();
+    // Only the address: a name would be one more text from outside.
+    recipient.parse().map_err(|_| RenderError::BadRecipient)
+}
+
 /// The picture of the period that a notice is about; `None` if there is none, or it cannot be drawn.
 fn drawn(notice: &Notice) -> Option<Vec<u8>> {
     match &notice.message {
         Message::Crossing(transition) => chart::png(transition.status.course.as_ref()?),
         _ => None,
     }
-}
-
-/// The first 80 bits of SHA-256 as hexadecimal text.
-fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(10)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -190,7 +217,7 @@ mod tests {
 
     fn composer(subject: Subject) -> Composer {
         let from = "Cost alerts <cost@contoso.example>".parse().unwrap();
-        Composer::new(from, None, subject, None)
+        Composer::new(from, None, subject)
     }
 
     fn with_templates(files: &[(&str, &str)]) -> Composer {
@@ -200,7 +227,7 @@ mod tests {
         }
         let (templates, _) = Templates::load(folder.path());
         let from = "Cost alerts <cost@contoso.example>".parse().unwrap();
-        Composer::new(from, None, Subject::Telling, Some(templates))
+        Composer::new(from, None, Subject::Telling).with_templates(Some(templates))
     }
 
     #[test]

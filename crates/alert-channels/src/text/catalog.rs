@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind};
+use crate::notice::{Because, LinkKind, Standing};
 
 /// What happened to the threshold of a crossing, in finished pieces.
 pub(super) struct Told<'a> {
@@ -79,6 +79,17 @@ pub(super) struct About<'a> {
     pub(super) is_new: bool,
 }
 
+/// A budget of a digest.
+pub(super) struct DigestLine<'a> {
+    pub(super) name: &'a str,
+    pub(super) percent: &'a str,
+    /// An arrow and the expected percentage, after a space; empty without a forecast.
+    pub(super) forecast: &'a str,
+    pub(super) planned: &'a str,
+    pub(super) period: &'a str,
+    pub(super) standing: Standing,
+}
+
 /// When a notice comes again.
 pub(super) enum Again<'a> {
     /// If the threshold is crossed once more.
@@ -146,6 +157,15 @@ pub(super) trait Catalog: Sync {
     fn probe_subject(&self, from: &str) -> String;
     fn probe_headline(&self, from: &str) -> String;
     fn probe_why(&self) -> &'static str;
+
+    // The digest.
+    fn digest_subject(&self, day: &str) -> String;
+    fn digest_headline(&self, count: usize) -> String;
+    fn digest_row(&self, row: &DigestLine<'_>) -> String;
+    fn digest_more(&self, count: u32) -> String;
+    fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String;
+    fn digest_fine(&self, count: u32) -> String;
+    fn digest_again(&self) -> &'static str;
 
     // Remarks.
     fn maybe_duplicate(&self) -> &'static str;

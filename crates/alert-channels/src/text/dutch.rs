@@ -5,11 +5,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, Expected, Likely, Moved, NoForecast, Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
+    Paced, Told,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind};
+use crate::notice::{Because, LinkKind, Standing};
 
 /// Dutch.
 pub(super) struct Dutch;
@@ -86,11 +87,11 @@ impl Catalog for Dutch {
     fn link(&self, link: LinkKind) -> &'static str {
         match link {
             LinkKind::Status => "Status",
-            LinkKind::Analysis => "Analyse",
+            LinkKind::Analysis => "Kostenanalyse",
             LinkKind::Acknowledge => "Bevestigen",
             LinkKind::Silence => "Dempen",
             LinkKind::Explain => "Uitleg",
-            LinkKind::Approve => "Goedkeuren",
+            LinkKind::Approve => "Bekijken en goedkeuren",
         }
     }
 
@@ -178,6 +179,59 @@ impl Catalog for Dutch {
 
     fn probe_why(&self) -> &'static str {
         "Er is niets gebeurd en u hoeft niets te doen; iemand heeft deze bestemming getest."
+    }
+
+    fn digest_subject(&self, day: &str) -> String {
+        format!("uw budgetten, week tot {day}")
+    }
+
+    fn digest_headline(&self, count: usize) -> String {
+        match count {
+            0 => "Er is niets mis met uw budgetten".to_owned(),
+            1 => "Een van uw budgetten vraagt aandacht".to_owned(),
+            count => format!("{count} van uw budgetten vragen aandacht"),
+        }
+    }
+
+    fn digest_row(&self, row: &DigestLine<'_>) -> String {
+        let DigestLine {
+            name,
+            percent,
+            forecast,
+            planned,
+            period,
+            standing,
+        } = row;
+        let standing = match standing {
+            Standing::Over => "overschreden",
+            Standing::ExpectedOver => "wordt naar verwachting overschreden",
+            Standing::Stale => "gegevens zijn verouderd",
+            Standing::Ahead => "loopt voor op het plan",
+            Standing::Fine => "in orde",
+        };
+        format!("{name}: {percent}{forecast} van {planned} ({period}), {standing}")
+    }
+
+    fn digest_more(&self, count: u32) -> String {
+        format!("en nog {count}")
+    }
+
+    fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String {
+        match has_stopped {
+            true => format!("{service} is gestopt in {name}: {change}"),
+            false => format!("{service} is nieuw in {name}: {change}"),
+        }
+    }
+
+    fn digest_fine(&self, count: u32) -> String {
+        match count {
+            1 => "Met één ander budget is niets mis.".to_owned(),
+            count => format!("Met {count} andere budgetten is niets mis."),
+        }
+    }
+
+    fn digest_again(&self) -> &'static str {
+        "Het komt één keer per week."
     }
 
     fn maybe_duplicate(&self) -> &'static str {
@@ -613,6 +667,12 @@ impl Catalog for Dutch {
                 budget,
                 destination,
             } => format!("U krijgt dit omdat de drempels van {budget} {destination} noemen."),
+            Because::Digest {
+                destination: Some(destination),
+            } => format!("U krijgt dit omdat het overzicht {destination} noemt."),
+            Because::Digest { destination: None } => {
+                "U krijgt dit als eigenaar van budgetten of omdat het overzicht u noemt.".to_owned()
+            }
             Because::Fallback { destination } => format!(
                 "U krijgt dit omdat het anders niemand zou bereiken; {destination} is daarvoor de \
                  reserve."

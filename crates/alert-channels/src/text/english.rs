@@ -4,11 +4,12 @@ use budget_engine::{Change, When};
 use jiff::civil::Date;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, Expected, Likely, Moved, NoForecast, Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
+    Paced, Told,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind};
+use crate::notice::{Because, LinkKind, Standing};
 
 /// English.
 pub(super) struct English;
@@ -128,6 +129,59 @@ impl Catalog for English {
 
     fn probe_why(&self) -> &'static str {
         "Nothing happened and nothing is to be done; somebody tested this destination."
+    }
+
+    fn digest_subject(&self, day: &str) -> String {
+        format!("your budgets, week to {day}")
+    }
+
+    fn digest_headline(&self, count: usize) -> String {
+        match count {
+            0 => "Nothing is wrong with your budgets".to_owned(),
+            1 => "One of your budgets needs a look".to_owned(),
+            count => format!("{count} of your budgets need a look"),
+        }
+    }
+
+    fn digest_row(&self, row: &DigestLine<'_>) -> String {
+        let DigestLine {
+            name,
+            percent,
+            forecast,
+            planned,
+            period,
+            standing,
+        } = row;
+        let standing = match standing {
+            Standing::Over => "over",
+            Standing::ExpectedOver => "expected to go over",
+            Standing::Stale => "data are stale",
+            Standing::Ahead => "ahead of plan",
+            Standing::Fine => "fine",
+        };
+        format!("{name}: {percent}{forecast} of {planned} in {period}, {standing}")
+    }
+
+    fn digest_more(&self, count: u32) -> String {
+        format!("and {count} more")
+    }
+
+    fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String {
+        match has_stopped {
+            true => format!("{service} is stopped in {name}: {change}"),
+            false => format!("{service} is new in {name}: {change}"),
+        }
+    }
+
+    fn digest_fine(&self, count: u32) -> String {
+        match count {
+            1 => "Nothing is wrong with one other budget.".to_owned(),
+            count => format!("Nothing is wrong with {count} other budgets."),
+        }
+    }
+
+    fn digest_again(&self) -> &'static str {
+        "It comes once a week."
     }
 
     fn maybe_duplicate(&self) -> &'static str {
@@ -559,6 +613,12 @@ impl Catalog for English {
                 budget,
                 destination,
             } => format!("You get this because the thresholds of {budget} name {destination}."),
+            Because::Digest {
+                destination: Some(destination),
+            } => format!("You get this because the digest names {destination}."),
+            Because::Digest { destination: None } => {
+                "You get this as an owner of budgets or because the digest names you.".to_owned()
+            }
             Because::Fallback { destination } => format!(
                 "You get this because it would reach nobody else, and {destination} is the fallback."
             ),

@@ -5,11 +5,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, Expected, Likely, Moved, NoForecast, Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
+    Paced, Told,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind};
+use crate::notice::{Because, LinkKind, Standing};
 
 /// French.
 pub(super) struct French;
@@ -90,11 +91,11 @@ impl Catalog for French {
     fn link(&self, link: LinkKind) -> &'static str {
         match link {
             LinkKind::Status => "État",
-            LinkKind::Analysis => "Analyse",
+            LinkKind::Analysis => "Analyse des coûts",
             LinkKind::Acknowledge => "Accuser réception",
             LinkKind::Silence => "Mettre en sourdine",
             LinkKind::Explain => "Explication",
-            LinkKind::Approve => "Approuver",
+            LinkKind::Approve => "Voir et approuver",
         }
     }
 
@@ -185,6 +186,59 @@ impl Catalog for French {
 
     fn probe_why(&self) -> &'static str {
         "Il ne s'est rien passé et il n'y a rien à faire ; quelqu'un a testé cette destination."
+    }
+
+    fn digest_subject(&self, day: &str) -> String {
+        format!("vos budgets, semaine au {day}")
+    }
+
+    fn digest_headline(&self, count: usize) -> String {
+        match count {
+            0 => "Rien à signaler sur vos budgets".to_owned(),
+            1 => "Un de vos budgets demande votre attention".to_owned(),
+            count => format!("{count} de vos budgets demandent votre attention"),
+        }
+    }
+
+    fn digest_row(&self, row: &DigestLine<'_>) -> String {
+        let DigestLine {
+            name,
+            percent,
+            forecast,
+            planned,
+            period,
+            standing,
+        } = row;
+        let standing = match standing {
+            Standing::Over => "dépassé",
+            Standing::ExpectedOver => "devrait être dépassé",
+            Standing::Stale => "données trop anciennes",
+            Standing::Ahead => "en avance sur le plan",
+            Standing::Fine => "en ordre",
+        };
+        format!("{name} : {percent}{forecast} de {planned} ({period}), {standing}")
+    }
+
+    fn digest_more(&self, count: u32) -> String {
+        format!("et {count} de plus")
+    }
+
+    fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String {
+        match has_stopped {
+            true => format!("{service} a cessé dans {name} : {change}"),
+            false => format!("{service} est nouveau dans {name} : {change}"),
+        }
+    }
+
+    fn digest_fine(&self, count: u32) -> String {
+        match count {
+            1 => "Rien à signaler sur un autre budget.".to_owned(),
+            count => format!("Rien à signaler sur {count} autres budgets."),
+        }
+    }
+
+    fn digest_again(&self) -> &'static str {
+        "Ce résumé vient une fois par semaine."
     }
 
     fn maybe_duplicate(&self) -> &'static str {
@@ -637,6 +691,10 @@ impl Catalog for French {
             } => format!(
                 "Vous recevez ceci parce que les seuils de {budget} désignent {destination}."
             ),
+            Because::Digest {
+                destination: Some(destination),
+            } => format!("Vous recevez ceci parce que le résumé désigne {destination}."),
+            Because::Digest { destination: None } => "Vous recevez ceci en tant que responsable de budgets ou parce que le résumé vous désigne.".to_owned(),
             Because::Fallback { destination } => format!(
                 "Vous recevez ceci parce que personne d'autre ne le recevrait ; {destination} sert de \
                  secours."

@@ -5,11 +5,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, Expected, Likely, Moved, NoForecast, Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
+    Paced, Told,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind};
+use crate::notice::{Because, LinkKind, Standing};
 
 /// German.
 pub(super) struct German;
@@ -86,11 +87,11 @@ impl Catalog for German {
     fn link(&self, link: LinkKind) -> &'static str {
         match link {
             LinkKind::Status => "Status",
-            LinkKind::Analysis => "Analyse",
+            LinkKind::Analysis => "Kostenanalyse",
             LinkKind::Acknowledge => "Bestätigen",
             LinkKind::Silence => "Stummschalten",
             LinkKind::Explain => "Erklärung",
-            LinkKind::Approve => "Freigeben",
+            LinkKind::Approve => "Ansehen und freigeben",
         }
     }
 
@@ -178,6 +179,59 @@ impl Catalog for German {
 
     fn probe_why(&self) -> &'static str {
         "Es ist nichts geschehen und nichts zu tun; jemand hat dieses Ziel getestet."
+    }
+
+    fn digest_subject(&self, day: &str) -> String {
+        format!("Ihre Budgets, Woche bis {day}")
+    }
+
+    fn digest_headline(&self, count: usize) -> String {
+        match count {
+            0 => "Mit Ihren Budgets ist alles in Ordnung".to_owned(),
+            1 => "Eines Ihrer Budgets braucht Aufmerksamkeit".to_owned(),
+            count => format!("{count} Ihrer Budgets brauchen Aufmerksamkeit"),
+        }
+    }
+
+    fn digest_row(&self, row: &DigestLine<'_>) -> String {
+        let DigestLine {
+            name,
+            percent,
+            forecast,
+            planned,
+            period,
+            standing,
+        } = row;
+        let standing = match standing {
+            Standing::Over => "überschritten",
+            Standing::ExpectedOver => "wird voraussichtlich überschritten",
+            Standing::Stale => "Daten sind veraltet",
+            Standing::Ahead => "über dem Plan",
+            Standing::Fine => "in Ordnung",
+        };
+        format!("{name}: {percent}{forecast} von {planned} ({period}), {standing}")
+    }
+
+    fn digest_more(&self, count: u32) -> String {
+        format!("und {count} weitere")
+    }
+
+    fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String {
+        match has_stopped {
+            true => format!("{service} ist in {name} entfallen: {change}"),
+            false => format!("{service} ist neu in {name}: {change}"),
+        }
+    }
+
+    fn digest_fine(&self, count: u32) -> String {
+        match count {
+            1 => "Mit einem weiteren Budget ist alles in Ordnung.".to_owned(),
+            count => format!("Mit {count} weiteren Budgets ist alles in Ordnung."),
+        }
+    }
+
+    fn digest_again(&self) -> &'static str {
+        "Die Übersicht kommt einmal in der Woche."
     }
 
     fn maybe_duplicate(&self) -> &'static str {
@@ -622,6 +676,10 @@ impl Catalog for German {
             } => {
                 format!("Sie erhalten dies, weil die Schwellen von {budget} {destination} nennen.")
             }
+            Because::Digest {
+                destination: Some(destination),
+            } => format!("Sie erhalten dies, weil die Übersicht {destination} nennt."),
+            Because::Digest { destination: None } => "Sie erhalten dies als Zuständige oder Zuständiger von Budgets oder weil die Übersicht Sie nennt.".to_owned(),
             Because::Fallback { destination } => format!(
                 "Sie erhalten dies, weil es sonst niemanden erreichen würde; {destination} ist dafür \
                  der Ersatz."

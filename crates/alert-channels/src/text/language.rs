@@ -179,6 +179,11 @@ impl Style {
         (self.date)(date)
     }
 
+    /// The day of a moment, in UTC.
+    pub(super) fn day_of(&self, moment: Timestamp) -> String {
+        self.date(moment.to_zoned(TimeZone::UTC).date())
+    }
+
     /// A moment, to the minute, in UTC.
     pub(super) fn moment(&self, moment: Timestamp) -> String {
         let moment = moment.to_zoned(TimeZone::UTC);

@@ -22,7 +22,9 @@ pub struct Attention {
     /// Planned events, in the order of the configuration.
     pub events: Vec<Event>,
     /// When every destination gets a test, once a week.
-    pub canary: Option<Canary>,
+    pub canary: Option<Weekly>,
+    /// Who hears once a week where budgets stand.
+    pub digest: Option<DigestSettings>,
 }
 
 impl Default for Attention {
@@ -38,6 +40,7 @@ impl Default for Attention {
             quiet_hours: Vec::new(),
             events: Vec::new(),
             canary: None,
+            digest: None,
         }
     }
 }
@@ -160,13 +163,34 @@ impl Event {
     }
 }
 
-/// When every destination gets a test, once a week.
+/// An hour of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Canary {
+pub struct Weekly {
     /// On which day.
     pub weekday: Weekday,
-    /// From which hour on, UTC.
+    /// Which full hour, UTC.
     pub hour: i8,
+}
+
+impl Weekly {
+    /// The beginning of the hour, if it is now.
+    pub fn begins(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = now.to_zoned(TimeZone::UTC);
+        if now.weekday() != self.weekday || now.hour() != self.hour {
+            return None;
+        }
+        let hour = now.date().to_datetime(Time::constant(self.hour, 0, 0, 0));
+        hour.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+    }
+}
+
+/// Who hears once a week where budgets stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestSettings {
+    /// When.
+    pub at: Weekly,
+    /// Names of destinations, which hear of all budgets; `owners`, who hear of theirs.
+    pub notify: Vec<String>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::config::ChannelKind;
 use crate::jobs::deliver;
 use crate::outbox::delivery_id;
 
@@ -52,19 +51,19 @@ pub async fn run(
             known.join(", ")
         );
     };
-    let recipients: Vec<Option<String>> = match (&settings.kind, to) {
-        (ChannelKind::Email(_), Some(to)) => vec![Some(to.to_owned())],
-        (ChannelKind::Email(email), None) => {
+    let recipients: Vec<Option<String>> = match (settings.kind.mailing(), to) {
+        (Some(_), Some(to)) => vec![Some(to.to_owned())],
+        (Some(mailing), None) => {
             anyhow::ensure!(
-                !email.to.is_empty(),
+                !mailing.to.is_empty(),
                 "the channel `{destination}` has no recipients of its own; name one with --to"
             );
-            email.to.iter().cloned().map(Some).collect()
+            mailing.to.iter().cloned().map(Some).collect()
         }
-        (_, Some(_)) => {
+        (None, Some(_)) => {
             anyhow::bail!("the channel `{destination}` has no recipients to choose from")
         }
-        (_, None) => vec![None],
+        (None, None) => vec![None],
     };
     let sample = sample.map(sample_of).transpose()?;
     let now = app.now();

@@ -1,12 +1,13 @@
 //! Watch: whether the watching itself goes on. Evaluation that is late and data that stay away are told to
-//! the fallback destination, once for each time; and once a week every destination gets a test.
+//! the fallback destination, once for each time; and once a week every destination gets a test, and owners
+//! hear where their budgets stand.
 
 use alert_channels::{Message, Notice};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, Hint};
-use crate::config::{Canary, ChannelKind};
+use crate::jobs::digest;
 use crate::outbox::{self, Delivery, delivery_id};
 use crate::routing;
 use crate::trouble::{self, Trouble};
@@ -23,8 +24,15 @@ pub async fn run(app: &App) -> anyhow::Result<()> {
     if now.as_second().div_euclid(60) % DATA_EVERY_MINUTES == 0 {
         data(app).await?;
     }
-    if let Some(canary) = app.config().attention.canary {
-        test_destinations(app, canary, now).await?;
+    // Within their hours only: nothing has to be looked up at other times.
+    let attention = &app.config().attention;
+    if let Some(at) = attention.canary.and_then(|canary| canary.begins(now)) {
+        test_destinations(app, at).await?;
+    }
+    if let Some(digest) = &attention.digest
+        && let Some(at) = digest.at.begins(now)
+    {
+        digest::run(app, &digest.notify, at).await?;
     }
     Ok(())
 }
@@ -93,37 +101,25 @@ async fn data(app: &App) -> anyhow::Result<()> {
 
 /// Puts a test for every destination into the outbox, once a week. A failure shows as any other: the
 /// fallback hears of it.
-async fn test_destinations(app: &App, canary: Canary, now: Timestamp) -> anyhow::Result<()> {
-    let today = now.to_zoned(TimeZone::UTC);
-    // Within its hour only: nothing has to be looked up at other times.
-    if today.weekday() != canary.weekday || today.hour() != canary.hour {
-        return Ok(());
-    }
-    let week = today.date();
+async fn test_destinations(app: &App, at: Timestamp) -> anyhow::Result<()> {
     for (name, channel) in &app.config().channels {
         let recipients = routing::of_channel(app.config(), name);
-        let is_mail = matches!(channel.kind, ChannelKind::Email(_));
-        if recipients.is_empty() && is_mail {
+        if recipients.is_empty() && channel.kind.mailing().is_some() {
             tracing::info!(
                 destination = name,
                 "it has no recipients of its own to test"
             );
         }
         for (destination, recipient) in recipients {
-            let key = format!("canary/{week}");
+            let key = format!("canary/{}", at.as_second());
             let id = delivery_id(&key, &destination, recipient.as_deref(), "canary");
             let message = Message::Probe {
-                at: now,
+                at,
                 from: "the weekly test of spendwatch".to_owned(),
             };
             let to = recipient.as_deref().unwrap_or(&destination);
             let mut notice = Notice::new(&id, format!("canary/{to}"), message);
             notice.recipient = recipient;
-            // Of the hour, so that each sweep in it means the same test.
-            let at = today
-                .date()
-                .to_datetime(jiff::civil::Time::constant(canary.hour, 0, 0, 0));
-            let at = at.to_zoned(TimeZone::UTC)?.timestamp();
             let expires_at = at.saturating_add(WORTH_TESTING)?;
             let delivery = Delivery::new(&destination, notice, at, expires_at);
             if outbox::put(app.documents(), &delivery).await? {

@@ -341,3 +341,31 @@ fn templates_are_rendered_with_every_sample() {
         "{found:#?}"
     );
 }
+
+#[test]
+fn budgets_that_would_be_one_in_azure_are_a_mistake() {
+    let text = [
+        budget(
+            "web",
+            "native = { contact_emails = [\"a@contoso.example\"] }",
+        ),
+        budget(
+            "shop",
+            "native = { name = \"WEB\", contact_emails = [\"a@contoso.example\"] }",
+        ),
+    ]
+    .concat();
+    let found = check::run(&app(&text));
+    let wrong: Vec<&Finding> = found
+        .iter()
+        .filter(|one| one.level == Level::Error)
+        .collect();
+    let [only] = wrong[..] else {
+        panic!("{found:#?}")
+    };
+    assert!(
+        only.message
+            .contains("web, shop would all be the budget `web`"),
+        "{only:?}"
+    );
+}

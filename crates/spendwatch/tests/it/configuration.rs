@@ -228,7 +228,7 @@ fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
         (
             "[channel.mail]",
             "[channel.post]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example:587\"\nfrom = \"a@contoso.example\"\n[channel.mail]",
-            "exactly one channel of kind \"email\", found mail, post",
+            "exactly one channel of kind \"email\" or \"acs-email\", found mail, post",
         ),
         (
             "id = \"fiscal\"\nscopes = [\"/subscriptions/1f2e\"]",
@@ -558,6 +558,44 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/channel/oneOf/2/properties",
         ),
         (
+            format!(
+                "[channel.a]\nkind = \"acs-email\"\nendpoint = \"https://a.communication.azure.com\"\nfrom = \"a@contoso.example\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/3/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"slack-bot\"\ntoken = {{ secret = \"A\" }}\nchannel = \"C0123ABCD\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/4/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"pagerduty\"\nrouting_key = {{ secret = \"A\" }}\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/5/properties",
+        ),
+        (
+            format!("[channel.a]\nkind = \"jira\"\napi_key = {{ secret = \"A\" }}\n{typo}"),
+            "channel.a",
+            "/$defs/channel/oneOf/6/properties",
+        ),
+        (
+            format!("[channel.a]\nkind = \"event-grid\"\ntopic = \"https://a.example/x\"\n{typo}"),
+            "channel.a",
+            "/$defs/channel/oneOf/7/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"storage-queue\"\nqueue = \"https://a.example/x\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/8/properties",
+        ),
+        (
             format!("[[budget]]\nid = \"a\"\n{typo}"),
             "budget.a",
             "/$defs/budget/properties",
@@ -571,6 +609,11 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             format!("[recipients.\"a@contoso.example\"]\n{typo}"),
             "recipients.a@contoso.example",
             "/properties/recipients/additionalProperties/properties",
+        ),
+        (
+            format!("[links]\n{typo}"),
+            "links",
+            "/$defs/links/properties",
         ),
         (
             format!("[approval]\n{typo}"),

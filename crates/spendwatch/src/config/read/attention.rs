@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 
 use super::budgets::read_notify;
 use super::{Draft, OWNERS};
-use crate::config::attention::{Allowance, Attention, Canary, EndedWhileHeld, Event, QuietHours};
+use crate::config::attention::{
+    Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
+};
 use crate::config::reader::{Table, Value};
 
 /// The days as they are written.
@@ -39,6 +41,21 @@ pub(super) fn read_attention(root: &Table<'_>, draft: &mut Draft) {
                 draft.attention.quiet_hours.extend(quiet);
             }
         }
+    }
+    if let Some(value) = root.get("digest")
+        && let Some(table) = value.table()
+    {
+        if !draft.seen.insert("digest") {
+            value.note("[digest] is set in another file already");
+        }
+        let at = table.require("at", "at = \"monday 07:00\"");
+        let at = at.and_then(|value| read_weekly(&value));
+        let notify = match table.get("notify") {
+            Some(list) => read_notify(&list, &table, draft),
+            None => vec![OWNERS.to_owned()],
+        };
+        draft.attention.digest = at.map(|at| DigestSettings { at, notify });
+        table.finish();
     }
     if let Some(list) = root.get("event") {
         if list.is_table() {
@@ -88,16 +105,16 @@ fn read_alerts(table: &Table<'_>, attention: &mut Attention) {
         attention.parent_tells = tells;
     }
     if let Some(value) = table.get("canary") {
-        attention.canary = read_canary(&value);
+        attention.canary = read_weekly(&value);
     }
 }
 
-fn read_canary(value: &Value<'_>) -> Option<Canary> {
+fn read_weekly(value: &Value<'_>) -> Option<Weekly> {
     let text = value.text()?;
     let parsed = text.split_once(' ').and_then(|(day, time)| {
         let (_, weekday) = DAYS.into_iter().find(|(name, _)| *name == day)?;
         let time: Time = time.trim().parse().ok()?;
-        (time.minute() == 0 && time.second() == 0).then_some(Canary {
+        (time.minute() == 0 && time.second() == 0).then_some(Weekly {
             weekday,
             hour: time.hour(),
         })

@@ -125,7 +125,7 @@ fn is_lost(delivery: &Delivery) -> bool {
             transition.change.is_news() && transition.change != Change::Reminded
         }
         Message::Bundle { .. } | Message::Action { .. } => true,
-        Message::Probe { .. } | Message::Trouble { .. } => false,
+        Message::Digest(_) | Message::Probe { .. } | Message::Trouble { .. } => false,
     };
     ended && matters && delivery.notice.instead_of.is_none()
 }
@@ -136,6 +136,15 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
         return Ok(());
     };
     if !is_lost(delivery) || *fallback == delivery.destination {
+        return Ok(());
+    }
+    let channel = app.config().channels.get(fallback);
+    if !channel.is_some_and(|channel| channel.kind.kind().takes(&delivery.notice.message)) {
+        tracing::error!(
+            delivery.id = delivery.id,
+            fallback,
+            "the fallback takes no such notices"
+        );
         return Ok(());
     }
     for (destination, recipient) in routing::of_channel(app.config(), fallback) {

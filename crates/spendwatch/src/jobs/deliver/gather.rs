@@ -29,6 +29,8 @@ pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Resul
     let silences = silences::active(app.documents(), now)
         .await
         .context("read silences")?;
+    let channel = app.config().channels.get(&visit.report.destination);
+    let is_for_people = channel.is_none_or(|channel| channel.kind.kind().is_for_people());
     let mut sendable = Vec::new();
     let mut due: Vec<Live> = Vec::new();
     let mut later = Later::default();
@@ -38,7 +40,7 @@ pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Resul
             sendable.push(one);
             continue;
         }
-        match held(attention, &silences, &one.delivery, now) {
+        match held(attention, &silences, &one.delivery, is_for_people, now) {
             Some(hold) => {
                 let until = hold.until.min(one.delivery.expires_at);
                 if keep_hold(visit, &mut one, hold).await? {
@@ -58,7 +60,11 @@ pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Resul
         false
     });
     let deliveries: Vec<&_> = due.iter().map(|one| &one.delivery).collect();
-    let gatherings = gather(attention, &deliveries, &visit.lane.sent, now);
+    // A place that keeps books of alerts has to hear of each change.
+    let gatherings = match is_for_people {
+        true => gather(attention, &deliveries, &visit.lane.sent, now),
+        false => Vec::new(),
+    };
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
     for gathering in gatherings {
         carry_out(visit, gathering, &mut slots, &mut sendable).await?;

@@ -1,0 +1,150 @@
+//! Digest: once a week each owner hears where their budgets stand, worst first.
+
+use std::collections::BTreeMap;
+
+use alert_channels::{Because, Digest, DigestMove, DigestRow, Message, Notice, Standing};
+use budget_engine::{Cause, Money, Percent, Status};
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use state_store::{Error, json};
+
+use crate::app::{App, Hint};
+use crate::config::OWNERS;
+use crate::outbox::{self, Delivery, delivery_id};
+use crate::routing;
+
+/// How long a digest is worth sending; the next one comes in a week.
+const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How many budgets are listed.
+const MOST_ROWS: usize = 25;
+/// How many services are listed that are new or have stopped.
+const MOST_MOVES: usize = 8;
+/// From which pace on a budget is ahead of its plan, in percent.
+const AHEAD: Decimal = Decimal::from_parts(110, 0, 0, false, 0);
+/// How sure, in percent, it must be that a budget goes over.
+const SURE: Decimal = Decimal::from_parts(80, 0, 0, false, 0);
+
+/// Puts the digest of the week that begins an hour at `at` into the outbox, one for each recipient.
+/// Repeating it makes the same ones, so that a kill in the middle loses none.
+///
+/// # Errors
+/// When the state cannot be read or written.
+pub async fn run(app: &App, notify: &[String], at: Timestamp) -> anyhow::Result<()> {
+    let done = format!("digests/{}", at.as_second());
+    if app.documents().get(&done).await?.is_some() {
+        return Ok(());
+    }
+    let mut recipients: BTreeMap<(String, Option<String>), Vec<Status>> = BTreeMap::new();
+    for report in app.last_reports().await? {
+        let (Some(status), Some(budget)) =
+            (report.status, app.config().budgets.get(&report.budget))
+        else {
+            continue;
+        };
+        for name in notify {
+            let places = match name.as_str() {
+                OWNERS => routing::of_owners(app.config(), budget, &status.owners),
+                channel => routing::of_channel(app.config(), channel),
+            };
+            let takes = |(destination, _): &(String, _)| {
+                let channel = app.config().channels.get(destination);
+                channel.is_some_and(|channel| channel.kind.kind().takes_actions())
+            };
+            for place in places.into_iter().filter(takes) {
+                let statuses = recipients.entry(place).or_default();
+                if statuses.iter().all(|known| known.budget != status.budget) {
+                    statuses.push(status.clone());
+                }
+            }
+        }
+    }
+    for ((destination, recipient), statuses) in recipients {
+        let key = format!("digest/{}", at.as_second());
+        let id = delivery_id(&key, &destination, recipient.as_deref(), "digest");
+        let to = recipient.as_deref().unwrap_or(&destination);
+        let message = Message::Digest(Box::new(digest(statuses, at)));
+        let mut notice = Notice::new(&id, format!("digest/{to}"), message);
+        notice.recipient.clone_from(&recipient);
+        notice.language = app.config().language_of(&destination, recipient.as_deref());
+        notice.because = Some(Because::Digest {
+            destination: recipient.is_none().then(|| destination.clone()),
+        });
+        let delivery = Delivery::new(&destination, notice, at, at.saturating_add(WORTH_SENDING)?);
+        if outbox::put(app.documents(), &delivery).await? {
+            app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
+                .await?;
+        }
+    }
+    match json::create(app.documents(), &done, &app.now()).await {
+        Ok(_) | Err(Error::Exists { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn digest(statuses: Vec<Status>, at: Timestamp) -> Digest {
+    let mut rows: Vec<DigestRow> = statuses.iter().map(row).collect();
+    rows.sort_by(|left, right| {
+        let worst_first = left.standing.cmp(&right.standing);
+        worst_first.then_with(|| right.percent.cmp(&left.percent))
+    });
+    let fine = rows.iter().filter(|row| row.standing == Standing::Fine);
+    let fine = u32::try_from(fine.count()).unwrap_or(u32::MAX);
+    rows.retain(|row| row.standing != Standing::Fine);
+    let more = rows.len().saturating_sub(MOST_ROWS);
+    rows.truncate(MOST_ROWS);
+    let mut moved: Vec<DigestMove> = statuses.iter().flat_map(moves).collect();
+    moved.sort_by_key(|one| std::cmp::Reverse(one.change.amount.abs()));
+    moved.truncate(MOST_MOVES);
+    Digest {
+        at,
+        rows,
+        more: u32::try_from(more).unwrap_or(u32::MAX),
+        fine,
+        moved,
+    }
+}
+
+fn row(status: &Status) -> DigestRow {
+    let share = |amount: Money| {
+        let percent = amount.percent_of(status.planned).ok().flatten()?;
+        Some(Percent(percent))
+    };
+    let forecast = status.forecast.as_ref();
+    let is_ahead = status.pace.is_some_and(|pace| pace.percent.0 >= AHEAD);
+    let standing = if status.percent.0 >= Decimal::ONE_HUNDRED {
+        Standing::Over
+    } else if status.data.stale {
+        Standing::Stale
+    } else if forecast.is_some_and(|forecast| forecast.probability >= SURE) {
+        Standing::ExpectedOver
+    } else if is_ahead {
+        Standing::Ahead
+    } else {
+        Standing::Fine
+    };
+    DigestRow {
+        budget: status.name.clone(),
+        period_label: status.period_label.clone(),
+        spent: status.spent,
+        planned: status.planned,
+        percent: status.percent,
+        forecast_percent: forecast.and_then(|forecast| share(forecast.mean)),
+        standing,
+    }
+}
+
+fn moves(status: &Status) -> Vec<DigestMove> {
+    let drivers = status.drivers.as_ref();
+    // Without an earlier period everything would be new.
+    let drivers = drivers.filter(|drivers| drivers.compared_with.is_some());
+    let items = drivers.into_iter().flat_map(|drivers| &drivers.items);
+    let moved = items.filter(|one| matches!(one.cause, Cause::New | Cause::Stopped));
+    moved
+        .map(|one| DigestMove {
+            budget: status.name.clone(),
+            service_name: one.service_name.clone(),
+            cause: one.cause,
+            change: one.change,
+        })
+        .collect()
+}
