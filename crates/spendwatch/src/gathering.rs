@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alert_channels::{Carried, Message, Notice};
+use alert_channels::{Because, Carried, Message, Notice};
 use budget_engine::{Change, Severity, Transition};
 use jiff::{SignedDuration, Timestamp};
 
@@ -400,7 +400,8 @@ pub(crate) fn bundle(members: &[&Delivery], allowance: Allowance) -> Option<Deli
     let mut notice = Notice::new(&id, format!("bundles/{to}"), message);
     notice.recipient.clone_from(&first.notice.recipient);
     notice.carried = members.iter().flat_map(|one| carried(one)).collect();
-    notice.reason_for_recipient = "because several thresholds tell you at a time".to_owned();
+    notice.because = Some(Because::Several);
+    notice.language = first.notice.language;
     let expires_at = members.iter().map(|one| one.expires_at).max()?;
     Some(Delivery::new(destination, notice, at, expires_at))
 }

@@ -27,11 +27,29 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 const PIECE: usize = 8 * 1024;
 
 impl Email {
-    pub(super) async fn transaction(&self, mail: &Mail, at: Timestamp) -> SendResult {
+    /// Sends a mail; once more as `smaller`, if the server says that it is too large. Its refusal is
+    /// final, so nothing arrives twice. All of it has one deadline.
+    pub(super) async fn transaction(
+        &self,
+        mail: &Mail,
+        smaller: Option<&Mail>,
+        at: Timestamp,
+    ) -> SendResult {
         let dot = AtomicBool::new(false);
-        let steps = self.steps(mail, at, &dot);
+        let steps = async {
+            let result = self.steps(mail, at, &dot).await;
+            let result = result.unwrap_or_else(|result| result);
+            match smaller {
+                Some(smaller) if is_too_large(&result) => {
+                    dot.store(false, Ordering::Relaxed);
+                    let result = self.steps(smaller, at, &dot).await;
+                    result.unwrap_or_else(|result| result)
+                }
+                _ => result,
+            }
+        };
         match timeout(self.timeouts.whole, steps).await {
-            Ok(Ok(result) | Err(result)) => result,
+            Ok(result) => result,
             Err(_) if dot.load(Ordering::Relaxed) => {
                 SendResult::unknown(Class::Timeout, "no answer to the mail in time")
             }
@@ -137,6 +155,12 @@ impl Email {
         let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
         Ok(SendResult::Accepted { provider_id: None })
     }
+}
+
+/// Whether the server refuses a mail of this size for good.
+fn is_too_large(result: &SendResult) -> bool {
+    let is_refusal = matches!(result, SendResult::RejectedMessage { .. });
+    is_refusal && result.failure().map(|failure| failure.class) == Some(Class::TooLarge)
 }
 
 /// A step within its deadline.
