@@ -93,7 +93,7 @@ pub(super) struct DigestLine<'a> {
 /// When a notice comes again.
 pub(super) enum Again<'a> {
     /// If the threshold is crossed once more.
-    IfCrossedAgain,
+    OnCrossing,
     /// It only changes what is shown of an alert.
     OnEveryChange,
     /// Until somebody acknowledges it.
@@ -101,7 +101,7 @@ pub(super) enum Again<'a> {
     /// Not at all.
     Once,
     /// If data stop once more.
-    IfDataStopAgain,
+    OnStop,
     /// At the next step, and in the next period, which begins on this day.
     AtNextStep(&'a str),
     /// At a higher threshold, and in the next period, which begins on this day.

@@ -300,11 +300,11 @@ fn advice(say: &dyn Catalog, transition: &Transition) -> Option<String> {
 /// When it would come again.
 fn again<'a>(transition: &Transition, next: &'a str) -> Again<'a> {
     match (transition.change, transition.kind) {
-        (Change::Withdrawn | Change::Resolved, _) => Again::IfCrossedAgain,
+        (Change::Withdrawn | Change::Resolved, _) => Again::OnCrossing,
         (Change::Acknowledged | Change::Closed, _) => Again::OnEveryChange,
         (Change::Reminded, _) => Again::UntilAcknowledged,
         (Change::Escalated, _) => Again::Once,
-        (Change::Fired, ThresholdKind::Stale) => Again::IfDataStopAgain,
+        (Change::Fired, ThresholdKind::Stale) => Again::OnStop,
         (Change::Fired, _) if is_repeating(&transition.when) => Again::AtNextStep(next),
         (Change::Fired, _) => Again::AtHigherThreshold(next),
     }

@@ -629,7 +629,7 @@ impl Catalog for Dutch {
 
     fn again(&self, again: &Again<'_>) -> String {
         match again {
-            Again::IfCrossedAgain => {
+            Again::OnCrossing => {
                 "Het komt opnieuw als de drempel in deze periode weer wordt overschreden.".into()
             }
             Again::OnEveryChange => {
@@ -639,7 +639,7 @@ impl Catalog for Dutch {
                 "Het komt totdat iemand het bevestigt, of totdat het voorbij is.".into()
             }
             Again::Once => "Het komt één keer.".into(),
-            Again::IfDataStopAgain => {
+            Again::OnStop => {
                 "Het komt één keer; en opnieuw als er gegevens komen en weer uitblijven.".into()
             }
             Again::AtNextStep(next) => format!(

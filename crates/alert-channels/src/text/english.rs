@@ -575,7 +575,7 @@ impl Catalog for English {
 
     fn again(&self, again: &Again<'_>) -> String {
         match again {
-            Again::IfCrossedAgain => {
+            Again::OnCrossing => {
                 "It would come again if the threshold were crossed again in this period.".into()
             }
             Again::OnEveryChange => {
@@ -585,9 +585,7 @@ impl Catalog for English {
                 "It comes until somebody acknowledges it, or until it is over.".into()
             }
             Again::Once => "It comes once.".into(),
-            Again::IfDataStopAgain => {
-                "It comes once; and again if data arrive and stop once more.".into()
-            }
+            Again::OnStop => "It comes once; and again if data arrive and stop once more.".into(),
             Again::AtNextStep(next) => {
                 format!("It comes once per step; again at the next step, and anew from {next}.")
             }

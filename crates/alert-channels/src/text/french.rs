@@ -643,7 +643,7 @@ impl Catalog for French {
 
     fn again(&self, again: &Again<'_>) -> String {
         match again {
-            Again::IfCrossedAgain => {
+            Again::OnCrossing => {
                 "Cet avis reviendra si le seuil est de nouveau franchi pendant cette période.".into()
             }
             Again::OnEveryChange => {
@@ -654,7 +654,7 @@ impl Catalog for French {
                     .into()
             }
             Again::Once => "Cet avis ne vient qu'une fois.".into(),
-            Again::IfDataStopAgain => {
+            Again::OnStop => {
                 "Cet avis vient une fois ; et de nouveau si les données reviennent puis cessent encore."
                     .into()
             }

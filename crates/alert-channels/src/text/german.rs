@@ -632,7 +632,7 @@ impl Catalog for German {
 
     fn again(&self, again: &Again<'_>) -> String {
         match again {
-            Again::IfCrossedAgain => {
+            Again::OnCrossing => {
                 "Die Meldung kommt wieder, wenn die Schwelle in diesem Zeitraum erneut überschritten \
                  wird."
                     .into()
@@ -644,7 +644,7 @@ impl Catalog for German {
                 "Die Meldung kommt, bis jemand sie bestätigt oder bis sie erledigt ist.".into()
             }
             Again::Once => "Die Meldung kommt einmal.".into(),
-            Again::IfDataStopAgain => {
+            Again::OnStop => {
                 "Die Meldung kommt einmal; und wieder, wenn Daten kommen und erneut ausbleiben.".into()
             }
             Again::AtNextStep(next) => format!(
