@@ -23,6 +23,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+/// An ed25519 key, and what receivers check it with.
+const PRIVATE: &str = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc=";
+const PUBLIC: &str = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+/// Another one's: of the seed of 32 zeros.
+const FOREIGN_PUBLIC: &str = "whpk_O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik=";
 const FOREIGN: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 type Received = (HeaderMap, Bytes);
@@ -64,10 +69,11 @@ fn webhook(url: &str, secrets: &[&str]) -> Webhook {
     .unwrap()
 }
 
-/// Every sample as it arrived, signed with the old and the new secret.
+/// Every sample as it arrived, signed with the old and the new secret and an ed25519 key.
 async fn received() -> Vec<Received> {
     let (url, mut receiver) = receiver().await;
-    let webhook = webhook(&url, &[OLD, NEW]);
+    let webhook = webhook(&url, &[OLD, PRIVATE, NEW]);
+    assert_eq!(webhook.public_keys(), [PUBLIC]);
     let mut all = Vec::new();
     for (name, notice) in samples::all() {
         let result = webhook
@@ -99,7 +105,7 @@ async fn the_reference_crate_accepts_every_webhook() {
 }
 
 #[tokio::test]
-async fn the_node_package_accepts_every_webhook() {
+async fn node_accepts_every_webhook_by_both_kinds_of_keys() {
     if !node::available("webhooks and npm standardwebhooks") {
         return;
     }
@@ -127,13 +133,17 @@ async fn the_node_package_accepts_every_webhook() {
     };
     for (headers, body) in received().await {
         let text = std::str::from_utf8(&body).unwrap();
-        for secret in [OLD, NEW] {
+        for secret in [OLD, NEW, PUBLIC] {
             let answer = ask(secret, &headers, text);
             let sent: Value = serde_json::from_str(text).unwrap();
             assert_eq!(answer["payload"], sent, "{answer}");
         }
         assert!(ask(FOREIGN, &headers, text)["error"].is_string());
-        assert!(ask(OLD, &headers, &text.replace("spend", "Spend"))["error"].is_string());
+        assert!(ask(FOREIGN_PUBLIC, &headers, text)["error"].is_string());
+        for secret in [OLD, PUBLIC] {
+            let changed = text.replace("spend", "Spend");
+            assert!(ask(secret, &headers, &changed)["error"].is_string());
+        }
     }
     let _ = process.kill();
     let _ = process.wait();
@@ -147,7 +157,15 @@ async fn the_id_stays_and_the_time_moves_between_attempts() {
     let mut attempts = Vec::new();
     for number in [1, 2] {
         let at = Timestamp::now() + jiff::SignedDuration::from_secs(i64::from(number) * 60);
-        let result = webhook.send(&notice, Attempt { number, at }).await;
+        let result = webhook
+            .send(
+                &notice,
+                Attempt {
+                    number,
+                    ..Attempt::first(at)
+                },
+            )
+            .await;
         assert!(result.is_success(), "{result:?}");
         attempts.push(receiver.recv().await.unwrap());
     }

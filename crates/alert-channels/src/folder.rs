@@ -52,6 +52,9 @@ impl Channel for Folder {
     async fn send(&self, notice: &Notice, _attempt: Attempt) -> SendResult {
         let rendered = match self.render(notice) {
             Ok(rendered) => rendered,
+            Err(error @ RenderError::NotTaken) => {
+                return SendResult::message(Class::Policy, error.to_string());
+            }
             Err(error) => return SendResult::message(Class::Recipient, error.to_string()),
         };
         let name = format!("{}.{}", notice.safe_id(), rendered.extension);
@@ -70,35 +73,40 @@ impl Channel for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Access, Http};
     use crate::samples;
-    use crate::slack::Slack;
+    use crate::testing::channels;
 
     #[tokio::test]
-    async fn payloads_become_files_inside_the_folder() {
+    async fn payloads_of_every_kind_become_files_inside_the_folder() {
         let directory = tempfile::tempdir().unwrap();
-        let url = "https://hooks.contoso.example/x".into();
-        let slack = Slack::new(&Http::new().unwrap(), &url, Access::public()).unwrap();
-        let folder = Folder::new(Arc::new(slack), directory.path().join("out"));
-        for (_, notice) in samples::all() {
-            let result = folder.send(&notice, Attempt::first(samples::at())).await;
-            let SendResult::Delivered {
-                provider_id: Some(name),
-            } = result
-            else {
-                panic!("{result:?}");
-            };
-            let written = std::fs::read(folder.path().join(name)).unwrap();
-            assert_eq!(written, folder.render(&notice).unwrap().bytes);
+        for channel in channels() {
+            let kind = channel.kind();
+            let folder = Folder::new(channel, directory.path().join(kind.as_str()));
+            let mut names = Vec::new();
+            for (_, notice) in samples::all() {
+                let result = folder.send(&notice, Attempt::first(samples::at())).await;
+                if !kind.takes(&notice.message) {
+                    assert_eq!(result.failure().unwrap().class, Class::Policy);
+                    continue;
+                }
+                let SendResult::Delivered {
+                    provider_id: Some(name),
+                } = result
+                else {
+                    panic!("{kind}: {result:?}");
+                };
+                let written = std::fs::read(folder.path().join(&name)).unwrap();
+                assert_eq!(written, folder.render(&notice).unwrap().bytes);
+                names.push(name);
+            }
+            let ending = if kind == Kind::Email { ".eml" } else { ".json" };
+            assert!(names.iter().all(|name| name.ends_with(ending)), "{names:?}");
+            for entry in std::fs::read_dir(folder.path()).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                assert!(names.contains(&name), "{name}");
+            }
         }
-        let names: Vec<_> = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        assert!(
-            names.iter().all(|name| name.ends_with(".json")),
-            "{names:?}"
-        );
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        let count = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(count, Kind::ALL.len(), "nothing beside the folders");
     }
 }

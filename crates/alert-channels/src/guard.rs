@@ -53,6 +53,12 @@ impl Access {
         ])
     }
 
+    /// Whether only addresses of this machine are listed.
+    pub(crate) fn is_this_machine(&self) -> bool {
+        let is_own = |net: &IpNet| class(net.addr()) == AddressClass::Loopback;
+        !self.networks.is_empty() && self.networks.iter().all(is_own)
+    }
+
     /// Whether an address is listed, of those that may be listed at all.
     fn lists(&self, address: IpAddr) -> bool {
         match class(address) {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -18,6 +19,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use crate::guard::{Access, Refused};
+pub(crate) use reply::{Reply, by_status, later, seconds, throttled};
+
+mod reply;
 
 use crate::channel::ConfigError;
 use crate::guard::{GuardedResolver, Lookup, check_url, system_lookup};
@@ -27,10 +31,6 @@ use crate::outcome::{Class, SendResult};
 const DEADLINE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
-/// How long to leave a destination alone that says 429 without saying how long.
-const DEFAULT_THROTTLE: Duration = Duration::from_secs(60);
-/// A longer `Retry-After` is cut to this.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What HTTP channels are made from: trusted certificates and a deadline. Make one and share it.
 #[derive(Clone)]
@@ -124,6 +124,7 @@ impl Http {
             url,
             access,
             client,
+            hidden: Vec::new(),
         })
     }
 }
@@ -137,10 +138,13 @@ impl fmt::Debug for Http {
 }
 
 /// One destination's URL, which is a secret, and the client that may reach it.
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     url: Url,
     access: Arc<Access>,
     client: reqwest::Client,
+    /// What else must not be shown, though the far side may repeat it.
+    hidden: Vec<SecretString>,
 }
 
 /// Shows the host, which is no secret, and nothing else.
@@ -151,22 +155,43 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The part of an answer that decides.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    /// Not before this.
-    pub(crate) retry_after: Option<Timestamp>,
-    /// The first 64 KiB.
-    pub(crate) body: String,
-    /// Whether that is all of it.
-    pub(crate) complete: bool,
-}
-
 impl Endpoint {
     /// The host, for hints about retired services.
     pub(crate) fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
+    }
+
+    /// The same, never showing this secret.
+    pub(crate) fn hiding(mut self, secret: &SecretString) -> Endpoint {
+        self.hidden.push(secret.clone());
+        self
+    }
+
+    /// A place below this one on the same host: path segments are added, query pairs set.
+    pub(crate) fn below(&self, segments: &[&str], query: &[(&str, &str)]) -> Endpoint {
+        let mut below = self.clone();
+        // URLs without a path, such as `mailto:`, are refused when an endpoint is made.
+        if let Ok(mut path) = below.url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            let kept: Vec<(String, String)> = below.url.query_pairs().into_owned().collect();
+            let kept = kept
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .filter(|(name, _)| query.iter().all(|(set, _)| set != name));
+            let pairs: Vec<(&str, &str)> = kept.chain(query.iter().copied()).collect();
+            below.url.query_pairs_mut().clear().extend_pairs(pairs);
+        }
+        below
+    }
+
+    /// Whether a token of our own identity may be sent there: only to hosts of the one service that
+    /// it is for, and only encrypted. What leads nowhere but to this machine needs no encryption.
+    pub(crate) fn may_carry_tokens(&self, suffixes: &[&str]) -> bool {
+        let host = self.host().trim_end_matches('.');
+        let is_theirs = suffixes.iter().any(|suffix| host.ends_with(suffix));
+        is_theirs && (self.url.scheme() == "https" || self.access.is_this_machine())
     }
 
     /// Posts JSON once.
@@ -176,29 +201,64 @@ impl Endpoint {
         body: Vec<u8>,
         at: Timestamp,
     ) -> Result<Reply, SendResult> {
+        self.post_as("application/json", headers, body, at).await
+    }
+
+    /// Posts once.
+    pub(crate) async fn post_as(
+        &self,
+        content_type: &'static str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        at: Timestamp,
+    ) -> Result<Reply, SendResult> {
+        let body = Some((content_type, body));
+        self.request(Method::POST, headers, body, at).await
+    }
+
+    /// Asks once. An outcome that nobody knows is none here: nothing changes by asking.
+    pub(crate) async fn get(
+        &self,
+        headers: &[(&'static str, String)],
+        at: Timestamp,
+    ) -> Result<Reply, SendResult> {
+        let asked = self.request(Method::GET, headers, None, at).await;
+        asked.map_err(|result| match result {
+            SendResult::Unknown { failure } => SendResult::Transient {
+                failure,
+                not_before: None,
+            },
+            other => other,
+        })
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        headers: &[(&'static str, String)],
+        body: Option<(&'static str, Vec<u8>)>,
+        at: Timestamp,
+    ) -> Result<Reply, SendResult> {
         // Once more, so that this function is safe by itself.
         check_url(&self.url, &self.access).map_err(refused)?;
         let mut map = HeaderMap::new();
-        map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in headers {
-            let value = HeaderValue::from_str(value)
+            let mut value = HeaderValue::from_str(value)
                 .map_err(|_| SendResult::message(Class::Local, "a header has invalid bytes"))?;
+            // Some are keys; none is for logs.
+            value.set_sensitive(true);
             map.insert(HeaderName::from_static(name), value);
         }
-        let mut response = self
-            .client
-            .post(self.url.clone())
+        let mut request = self.client.request(method, self.url.clone());
+        if let Some((content_type, body)) = body {
+            map.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            request = request.body(body);
+        }
+        let mut response = request
             .headers(map)
-            .body(body)
             .send()
             .await
             .map_err(|error| transport(&error.without_url()))?;
-        let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| retry_after(value, at));
         let mut bytes = Vec::new();
         let complete = loop {
             match response.chunk().await {
@@ -213,20 +273,21 @@ impl Endpoint {
                 Err(_) => break false,
             }
         };
-        Ok(Reply {
-            status,
-            retry_after,
-            body: String::from_utf8_lossy(&bytes).into_owned(),
-            complete,
-        })
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Reply::new(status, headers, body, complete, at))
     }
 
     /// A word from an answer that may be shown: short, nothing but letters, digits, `_`, `-` and
-    /// `.`, and no part of the URL.
+    /// `.`, and no part of the URL or of a key.
     pub(crate) fn showable<'a>(&self, word: &'a str) -> Option<&'a str> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let fits = !word.is_empty() && word.len() <= 64 && word.chars().all(plain);
-        (fits && !self.url.as_str().contains(word)).then_some(word)
+        let mut hidden = self.hidden.iter();
+        let is_secret = self.url.as_str().contains(word)
+            || hidden.any(|secret| secret.expose_secret().contains(word));
+        (fits && !is_secret).then_some(word)
     }
 }
 
@@ -285,59 +346,6 @@ pub(crate) fn find<'a, T: StdError + 'static>(
     None
 }
 
-/// What a status other than success means, before the channel's own rules. `repeatable` says that
-/// the receiver recognizes a second one.
-pub(crate) fn by_status(reply: &Reply, repeatable: bool, at: Timestamp) -> SendResult {
-    let detail = format!("status {}", reply.status);
-    match reply.status {
-        300..=399 => SendResult::destination(
-            Class::Redirect,
-            format!("{detail}: redirects are not followed"),
-        ),
-        401 | 403 | 407 => SendResult::destination(Class::Auth, detail),
-        404 | 405 => SendResult::destination(Class::NotFound, detail),
-        410 => SendResult::destination(Class::Gone, detail),
-        413 => SendResult::message(Class::TooLarge, detail),
-        400 | 409 | 411 | 414 | 415 | 422 | 431 => SendResult::message(Class::Invalid, detail),
-        429 => throttled(reply, at),
-        408 | 425 | 503 => later(reply, Class::Server, detail),
-        501 | 505 => SendResult::destination(Class::Protocol, detail),
-        500..=599 if repeatable => later(reply, Class::Server, detail),
-        500..=599 => SendResult::unknown(Class::Server, detail),
-        // Anything else from a client's fault is about the place rather than this one notice; so
-        // notices are kept.
-        400..=499 => SendResult::destination(Class::Protocol, detail),
-        _ => SendResult::unknown(Class::Protocol, detail),
-    }
-}
-
-pub(crate) fn throttled(reply: &Reply, at: Timestamp) -> SendResult {
-    let until = reply.retry_after.unwrap_or(at + DEFAULT_THROTTLE);
-    SendResult::Throttled { until }
-}
-
-fn later(reply: &Reply, class: Class, detail: String) -> SendResult {
-    SendResult::Transient {
-        failure: crate::outcome::Failure::new(class, detail),
-        not_before: reply.retry_after,
-    }
-}
-
-/// When to come back: seconds, with or without a fraction, or an HTTP date. Nothing that lies in
-/// the past, and at most 24 hours ahead.
-pub(crate) fn retry_after(value: &str, at: Timestamp) -> Option<Timestamp> {
-    let value = value.trim();
-    let until = match value.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => {
-            let capped = seconds.min(MAX_RETRY_AFTER.as_secs_f64());
-            at + Duration::from_secs_f64(capped)
-        }
-        Ok(_) => return None,
-        Err(_) => jiff::fmt::rfc2822::parse(value).ok()?.timestamp(),
-    };
-    Some(until.clamp(at, at + MAX_RETRY_AFTER))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
@@ -362,27 +370,6 @@ mod tests {
             })
         });
         (Http::new().unwrap().with_lookup(lookup), asked)
-    }
-
-    #[test]
-    fn retry_after_is_read_in_every_form() {
-        let seconds = |text| retry_after(text, now()).map(|until| until.duration_since(now()));
-        let whole = |n| Some(jiff::SignedDuration::from_secs(n));
-        assert_eq!(seconds("120"), whole(120));
-        assert_eq!(
-            seconds(" 0.5 "),
-            Some(jiff::SignedDuration::from_millis(500))
-        );
-        assert_eq!(seconds("Fri, 15 May 2026 06:31:00 GMT"), whole(60));
-        assert_eq!(
-            seconds("Thu, 14 May 2026 06:31:00 GMT"),
-            whole(0),
-            "the past is now"
-        );
-        assert_eq!(seconds("99999999"), whole(24 * 60 * 60));
-        for bad in ["", "-1", "soon", "NaN", "inf"] {
-            assert_eq!(seconds(bad), None, "{bad}");
-        }
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! Channels: how a notice reaches somebody. Mail, Teams, Slack and signed webhooks behind one trait.
+//! Channels: how a notice reaches somebody. Mail, chat, incidents, signed webhooks and Azure's message
+//! services behind one trait.
 //!
 //! A channel turns a [`Notice`] into its own payload with a pure function and sends it once; the
 //! [`SendResult`] says what became of it in terms of what to do next. This crate does not decide
@@ -30,30 +31,50 @@
 //!   them canonical, and each channel puts them only where nothing is interpreted.
 //! * An HTTP channel connects only where its [`http::Access`] allows, whatever the URL or the name
 //!   server says; it follows no redirect.
-//! * URLs, passwords and signing secrets appear in no `Debug`, no error and no [`SendResult`].
+//! * Tokens of our own identity go to hosts of the one Azure service that they are for, by `https`
+//!   ([`tokens`]).
+//! * URLs, passwords, keys and tokens appear in no `Debug`, no error and no [`SendResult`].
 //! * A reply that never came is [`SendResult::Unknown`], neither success nor failure; what to do
 //!   then is the channel's [`UnknownPolicy`].
 
+pub mod acs_email;
 pub mod call;
+pub mod cloud_event;
+pub mod discord;
 pub mod email;
+pub mod event_grid;
 pub mod folder;
+pub mod google_chat;
 pub mod guard;
 pub mod http;
-#[cfg(any(test, feature = "test-util"))]
+pub mod jira;
+pub mod mattermost;
+pub mod pagerduty;
 pub mod samples;
 pub mod slack;
+pub mod slack_bot;
+pub mod storage_queue;
 pub mod teams;
 pub mod text;
+pub mod tokens;
 pub mod untrusted;
 pub mod webhook;
 
 mod channel;
+mod ids;
+mod incident;
+mod inert;
 mod notice;
 mod outcome;
 
 #[cfg(test)]
 mod payloads;
+#[cfg(test)]
+mod testing;
 
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
-pub use notice::{Carried, Digest, DigestMove, DigestRow, Link, Message, Notice, Standing};
+pub use notice::{
+    Because, Carried, Digest, DigestMove, DigestRow, Link, LinkKind, Message, Notice, Standing,
+};
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};
+pub use text::Language;

@@ -232,6 +232,12 @@ impl UnknownPolicy {
         wait: Duration::from_secs(60),
         mark: true,
     };
+    /// For receivers that make one of two with the same key. There is nothing to mark.
+    pub const KEYED: UnknownPolicy = UnknownPolicy {
+        resend: Resend::Always,
+        wait: Duration::from_secs(60),
+        mark: false,
+    };
     /// For people: rather twice than not at all, but say so. Two minutes let a slow relay finish.
     pub const ONCE_MARKED: UnknownPolicy = UnknownPolicy {
         resend: Resend::OnceIfItMatters,

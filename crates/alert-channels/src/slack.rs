@@ -5,6 +5,7 @@
 //! warning unless the Slack app takes interactions. Slack answers `ok` or one word that says why not.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -35,13 +36,13 @@ impl Slack {
         Ok(Slack { endpoint })
     }
 
-    fn judge(&self, reply: &Reply, attempt: Attempt) -> SendResult {
+    fn judge(&self, reply: &Reply, at: Timestamp) -> SendResult {
         let word = reply.body.trim();
         let shown = self.endpoint.showable(word).unwrap_or("another text");
         let detail = format!("status {}: {shown}", reply.status);
         match (reply.status, word) {
             (200, "ok") => SendResult::Delivered { provider_id: None },
-            (429, _) | (_, "rate_limited") => throttled(reply, attempt.at),
+            (429, _) | (_, "rate_limited") => throttled(reply, at),
             (_, "invalid_payload" | "invalid_blocks" | "no_text" | "too_many_attachments") => {
                 SendResult::message(Class::Invalid, detail)
             }
@@ -64,7 +65,7 @@ impl Slack {
             (200..=299, _) if !reply.complete => SendResult::unknown(Class::Interrupted, detail),
             // A page of somebody else's, such as a login page: not Slack at all.
             (200..=299, _) => SendResult::destination(Class::Protocol, detail),
-            _ => by_status(reply, false, attempt.at),
+            _ => by_status(reply, false, at),
         }
     }
 }
@@ -85,13 +86,18 @@ impl Channel for Slack {
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
         match self.endpoint.post(&[], message(notice), attempt.at).await {
-            Ok(reply) => self.judge(&reply, attempt),
+            Ok(reply) => self.judge(&reply, attempt.at),
             Err(result) => result,
         }
     }
 }
 
 fn message(notice: &Notice) -> Vec<u8> {
+    message_value(notice).to_string().into_bytes()
+}
+
+/// The message, without the channel it goes to.
+pub(crate) fn message_value(notice: &Notice) -> Value {
     let mut words = wording(notice);
     let mut message = payload(&words);
     if text_size(&message) > MAX_TEXT {
@@ -101,15 +107,14 @@ fn message(notice: &Notice) -> Vec<u8> {
         words.remarks.truncate(3);
         message = payload(&words);
     }
-    message.to_string().into_bytes()
+    message
 }
 
 fn payload(words: &Wording) -> Value {
     let mark = match words.tone {
-        Tone::Calm => "",
-        Tone::Info => "info: ",
-        Tone::Warning => "warning: ",
-        Tone::Critical => "CRITICAL: ",
+        Tone::Calm => String::new(),
+        Tone::Info | Tone::Warning => format!("{}: ", words.tone_word),
+        Tone::Critical => format!("{}: ", words.tone_word.to_uppercase()),
     };
     let subject = words.subject.trim_start_matches("[Cost] ");
     let mut blocks = vec![
@@ -186,7 +191,7 @@ fn section(text: &str) -> Value {
 }
 
 /// Text in which nothing is interpreted, cut to what Slack takes, lines kept.
-fn plain(text: &str, max_chars: usize) -> Value {
+pub(crate) fn plain(text: &str, max_chars: usize) -> Value {
     let cut = if text.chars().count() > max_chars {
         let mut cut: String = text.chars().take(max_chars - 1).collect();
         cut.push('…');

@@ -6,6 +6,7 @@
 //! sits in `TextRun`s, in which nothing is interpreted.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -37,7 +38,7 @@ impl Teams {
         Ok(Teams { endpoint })
     }
 
-    fn judge(&self, reply: &Reply, attempt: Attempt) -> SendResult {
+    fn judge(&self, reply: &Reply, at: Timestamp) -> SendResult {
         match reply.status {
             200..=299 => SendResult::Accepted { provider_id: None },
             400 => {
@@ -62,7 +63,7 @@ impl Teams {
                     SendResult::message(Class::Invalid, detail)
                 }
             }
-            _ => by_status(reply, false, attempt.at),
+            _ => by_status(reply, false, at),
         }
     }
 }
@@ -83,7 +84,7 @@ impl Channel for Teams {
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
         match self.endpoint.post(&[], message(notice), attempt.at).await {
-            Ok(reply) => self.judge(&reply, attempt),
+            Ok(reply) => self.judge(&reply, attempt.at),
             Err(result) => result,
         }
     }
@@ -138,7 +139,7 @@ fn card(words: &Wording) -> Value {
         Tone::Critical => "attention",
     };
     let mut head = vec![text(vec![
-        run(&format!("{}  ", words.tone.word()))
+        run(&format!("{}  ", words.tone_word))
             .with("weight", "Bolder")
             .with("isSubtle", true),
         run(&words.headline)
@@ -206,7 +207,7 @@ fn card(words: &Wording) -> Value {
     if !words.links.is_empty() {
         let actions =
             words.links.iter().take(6).map(
-                |link| json!({"type": "Action.OpenUrl", "title": link.title, "url": link.url}),
+                |link| json!({"type": "Action.OpenUrl", "title": without_mentions(&link.title), "url": link.url}),
             );
         card["actions"] = actions.collect();
     }

@@ -58,6 +58,7 @@ mod request;
 mod resources;
 mod retail_prices;
 mod retry;
+mod subscriptions;
 mod transport;
 mod waits;
 mod wire;
@@ -142,4 +143,5 @@ pub use retail_prices::{
     RetailField, RetailFilter, RetailPrice, RetailPrices, RetailQuery, RetailSavingsPlanPrice,
 };
 pub use retry::{Pacing, Retry};
+pub use subscriptions::SubscriptionInfo;
 pub use waits::{TellWait, Wait, Waits};

@@ -2,7 +2,7 @@
 
 #![deny(clippy::float_arithmetic)]
 
-mod judge;
+pub(crate) mod judge;
 mod undo;
 
 use jiff::Timestamp;

@@ -16,6 +16,7 @@
 
 mod budget;
 mod charge;
+mod course;
 mod decide;
 mod drivers;
 mod facts;
@@ -26,6 +27,8 @@ mod life;
 mod money;
 mod observe;
 mod period;
+mod recheck;
+mod rhythm;
 mod scope;
 mod status;
 
@@ -34,11 +37,12 @@ pub use budget::{
     Statistic, Threshold, ThresholdKind, When, WhenError,
 };
 pub use charge::{ChargeCategory, CostBasis, UnknownCategory};
+pub use course::{Course, MOST_STEPS, Span};
 pub use decide::{Decision, Evaluation, Outcome, Reason, decide};
 pub use drivers::{Cause, Driver, Drivers};
 pub use facts::{CostFacts, DayCost, FactsBuilder, Place, Series, SeriesId, SeriesKey};
 pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDimension};
-pub use forecast::{Breach, Forecast, ForecastSummary};
+pub use forecast::{Breach, Forecast, ForecastSummary, PathDay};
 pub use ledger::{
     Acknowledgement, Alert, AlertState, Change, Ledger, Part, RoutedAction, RoutedDelivery,
     Transition, alert_id,
@@ -50,5 +54,6 @@ pub use observe::{
     counted_series, feeds, observe,
 };
 pub use period::{Calendar, Period, TimeGrain, UnknownGrain, dates, days_between, plus_days};
+pub use recheck::{Check, Recheck, Verdict, recheck};
 pub use scope::{Scope, ScopeError, ScopeKind};
 pub use status::{Pace, Percent, Status, status};

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::compare::FieldChange;
-use crate::plan::{Action, Prune};
+use crate::plan::Action;
+use crate::prune::Prune;
 
 /// The most rules that Azure takes for one subscription.
 pub const MOST_RULES: usize = 5;
@@ -293,7 +294,7 @@ fn addresses(list: &[String]) -> BTreeSet<String> {
 
 fn unwanted(live: &LiveRule, prune: &Prune) -> RuleChange {
     let name = &live.rule.name;
-    let (action, reason) = prune.decide(name, live.ours);
+    let (action, reason) = prune.decide(&live.subscription, name, live.ours);
     RuleChange {
         subscription: live.subscription.clone(),
         name: name.clone(),

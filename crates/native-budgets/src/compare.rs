@@ -221,14 +221,14 @@ fn filter_lines(budget: &AzureBudget) -> BTreeSet<String> {
 
 /// What a notification is about. Two of a budget may be about the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Subject {
+pub(crate) struct Subject {
     threshold: Decimal,
     forecasted: bool,
     operator: String,
 }
 
 impl Subject {
-    fn of(notification: &BudgetNotification) -> Subject {
+    pub(crate) fn of(notification: &BudgetNotification) -> Subject {
         Subject {
             threshold: notification.threshold.normalize(),
             forecasted: notification

@@ -1,31 +1,30 @@
-//! From a budget of the configuration to the budgets that Azure can express.
+//! From a budget of the configuration to the budget that Azure can express.
 
 mod filter;
 mod notifications;
 
+use std::collections::BTreeMap;
+
 use azure_cost::{
-    Budget as AzureBudget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetNotification,
-    BudgetPeriod,
+    Budget as AzureBudget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetPeriod,
 };
 use budget_engine::{Budget, Budgets, CostBasis, Period, Scope, ScopeKind, TimeGrain};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 pub(crate) use self::filter::charge_types;
 use self::notifications::Notice;
 use crate::desired::{Desired, Provider, Settings};
-
-/// The most notifications that one of Azure's budgets takes.
-const MOST_NOTIFICATIONS: usize = 5;
+use crate::names::base_name;
 
 /// What became of a budget.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Compiled {
-    /// What Azure should have: none, one, or several that share the notifications.
-    pub desired: Vec<Desired>,
+    /// What Azure should have, with all notifications, however many; a plan divides them. `None` if
+    /// Azure cannot have it.
+    pub desired: Option<Desired>,
     /// What Azure cannot express.
     pub losses: Vec<Loss>,
 }
@@ -82,11 +81,12 @@ pub fn compile(
 ) -> Compiled {
     let mut losses = Losses::of(&budget.id);
     let desired = attempt(budgets, budget, settings, planned, today, &mut losses);
-    let desired = desired.unwrap_or_else(|(about, reason)| {
-        losses.0.clear();
-        losses.left_out(about, reason);
-        Vec::new()
-    });
+    let desired = desired
+        .map_err(|(about, reason)| {
+            losses.0.clear();
+            losses.left_out(about, reason);
+        })
+        .ok();
     let losses = losses.0;
     Compiled { desired, losses }
 }
@@ -127,7 +127,7 @@ fn attempt(
     planned: &Result<Decimal, String>,
     today: Date,
     losses: &mut Losses<'_>,
-) -> Result<Vec<Desired>, Refused> {
+) -> Result<Desired, Refused> {
     let grain = grain(budget.calendar.grain()).map_err(|why| ("grain", why))?;
     let period = period_to_plan(budget, today).map_err(|why| ("period", why))?;
     let amount = planned.clone().map_err(|why| ("amount", why))?.normalize();
@@ -138,6 +138,9 @@ fn attempt(
     }
     let (scope, mut conditions) = place(budgets, budget, settings)?;
     check_provider(&scope, settings.provider).map_err(|why| ("scopes", why))?;
+    if grain.starts_with("Billing") && is_of_contract(&scope) {
+        return Err(("grain", billing_grain_refused(&scope)));
+    }
     let selectors = budgets.selectors(budget);
     let selector = selectors.first();
     if let Some(filter) = selector.and_then(|selector| selector.filter) {
@@ -169,28 +172,22 @@ fn attempt(
         return Err(("thresholds", format!("{why} ({because})")));
     }
     let time_period = BudgetPeriod::new(start, budget.ends);
-    let parts = told.chunks(MOST_NOTIFICATIONS).enumerate();
-    let parts = parts.map(|(index, notices)| {
-        let name = name_of(budget, settings, index);
-        let mut native = AzureBudget::new(name, amount, grain, time_period);
-        native.filter = BudgetFilter::all(conditions.clone());
-        let mut reasons = std::collections::BTreeMap::new();
-        for Notice { key, body, reason } in notices {
-            reasons.insert(key.clone(), reason.clone());
-            native
-                .notifications
-                .insert(key.clone(), BudgetNotification::clone(body));
-        }
-        Desired {
-            scope: scope.clone(),
-            provider: settings.provider,
-            budget: native,
-            of: Some(budget.id.clone()),
-            amount_reason: format!("planned for {}", budget.calendar.label(&period)),
-            notification_reasons: reasons,
-        }
-    });
-    Ok(parts.collect())
+    let name = base_name(&budget.id, settings);
+    let mut native = AzureBudget::new(name, amount, grain, time_period);
+    native.filter = BudgetFilter::all(conditions);
+    let mut notification_reasons = BTreeMap::new();
+    for Notice { key, body, reason } in told {
+        notification_reasons.insert(key.clone(), reason);
+        native.notifications.insert(key, body);
+    }
+    Ok(Desired {
+        scope,
+        provider: settings.provider,
+        budget: native,
+        of: Some(budget.id.clone()),
+        amount_reason: format!("planned for {}", budget.calendar.label(&period)),
+        notification_reasons,
+    })
 }
 
 fn grain(grain: TimeGrain) -> Result<&'static str, String> {
@@ -285,6 +282,28 @@ fn place(
     }
 }
 
+/// Whether a scope is only there under agreements that have no billing periods of their own for
+/// budgets.
+fn is_of_contract(scope: &Scope) -> bool {
+    match scope.kind() {
+        ScopeKind::Subscription | ScopeKind::ResourceGroup | ScopeKind::ManagementGroup => false,
+        // The number of an enrollment, or the id of a Customer or Partner Agreement.
+        ScopeKind::BillingAccount => {
+            let id = scope.id();
+            id.contains(':') || id.chars().all(|c| c.is_ascii_digit())
+        }
+        _ => true,
+    }
+}
+
+/// Why Azure refuses the grain of a budget that counts in billing periods.
+pub fn billing_grain_refused(scope: &Scope) -> String {
+    format!(
+        "Azure takes billing periods for pay-as-you-go only, and the agreement of {scope} is another \
+         one: set `grain = \"monthly\"` (or `quarterly`, `annually`)"
+    )
+}
+
 fn check_provider(scope: &Scope, provider: Provider) -> Result<(), String> {
     if scope.kind() == ScopeKind::Customer && provider == Provider::Consumption {
         let why = "budgets of partners' customers are Cost Management's: set `native = { provider \
@@ -292,54 +311,4 @@ fn check_provider(scope: &Scope, provider: Provider) -> Result<(), String> {
         return Err(why.to_owned());
     }
     Ok(())
-}
-
-fn name_of(budget: &Budget, settings: &Settings, part: usize) -> String {
-    let base = match &settings.name {
-        Some(name) => name.clone(),
-        None => native_name(&budget.id),
-    };
-    match part {
-        0 => base,
-        more => format!("{base}-{}", more + 1),
-    }
-}
-
-/// Whether a budget of Azure with this name is one of those that the budget with this id becomes:
-/// it has the configured name or the one of the id, and perhaps the number of a part.
-pub fn follows(name: &str, id: &str, settings: &Settings) -> bool {
-    let base = match &settings.name {
-        Some(base) => base.to_ascii_lowercase(),
-        None => native_name(id).to_ascii_lowercase(),
-    };
-    let name = name.to_ascii_lowercase();
-    match name.strip_prefix(&base) {
-        Some("") => true,
-        Some(rest) => rest
-            .strip_prefix('-')
-            .and_then(|part| part.parse::<u32>().ok())
-            .is_some_and(|part| part >= 2 && rest == format!("-{part}")),
-        None => false,
-    }
-}
-
-/// The longest name that Azure takes is 63; the number of a part needs room.
-const LONGEST_NAME: usize = 59;
-
-/// The name in Azure for a budget's id: the id itself where Azure takes it, else its letters and a
-/// few characters of its hash. It does not depend on anything else, so that it stays.
-pub fn native_name(id: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if id.len() <= LONGEST_NAME && id.chars().all(fits) {
-        return id.to_owned();
-    }
-    let plain: String = id.chars().map(|c| if fits(c) { c } else { '-' }).collect();
-    let hash = Sha256::digest(id.as_bytes());
-    let hash: String = hash
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let plain = &plain[..plain.len().min(LONGEST_NAME - 9)];
-    format!("{plain}-{hash}")
 }

@@ -218,8 +218,9 @@ impl Ids {
 
 const LONGEST_ID: usize = 64;
 
-/// A text in the characters of an id.
-fn id_of(text: &str) -> String {
+/// A text in the characters of an id of a budget: at most 64 letters, digits, `-` and `_`, a letter or
+/// digit first.
+pub fn id_of(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let plain: String = text
         .chars()

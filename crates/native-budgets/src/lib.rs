@@ -12,7 +12,10 @@ mod compare;
 mod compile;
 mod desired;
 mod import;
+mod names;
 mod plan;
+mod prune;
+mod split;
 mod twin;
 
 pub use alert::{AlertShape, NativeAlert};
@@ -20,10 +23,12 @@ pub use anomaly_rules::{
     AnomalyRule, LiveRule, MOST_RULES, RuleChange, configured_rule, plan_anomaly_rules,
 };
 pub use compare::{FieldChange, differences};
-pub use compile::{Compiled, Effect, Loss, compile, follows, native_name, period_to_plan};
+pub use compile::{Compiled, Effect, Loss, billing_grain_refused, compile, period_to_plan};
 pub use desired::{
     Contacts, Desired, LOCALES, Operator, Provider, Settings, is_action_group, is_name,
 };
-pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, import};
-pub use plan::{Action, Change, Live, Prune, collisions, plan};
+pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, id_of, import};
+pub use names::{Names, Origin, native_name};
+pub use plan::{Action, Change, Live, collisions, plan, plan_one};
+pub use prune::{Named, Prune};
 pub use twin::{Figure, Gap, Ours, gaps, reached};

@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::compare::{FieldChange, day_of, differences, says_the_same};
 use crate::desired::{Desired, Provider};
+use crate::names::{Names, Origin, part_number};
+use crate::prune::{Named, Prune};
+use crate::split::{MOST_NOTIFICATIONS, split};
 
 /// A budget that Azure has.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,44 +21,13 @@ pub struct Live {
     pub provider: Provider,
     /// As it was read.
     pub budget: AzureBudget,
-    /// Whether it was created here, as the state says.
-    pub ours: bool,
+    /// Who made it, as the state says.
+    pub origin: Origin,
 }
 
-/// Which budgets that the configuration does not want are deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Prune {
-    /// Those that were created here.
-    pub ours: bool,
-    /// Those with these names, whoever created them.
-    pub named: BTreeSet<String>,
-}
-
-impl Prune {
-    /// Whether something of this name may be deleted whoever created it.
-    pub(crate) fn names(&self, name: &str) -> bool {
-        self.named
-            .iter()
-            .any(|each| each.eq_ignore_ascii_case(name))
-    }
-
-    /// What to do about something of this name that is not wanted, and why.
-    pub(crate) fn decide(&self, name: &str, ours: bool) -> (Action, &'static str) {
-        match (self.names(name), ours, self.ours) {
-            (true, ..) => (
-                Action::Delete,
-                "the configuration does not want it, and it was named",
-            ),
-            (_, true, true) => (
-                Action::Delete,
-                "the configuration does not want it any more",
-            ),
-            (_, true, false) => (
-                Action::Leave,
-                "the configuration does not want it any more; --prune deletes it",
-            ),
-            (_, false, _) => (Action::Leave, "it was not created here"),
-        }
+impl Live {
+    fn is_ours(&self) -> bool {
+        matches!(self.origin, Origin::Here { .. })
     }
 }
 
@@ -83,6 +55,9 @@ pub struct Change {
     /// The budget as it was read.
     #[serde(skip)]
     pub live: Option<AzureBudget>,
+    /// What is wanted; `None` if the configuration does not want it.
+    #[serde(skip)]
+    pub desired: Option<Desired>,
 }
 
 /// What to do about a budget.
@@ -114,13 +89,14 @@ impl Action {
     }
 }
 
-/// Wanted budgets that would be one and the same in Azure: scope, name, and the budgets of the
-/// configuration. A plan with them would never come to rest.
+/// Wanted budgets that would be one and the same in Azure: scope, name in lower case, and which they
+/// are in the configuration. A plan with them would never come to rest.
 pub fn collisions(desired: &[Desired]) -> Vec<(Scope, String, Vec<String>)> {
     let mut by_place: BTreeMap<(Scope, String), Vec<String>> = BTreeMap::new();
     for each in desired {
         let place = (each.scope.clone(), each.budget.name.to_ascii_lowercase());
-        let owner = each.of.clone().unwrap_or_else(|| each.budget.name.clone());
+        let described = || format!("[[native_budget]] {}", each.budget.name);
+        let owner = each.of.clone().unwrap_or_else(described);
         by_place.entry(place).or_default().push(owner);
     }
     let twice = by_place.into_iter().filter(|(_, owners)| owners.len() > 1);
@@ -131,19 +107,28 @@ pub fn collisions(desired: &[Desired]) -> Vec<(Scope, String, Vec<String>)> {
 
 /// What has to be done so that Azure has what is wanted, in the order of scopes and names.
 ///
-/// `live` has all budgets of each scope that `desired` names. Without a difference nothing is
-/// written: a plan right after an apply only leaves.
-pub fn plan(desired: &[Desired], live: &[Live], prune: &Prune) -> Vec<Change> {
+/// `live` has all budgets of each scope that `desired` names, and `names` the names of all that is
+/// configured. Without a difference nothing is written: a plan right after an apply only leaves.
+pub fn plan(desired: &[Desired], live: &[Live], names: &Names, prune: &Prune) -> Vec<Change> {
     let mut taken = BTreeSet::new();
     let mut changes: Vec<Change> = Vec::new();
-    for wanted in desired {
-        let found = live.iter().position(|live| is_at(wanted, live));
-        taken.extend(found);
-        changes.push(change(wanted, found.map(|index| &live[index]), prune));
+    for whole in desired {
+        let others = desired.iter().filter(|other| {
+            other.scope == whole.scope
+                && !other.budget.name.eq_ignore_ascii_case(&whole.budget.name)
+        });
+        let others = others
+            .map(|other| other.budget.name.to_ascii_lowercase())
+            .collect();
+        for wanted in split(whole, live, names, &others) {
+            let found = live.iter().position(|live| is_at(&wanted, live));
+            taken.extend(found);
+            changes.push(plan_one(&wanted, found.map(|index| &live[index]), prune));
+        }
     }
     for (index, each) in live.iter().enumerate() {
         if !taken.contains(&index) {
-            changes.push(unwanted(each, prune));
+            changes.push(unwanted(each, desired, names, prune));
         }
     }
     changes.sort_by(|left, right| (&left.scope, &left.name).cmp(&(&right.scope, &right.name)));
@@ -155,7 +140,8 @@ fn is_at(desired: &Desired, live: &Live) -> bool {
     desired.scope == live.scope && desired.budget.name.eq_ignore_ascii_case(&live.budget.name)
 }
 
-fn change(desired: &Desired, live: Option<&Live>, prune: &Prune) -> Change {
+/// What has to be done about one budget that is wanted just so, with what Azure has of its name.
+pub fn plan_one(desired: &Desired, live: Option<&Live>, prune: &Prune) -> Change {
     let base = Change {
         scope: desired.scope.clone(),
         provider: desired.provider,
@@ -166,6 +152,7 @@ fn change(desired: &Desired, live: Option<&Live>, prune: &Prune) -> Change {
         fields: Vec::new(),
         write: None,
         live: None,
+        desired: Some(desired.clone()),
     };
     let Some(live) = live else {
         let fields = everything(desired);
@@ -186,20 +173,21 @@ fn change(desired: &Desired, live: Option<&Live>, prune: &Prune) -> Change {
             ..base
         };
     }
-    let adopted = match live.ours {
+    let adopted = match live.is_ours() {
         true => "",
         false => "; it was not created here and is taken over by its name",
     };
     let fixed = fields.iter().find(|field| field.fixed);
     if let Some(field) = fixed
-        && !live.ours
-        && !prune.names(&live.budget.name)
+        && !live.is_ours()
+        && !prune.names(&live.scope, &live.budget.name)
     {
         // To replace it would delete what others made.
         let reason = format!(
             "it was not created here, and Azure does not change the {} of a budget: give ours \
              another name, or have this one replaced with --delete {}",
-            field.field, live.budget.name
+            field.field,
+            named(live)
         );
         return Change {
             action: Action::Leave,
@@ -315,7 +303,9 @@ fn updated(desired: &Desired, live: &AzureBudget) -> AzureBudget {
         budget.notifications.insert(free, wanted);
     }
     for (key, known) in switched_off {
-        if budget.notifications.len() < 5 && !budget.notifications.contains_key(key) {
+        if budget.notifications.len() < MOST_NOTIFICATIONS
+            && !budget.notifications.contains_key(key)
+        {
             budget.notifications.insert(key.clone(), known.clone());
         }
     }
@@ -335,17 +325,56 @@ fn keep_defaults(
     }
 }
 
-fn unwanted(live: &Live, prune: &Prune) -> Change {
-    let (action, reason) = prune.decide(&live.budget.name, live.ours);
+fn unwanted(live: &Live, desired: &[Desired], names: &Names, prune: &Prune) -> Change {
+    let part_of = part_of(live, desired, names);
+    let (action, reason) = match (part_of, &live.origin) {
+        (Some(id), Origin::Here { .. }) => (
+            Action::Delete,
+            format!("{id} does not need this part any more, and it would tell of an old amount"),
+        ),
+        (Some(id), Origin::Elsewhere) if !prune.names(&live.scope, &live.budget.name) => (
+            Action::Leave,
+            format!(
+                "it has the name of a part of {id}, but was not created here; --delete {} deletes it",
+                named(live)
+            ),
+        ),
+        _ => {
+            let (action, reason) = prune.decide(&live.scope, &live.budget.name, live.is_ours());
+            (action, reason.to_owned())
+        }
+    };
     Change {
         scope: live.scope.clone(),
         provider: live.provider,
         name: live.budget.name.clone(),
-        of: None,
+        of: part_of
+            .filter(|_| action == Action::Delete)
+            .map(str::to_owned),
         action,
-        reason: reason.to_owned(),
+        reason,
         fields: Vec::new(),
         write: None,
         live: Some(live.budget.clone()),
+        desired: None,
+    }
+}
+
+/// Id of the wanted budget at the same scope of which a budget is a part by its name and origin.
+fn part_of<'a>(live: &Live, desired: &'a [Desired], names: &Names) -> Option<&'a str> {
+    let mut at_scope = desired.iter().filter(|each| each.scope == live.scope);
+    at_scope.find_map(|each| {
+        let id = each.of.as_deref()?;
+        let name = &live.budget.name;
+        let is_part = part_number(name, &each.budget.name).is_some();
+        (is_part && names.belongs(name, &live.origin, id)).then_some(id)
+    })
+}
+
+/// How one of Azure's budgets is named so that no other is meant.
+fn named(live: &Live) -> Named {
+    Named {
+        scope: Some(live.scope.clone()),
+        name: live.budget.name.clone(),
     }
 }

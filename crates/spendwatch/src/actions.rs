@@ -5,7 +5,6 @@
 //! removed: it is what keeps an action from being done twice, and the audit record. While something
 //! is left to do there is a marker, `acting/<id>`.
 
-pub(crate) mod approval;
 pub(crate) mod hands;
 pub mod words;
 

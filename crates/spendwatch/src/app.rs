@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Documents, Error, Queues, Version, json};
 
-use crate::actions::approval::Approver;
 use crate::actions::hands::Hands;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::entra::{Denied, Tokens};
 use crate::environment::{Environment, StateLocation};
 use crate::jobs::evaluate::BudgetReport;
+use crate::links::Signer;
 use crate::outbox::OUTBOX;
 use crate::reads::{self, PlanError, Read};
 use crate::sources::{CostSource, KeptMonths};
@@ -32,7 +32,8 @@ pub struct App {
     native: Result<azure_cost::Client, String>,
     tokens: Option<Tokens>,
     hands: BTreeMap<String, Result<Hands, String>>,
-    approver: Option<Result<Approver, String>>,
+    approver: Option<Result<Signer, String>>,
+    answers: Option<Result<Signer, String>>,
     clock: Arc<dyn Clock>,
     sends_hints: bool,
     acts: bool,
@@ -126,12 +127,26 @@ impl App {
             (name.clone(), opened.map_err(|error| format!("{error:#}")))
         });
         let hands = hands.collect();
-        let approver = config.actions.approval.as_ref().map(|approval| {
-            let url = approval.url.clone().or_else(|| own_address(environment));
-            let key = environment.secret(&approval.key);
-            let made = key.and_then(|key| Approver::new(key, url));
+        let signer = |table: &str, key: &Secret, page: Option<url::Url>| {
+            let key = environment.secret(key);
+            let made = key.and_then(|key| Signer::new(table, key, page));
             made.map_err(|error| format!("{error:#}"))
-        });
+        };
+        let links = config.links.as_ref();
+        let page = |function: &str| {
+            let given = links.and_then(|links| links.url.clone());
+            let base = given.or_else(|| own_address(environment))?;
+            let base = base.as_str().trim_end_matches('/');
+            format!("{base}/{function}").parse().ok()
+        };
+        let answers = links.map(|links| signer("links", &links.key, page("answer")));
+        let approver = match &config.actions.approval {
+            Some(approval) => {
+                let page = approval.url.clone().or_else(|| page("approve-action"));
+                Some(signer("approval", &approval.key, page))
+            }
+            None => links.map(|links| signer("links", &links.key, page("approve-action"))),
+        };
         Ok(App {
             native,
             config,
@@ -142,6 +157,7 @@ impl App {
             tokens,
             hands,
             approver,
+            answers,
             clock: Arc::new(SystemClock),
             sends_hints: true,
             acts: true,
@@ -312,7 +328,7 @@ impl App {
     }
 
     /// Who signs and checks links of approval, if there are any.
-    pub(crate) fn approver(&self) -> Option<&Approver> {
+    pub(crate) fn approver(&self) -> Option<&Signer> {
         match self.approver.as_ref()? {
             Ok(approver) => Some(approver),
             Err(why) => {
@@ -320,6 +336,22 @@ impl App {
                 None
             }
         }
+    }
+
+    /// Who signs and checks the links of notices, if there are any.
+    pub(crate) fn answers(&self) -> Option<&Signer> {
+        match self.answers.as_ref()? {
+            Ok(signer) => Some(signer),
+            Err(why) => {
+                tracing::error!(why, "links of notices cannot be used");
+                None
+            }
+        }
+    }
+
+    /// What keeps the links of notices from working: a missing secret.
+    pub fn link_problem(&self) -> Option<&str> {
+        self.answers.as_ref()?.as_ref().err().map(String::as_str)
     }
 
     /// What keeps actions and their approvals from working: missing secrets, an identity that is not
@@ -471,10 +503,10 @@ impl App {
     }
 }
 
-/// Where people reach the function that takes approvals, if this is a function app.
+/// Where people reach our functions, if this is a function app.
 fn own_address(environment: &Environment) -> Option<url::Url> {
     let host = environment.get("WEBSITE_HOSTNAME")?;
-    let url: url::Url = format!("https://{host}/api/approve-action").parse().ok()?;
+    let url: url::Url = format!("https://{host}/api").parse().ok()?;
     // On somebody's own machine the host calls itself localhost, which leads nobody here.
     let is_local = host.starts_with("localhost") || host.starts_with("127.");
     (!is_local).then_some(url)

@@ -7,6 +7,8 @@
 
 mod actions;
 mod attention;
+mod channels;
+mod links;
 mod native;
 mod read;
 mod reader;
@@ -17,6 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use alert_channels::Language;
 use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,8 @@ pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
 pub use attention::{
     Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
 };
+pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
+pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
 pub(crate) use read::OWNERS;
@@ -53,8 +58,19 @@ pub struct Config {
     pub native: Native,
     /// What is done when a budget reaches an amount.
     pub actions: Actions,
+    /// The links in notices by which people answer; none if `None`.
+    pub links: Option<Links>,
     /// When people are left alone, and how much they are told at a time.
     pub attention: Attention,
+    /// What is known of recipients, by their address in lower case.
+    pub recipients: BTreeMap<String, Recipient>,
+}
+
+/// What is known of a recipient.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// The language to write in; that of the channel if not set.
+    pub language: Option<Language>,
 }
 
 /// One place that costs are read from.
@@ -153,71 +169,6 @@ pub enum AzureRead {
     CostDetails,
     /// Consumption usage details only.
     UsageDetails,
-}
-
-/// A configured destination.
-#[derive(Debug, Clone)]
-pub struct Channel {
-    /// What kind of place, with its settings.
-    pub kind: ChannelKind,
-    /// Networks besides the public internet that it may be in (self-hosted chat).
-    pub allow_networks: Vec<ipnet::IpNet>,
-}
-
-/// The kinds of channel.
-#[derive(Debug, Clone)]
-pub enum ChannelKind {
-    /// Mail by SMTP.
-    Email(Email),
-    /// A Microsoft Teams Workflows webhook.
-    Teams {
-        /// Its URL, which is a secret.
-        url: Secret,
-    },
-    /// A Slack incoming webhook.
-    Slack {
-        /// Its URL, which is a secret.
-        url: Secret,
-    },
-    /// A webhook signed per Standard Webhooks.
-    Webhook {
-        /// Its URL.
-        url: Secret,
-        /// Signing secrets, newest first; more than one while a key is being rotated.
-        signing: Vec<Secret>,
-    },
-}
-
-impl ChannelKind {
-    /// Whether the place shows the state of alerts: see [`alert_channels::Kind::shows_state`].
-    pub fn shows_state(&self) -> bool {
-        let kind = match self {
-            ChannelKind::Email(_) => alert_channels::Kind::Email,
-            ChannelKind::Teams { .. } => alert_channels::Kind::Teams,
-            ChannelKind::Slack { .. } => alert_channels::Kind::Slack,
-            ChannelKind::Webhook { .. } => alert_channels::Kind::Webhook,
-        };
-        kind.shows_state()
-    }
-}
-
-/// Mail by SMTP.
-#[derive(Debug, Clone)]
-pub struct Email {
-    /// `smtp://host:587` (STARTTLS required) or `smtps://host:465` (TLS from the start).
-    pub smtp: alert_channels::email::Server,
-    /// Sender, `Name <address>`.
-    pub from: String,
-    /// Recipients when the channel itself is named in `notify`.
-    pub to: Vec<String>,
-    /// Account of the relay.
-    pub username: Option<Secret>,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// Certificates to trust besides the system's, in PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Domains that an owner tag may name; the sender's own if empty.
-    pub owner_domains: Vec<String>,
 }
 
 /// A reference to a secret. The value is looked up when it is used.
@@ -350,7 +301,18 @@ impl Config {
         let mut emails = self
             .channels
             .iter()
-            .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)));
+            .filter(|(_, channel)| channel.kind.mailing().is_some());
         emails.next().map(|(name, _)| name.as_str())
+    }
+
+    /// The language of what a destination tells a recipient.
+    pub fn language_of(&self, destination: &str, recipient: Option<&str>) -> Language {
+        let address = recipient.and_then(alert_channels::email::address_of);
+        let recipient = address.and_then(|address| self.recipients.get(&address));
+        let channel = self.channels.get(destination);
+        recipient
+            .and_then(|recipient| recipient.language)
+            .or(channel.map(|channel| channel.language))
+            .unwrap_or_default()
     }
 }

@@ -176,12 +176,16 @@ impl StateLocation {
     }
 }
 
-/// The cloud that a storage account is in, by the suffix of its host.
-fn cloud_of(url: &Url) -> Cloud {
-    match url.host_str() {
-        Some(host) if host.ends_with(".usgovcloudapi.net") => Cloud::UsGovernment,
-        Some(host) if host.ends_with(".chinacloudapi.cn") => Cloud::China,
-        _ => Cloud::Public,
+/// The cloud that a storage account or another service is in, by the suffix of its host.
+pub(crate) fn cloud_of(url: &Url) -> Cloud {
+    let host = url.host_str().unwrap_or_default();
+    let ends = |suffixes: [&str; 2]| suffixes.iter().any(|suffix| host.ends_with(suffix));
+    if ends([".usgovcloudapi.net", ".azure.us"]) {
+        Cloud::UsGovernment
+    } else if ends([".chinacloudapi.cn", ".azure.cn"]) {
+        Cloud::China
+    } else {
+        Cloud::Public
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alert_channels::{Carried, Message, Notice};
+use alert_channels::{Because, Carried, Message, Notice};
 use budget_engine::{Change, Severity, Transition};
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,11 +23,13 @@ pub(crate) fn crossing(delivery: &Delivery) -> Option<&Transition> {
     }
 }
 
-/// Why a delivery has to wait now, and until when; the longest of all reasons.
+/// Why a delivery has to wait now, and until when; the longest of all reasons. Quiet hours are for
+/// places where people read, and for others only where they are named.
 pub(crate) fn held(
     attention: &Attention,
     silences: &[Silence],
     delivery: &Delivery,
+    is_for_people: bool,
     now: Timestamp,
 ) -> Option<Hold> {
     let transition = crossing(delivery)?;
@@ -46,9 +48,9 @@ pub(crate) fn held(
         until: one.end(),
         why: format!("planned: {}", one.name),
     }));
-    // Places that show the state of alerts have no sleep to lose.
     let quiet = attention
         .quiet_hours_of(&delivery.destination)
+        .filter(|quiet| is_for_people || !quiet.channels.is_empty())
         .filter(|_| transition.change.is_news())
         .filter(|quiet| {
             quiet
@@ -398,7 +400,8 @@ pub(crate) fn bundle(members: &[&Delivery], allowance: Allowance) -> Option<Deli
     let mut notice = Notice::new(&id, format!("bundles/{to}"), message);
     notice.recipient.clone_from(&first.notice.recipient);
     notice.carried = members.iter().flat_map(|one| carried(one)).collect();
-    notice.reason_for_recipient = "because several thresholds tell you at a time".to_owned();
+    notice.because = Some(Because::Several);
+    notice.language = first.notice.language;
     let expires_at = members.iter().map(|one| one.expires_at).max()?;
     Some(Delivery::new(destination, notice, at, expires_at))
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
-use crate::{actions, outbox, routing};
+use crate::{actions, answers, outbox, routing};
 
 /// How often a ledger is read again after another writer was first.
 pub(crate) const TRIES: usize = 8;
@@ -127,7 +127,8 @@ pub(crate) async fn deliveries_of(
             );
         }
         for one in route {
-            let delivery = routing::delivery(earlier, transition, one);
+            let mut delivery = routing::delivery(app.config(), earlier, transition, one);
+            delivery.notice.links = answers::links(app, transition, &one.id);
             if outbox::put(app.documents(), &delivery).await? {
                 routed.deliveries += 1;
             }

@@ -20,7 +20,9 @@
 //! ```
 
 mod actions;
+mod answers;
 mod app;
+mod bearer;
 mod channels;
 mod clock;
 mod config;
@@ -30,6 +32,7 @@ mod forecasting;
 mod gathering;
 pub mod jobs;
 mod ledgers;
+mod links;
 mod outbox;
 mod reads;
 pub mod replay;
@@ -38,25 +41,30 @@ mod silences;
 mod snapshots;
 pub mod sources;
 mod standing;
+mod threads;
 mod trouble;
 
-pub use actions::approval::{BadLink, Permission};
 pub use actions::words as action_words;
 pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, TargetState, Told};
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
+pub use budget_engine::{NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
-    AUTH_WORDS, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel, ChannelKind,
-    Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings, Email,
-    EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Mode, Native, Problem, QuietHours,
-    SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly, budget_toml,
-    imported_toml,
+    AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
+    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mailing, Mode, Native,
+    Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly,
+    budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
 pub use forecasting::forecast;
+pub use links::{BadLink, Permission, Purpose};
 pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
+pub use silences::{
+    LONGEST_REASON, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState,
+};
 
 /// Queue whose messages name a read to evaluate.
 pub const EVALUATIONS: &str = "evaluations";

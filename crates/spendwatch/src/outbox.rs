@@ -141,8 +141,7 @@ impl Delivery {
 
     /// Key while it is live. Sorts by the time of the decision.
     pub(crate) fn key(&self) -> String {
-        let stamp = self.created_at.strftime("%Y%m%dT%H%M%SZ");
-        format!("{OUTBOX}{}/{stamp}-{}", self.destination, self.id)
+        live_key(&self.destination, self.created_at, &self.id)
     }
 
     /// Key once it is finished.
@@ -198,6 +197,12 @@ impl Delivery {
 
 /// An alert and a recipient: what is told of them arrives in order.
 pub(crate) type Sequence = (String, Option<String>);
+
+/// Key of a live delivery.
+pub(crate) fn live_key(destination: &str, created_at: Timestamp, id: &str) -> String {
+    let stamp = created_at.strftime("%Y%m%dT%H%M%SZ");
+    format!("{OUTBOX}{destination}/{stamp}-{id}")
+}
 
 /// Key of a finished delivery.
 pub(crate) fn history_key(created_at: Timestamp, id: &str) -> String {

@@ -1,11 +1,11 @@
 //! From a transition to deliveries: who is told, frozen with the decision.
 
-use alert_channels::{Message, Notice};
+use alert_channels::{Because, Message, Notice};
 use budget_engine::{Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{ChannelKind, Config, Email, OWNERS};
+use crate::config::{Config, Mailing, OWNERS};
 use crate::outbox::{Delivery, delivery_id, history_key};
 
 /// How long after its period a notice is still worth sending.
@@ -58,7 +58,7 @@ pub(crate) fn route(
         let places = told.flat_map(|one| one.route.iter().flatten());
         let is_for = |one: &&RoutedDelivery| {
             let channel = config.channels.get(&one.destination);
-            transition.change.is_news() || channel.is_some_and(|one| one.kind.shows_state())
+            transition.change.is_news() || channel.is_some_and(|one| one.kind.kind().shows_state())
         };
         return unique(
             places
@@ -100,20 +100,19 @@ fn mail(channel: &str, addresses: Vec<String>) -> Vec<(String, Option<String>)> 
 
 /// Where a notice for a channel goes: the destination, with recipients for mail.
 pub(crate) fn of_channel(config: &Config, name: &str) -> Vec<(String, Option<String>)> {
-    match config.channels.get(name).map(|channel| &channel.kind) {
-        Some(ChannelKind::Email(email)) => mail(name, email.to.clone()),
-        Some(_) => vec![(name.to_owned(), None)],
+    let Some(channel) = config.channels.get(name) else {
         // The channel was taken out of the configuration since the threshold fired.
-        None => Vec::new(),
+        return Vec::new();
+    };
+    match channel.kind.mailing() {
+        Some(mailing) => mail(name, mailing.to.clone()),
+        None => vec![(name.to_owned(), None)],
     }
 }
 
-fn owners_mail(config: &Config) -> Option<(&str, &Email)> {
+fn owners_mail(config: &Config) -> Option<(&str, &Mailing)> {
     let name = config.owners_channel()?;
-    match &config.channels.get(name)?.kind {
-        ChannelKind::Email(email) => Some((name, email)),
-        _ => None,
-    }
+    Some((name, config.channels.get(name)?.kind.mailing()?))
 }
 
 /// Where the owners of a budget are told; `tagged` are the addresses from the tags of what it cost.
@@ -122,15 +121,15 @@ pub(crate) fn of_owners(
     budget: &Budget,
     tagged: &[String],
 ) -> Vec<(String, Option<String>)> {
-    owners_mail(config).map_or_else(Vec::new, |(channel, email)| {
-        mail(channel, owners(budget, tagged, email))
+    owners_mail(config).map_or_else(Vec::new, |(channel, mailing)| {
+        mail(channel, owners(budget, tagged, mailing))
     })
 }
 
 /// The owners of a budget: addresses from the configuration, and from the owner tags of what it
 /// cost. A tag is written by whoever may tag a resource, so its address must be in a domain that
 /// the configuration names, or in the sender's own.
-fn owners(budget: &Budget, tagged: &[String], email: &Email) -> Vec<String> {
+fn owners(budget: &Budget, tagged: &[String], mailing: &Mailing) -> Vec<String> {
     let configured = budget
         .owners
         .iter()
@@ -140,9 +139,9 @@ fn owners(budget: &Budget, tagged: &[String], email: &Email) -> Vec<String> {
         let domain = address.trim_end_matches('>').rsplit_once('@')?.1;
         Some(domain.to_lowercase())
     };
-    let mut domains = email.owner_domains.clone();
+    let mut domains = mailing.owner_domains.clone();
     if domains.is_empty() {
-        domains.extend(domain_of(&email.from));
+        domains.extend(domain_of(&mailing.from));
     }
     let tagged = tagged
         .iter()
@@ -161,11 +160,42 @@ fn owners(budget: &Budget, tagged: &[String], email: &Email) -> Vec<String> {
     owners
 }
 
+/// Why somebody is told.
+fn because(config: &Config, transition: &Transition, routed: &RoutedDelivery) -> Because {
+    let status = &transition.status;
+    let (budget, destination) = (status.budget.clone(), routed.destination.clone());
+    let is_named = transition.notify.contains(&destination) || !transition.follows.is_empty();
+    let Some(recipient) = &routed.recipient else {
+        return match is_named {
+            true => Because::Destination {
+                budget,
+                destination,
+            },
+            false => Because::Fallback { destination },
+        };
+    };
+    let is_one_of = |owners: &[String]| {
+        let mut owners = owners.iter();
+        owners.any(|owner| owner.trim().eq_ignore_ascii_case(recipient))
+    };
+    let configured = config.budgets.get(&budget);
+    if configured.is_some_and(|budget| is_one_of(&budget.owners)) {
+        Because::Named { budget }
+    } else if is_one_of(&status.owners) {
+        Because::OwnerByTag { budget }
+    } else if !is_named && config.fallback.as_ref() == Some(&destination) {
+        Because::Fallback { destination }
+    } else {
+        Because::Named { budget }
+    }
+}
+
 /// How long a reminder is worth sending; another one follows.
 const WORTH_REMINDING: SignedDuration = SignedDuration::from_hours(24);
 
 /// The document of one routed delivery of a transition that came after `earlier` ones.
 pub(crate) fn delivery(
+    config: &Config,
     earlier: &[Transition],
     transition: &Transition,
     routed: &RoutedDelivery,
@@ -179,21 +209,8 @@ pub(crate) fn delivery(
         Message::Crossing(Box::new(transition.clone())),
     );
     notice.recipient = routed.recipient.clone();
-    let is_named = transition.notify.contains(&routed.destination);
-    notice.reason_for_recipient = match &routed.recipient {
-        Some(_) => format!(
-            "as an owner of {} or because its thresholds name you",
-            status.budget
-        ),
-        None if is_named || !transition.follows.is_empty() => format!(
-            "because the thresholds of {} name {}",
-            status.budget, routed.destination
-        ),
-        None => format!(
-            "because the thresholds of {} reach nobody else, and {} is the fallback",
-            status.budget, routed.destination
-        ),
-    };
+    notice.because = Some(because(config, transition, routed));
+    notice.language = config.language_of(&routed.destination, routed.recipient.as_deref());
     let at = transition.at;
     let after =
         |span: SignedDuration, from: Timestamp| from.saturating_add(span).unwrap_or(Timestamp::MAX);

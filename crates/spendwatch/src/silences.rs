@@ -15,9 +15,9 @@ use state_store::{Documents, Error, json};
 /// Where they are kept.
 const KEY: &str = "silences/current";
 /// The longest silence: 90 days. What is not wanted for longer belongs into the configuration.
-pub const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(crate) const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How many silences may be in force or still to come.
-pub const MOST_ACTIVE: usize = 1000;
+pub(crate) const MOST_ACTIVE: usize = 1000;
 /// Longest reason, in characters.
 pub const LONGEST_REASON: usize = 500;
 /// Longest name of who made or ended a silence, in characters.
@@ -51,7 +51,7 @@ pub struct Silence {
 }
 
 /// Which crossings a silence matches: all that is named here has to fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Matcher {
     /// Id of the budget, or a pattern with `*`, `?` and `[…]`.

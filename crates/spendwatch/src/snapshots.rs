@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use anyhow::Context;
-use budget_engine::{CostFacts, DayCost, FactsBuilder, Scope, SeriesKey, plus_days};
+use budget_engine::{CostBasis, CostFacts, DayCost, FactsBuilder, Scope, SeriesKey, plus_days};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -129,6 +129,61 @@ pub(crate) async fn load(documents: &dyn Documents, read: &str) -> anyhow::Resul
     Ok(snapshots)
 }
 
+/// What was known of costs on one day.
+pub(crate) struct KnownOn {
+    /// The costs.
+    pub(crate) facts: CostFacts,
+    /// The first day that they tell of.
+    pub(crate) from: Date,
+}
+
+/// What the last evaluation of a day knew; `None` without a snapshot of that day.
+pub(crate) async fn known_on(
+    documents: &dyn Documents,
+    read: &str,
+    day: Date,
+) -> anyhow::Result<Option<KnownOn>> {
+    let last = key(read, day);
+    let keys = documents.list(&format!("{SNAPSHOTS}{read}/")).await?;
+    let mut chain: Vec<Snapshot> = Vec::new();
+    for key in keys.iter().rev().filter(|one| **one <= last) {
+        let snapshot = fetch(documents, key).await?.and_then(|(one, _)| one);
+        let Some(snapshot) = snapshot else {
+            return Ok(None);
+        };
+        let newest = chain.first().unwrap_or(&snapshot);
+        let fits = snapshot.changed.projection() == newest.changed.projection();
+        if newest.day != day || !fits {
+            return Ok(None);
+        }
+        let is_whole = snapshot.from.is_some();
+        chain.push(snapshot);
+        if is_whole {
+            break;
+        }
+    }
+    let (Some(newest), Some(oldest)) = (chain.first(), chain.last()) else {
+        return Ok(None);
+    };
+    let Some(from) = oldest.from else {
+        return Ok(None);
+    };
+    let mut known = FactsBuilder::new(newest.changed.projection().clone());
+    let has = |basis| chain.iter().any(|one| one.changed.has_basis(basis));
+    let has_actual = has(CostBasis::Actual);
+    let has_amortized = has(CostBasis::Amortized);
+    for (key, days) in fold(&chain) {
+        let series = known.series(key);
+        for cost in days.values() {
+            let actual = has_actual.then_some(cost.actual);
+            let amortized = has_amortized.then_some(cost.amortized);
+            known.add(series, cost.date, actual, amortized)?;
+        }
+    }
+    let facts = known.finish(newest.as_of);
+    Ok(Some(KnownOn { facts, from }))
+}
+
 fn key(read: &str, day: Date) -> String {
     format!("{SNAPSHOTS}{read}/{day}")
 }
@@ -175,6 +230,11 @@ async fn state_before(
     if chain.last().is_none_or(|oldest| oldest.from.is_none()) {
         return Ok(None);
     }
+    Ok(Some(fold(&chain)))
+}
+
+/// What a chain of snapshots knows, the newest first.
+fn fold(chain: &[Snapshot]) -> State {
     let mut state = State::new();
     for snapshot in chain.iter().rev() {
         for one in snapshot.changed.series() {
@@ -189,7 +249,7 @@ async fn state_before(
             }
         }
     }
-    Ok(Some(state))
+    state
 }
 
 /// What the facts say of these days that is not known before.
@@ -205,10 +265,7 @@ fn compare(
     let mut changed = FactsBuilder::new(facts.projection().clone());
     let mut gone = FactsBuilder::new(facts.projection().clone());
     let has = |basis| facts.has_basis(basis);
-    let (has_actual, has_amortized) = (
-        has(budget_engine::CostBasis::Actual),
-        has(budget_engine::CostBasis::Amortized),
-    );
+    let (has_actual, has_amortized) = (has(CostBasis::Actual), has(CostBasis::Amortized));
     let put = |builder: &mut FactsBuilder, key: &SeriesKey, day: &DayCost| {
         let series = builder.series(key.clone());
         let actual = has_actual.then_some(day.actual);

@@ -1,5 +1,6 @@
 //! The command line: commands, options and their help.
 
+pub(crate) mod answers;
 pub(crate) mod azure;
 
 use std::fmt::{self, Display};
@@ -13,6 +14,7 @@ use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 use jiff::civil::Date;
+use native_budgets::Named;
 use rust_decimal::Decimal;
 
 use crate::output::Format;
@@ -20,7 +22,8 @@ use crate::output::Format;
 const AFTER_HELP: &str = "\
 Exit codes:
   0  all is fine
-  1  something failed; a budget that could not be evaluated is a failure
+  1  something failed; a budget that could not be evaluated is a failure, and so is an alert that
+     does not come out again (explain)
   2  the command line is wrong
   3  a threshold of spend or forecast is crossed (evaluate, status), or Azure's own budgets are not
      as configured (plan)
@@ -91,8 +94,18 @@ pub(crate) enum Command {
     Check(Check),
     /// Turn the budgets that Azure has into configuration, on stdout as TOML; Azure stays as it is
     Import(Import),
-    /// Show the alerts that Azure has raised, and ours beside them; dismiss one at Azure
+    /// Show our alerts, and those that Azure has raised; dismiss one at Azure
     Alerts(Alerts),
+    /// Say that you know of an alert: nobody is reminded of it until it fires again
+    Ack(answers::Ack),
+    /// Hold notices back for a while, with a reason; `end` lets them go
+    Silence(answers::Silence),
+    /// List silences
+    Silences,
+    /// Work an alert out again from what is stored: the same, or different, figure by figure
+    Explain(answers::Explain),
+    /// List what became of notices
+    Deliveries(answers::Deliveries),
     /// Show what is done because budgets reached an amount; approve it, do it, or undo it
     Actions(Actions),
     /// Send a test notice through a channel, at once
@@ -172,6 +185,13 @@ pub(crate) struct Suggest {
     /// Only this budget, too; may be repeated
     #[arg(long, value_name = "BUDGET")]
     pub(crate) only: Vec<String>,
+    /// Propose a whole budget for this scope, which need not have one; may be repeated
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["budgets", "only"])]
+    pub(crate) scope: Vec<Scope>,
+    /// Propose a whole budget for each subscription and resource group that costs something and that
+    /// no budget counts
+    #[arg(long, conflicts_with_all = ["budgets", "only", "scope"])]
+    pub(crate) uncovered: bool,
     /// How many complete periods to look back at
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=36))]
     pub(crate) periods: u32,
@@ -210,12 +230,16 @@ pub(crate) struct NativeOptions {
     /// Only this budget, by its id or its name in Azure; may be repeated
     #[arg(long, value_name = "BUDGET")]
     pub(crate) only: Vec<String>,
-    /// Delete budgets that were created here and are not configured any more
+    /// Delete budgets and anomaly alerts that were created here and are not configured any more
     #[arg(long)]
     pub(crate) prune: bool,
-    /// Delete the budget of this name in Azure though it was created elsewhere; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub(crate) delete: Vec<String>,
+    /// Delete this budget in Azure though it was created elsewhere: its name, SCOPE=NAME, or its id;
+    /// may be repeated
+    #[arg(long, value_name = "BUDGET", value_parser = budget_to_delete)]
+    pub(crate) delete: Vec<Named>,
+    /// The same of an anomaly alert
+    #[arg(long, value_name = "RULE", value_parser = rule_to_delete)]
+    pub(crate) delete_rule: Vec<Named>,
 }
 
 #[derive(Debug, Args)]
@@ -255,12 +279,18 @@ pub(crate) struct Probe {
     /// Mail this address instead of the channel's own recipients
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Option<String>,
+    /// Send a notice to look at, such as crossing, forecast or correction, instead of a plain test
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sample: Option<String>,
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Alerts {
     #[command(subcommand)]
     pub(crate) verb: Option<AlertVerb>,
+    #[command(flatten)]
+    pub(crate) list: ListAlerts,
 }
 
 /// What is done with alerts; they are listed without one.
@@ -283,9 +313,12 @@ pub(crate) enum AlertVerb {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct ListAlerts {
-    /// Only at this scope instead of all that budgets count; may be repeated
-    #[arg(short, long, value_name = "PATH")]
+    /// Azure's alerts at this scope instead of all that budgets count; may be repeated
+    #[arg(short, long, value_name = "PATH", conflicts_with = "ours")]
     pub(crate) scope: Vec<String>,
+    /// Only ours: Azure is not asked
+    #[arg(long)]
+    pub(crate) ours: bool,
 }
 
 #[derive(Debug, Args)]
@@ -396,6 +429,20 @@ impl WrongUse {
             (command, called) = (found, inner);
         }
         command.clone().error(ErrorKind::ValueValidation, self)
+    }
+}
+
+fn budget_to_delete(text: &str) -> Result<Named, String> {
+    match text.to_ascii_lowercase().contains("/scheduledactions/") {
+        true => Err("this is an anomaly alert: use --delete-rule".to_owned()),
+        false => text.parse(),
+    }
+}
+
+fn rule_to_delete(text: &str) -> Result<Named, String> {
+    match text.to_ascii_lowercase().contains("/budgets/") {
+        true => Err("this is a budget: use --delete".to_owned()),
+        false => text.parse(),
     }
 }
 

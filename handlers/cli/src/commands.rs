@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod ack;
 mod actions;
 mod alerts;
 mod apply;
@@ -7,7 +8,9 @@ mod azure;
 mod backtest;
 mod check;
 mod completions;
+mod deliveries;
 pub(crate) mod evaluate;
+mod explain;
 mod forecast;
 mod import;
 mod plan;
@@ -15,6 +18,7 @@ mod probe;
 mod sandbox;
 mod schema;
 mod serve;
+mod silence;
 mod status;
 mod suggest;
 
@@ -57,6 +61,11 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Backtest(options)) => backtest::run(global, options).await,
         Some(Command::Suggest(options)) => suggest::run(global, options).await,
         Some(Command::Alerts(options)) => alerts::run(global, options).await,
+        Some(Command::Ack(options)) => ack::run(global, options).await,
+        Some(Command::Silence(options)) => silence::run(global, options).await,
+        Some(Command::Silences) => silence::list(global).await,
+        Some(Command::Explain(options)) => explain::run(global, options).await,
+        Some(Command::Deliveries(options)) => deliveries::run(global, options).await,
         Some(Command::Plan(options)) => plan::run(global, options).await,
         Some(Command::Apply(options)) => apply::run(global, options).await,
         Some(Command::Check(options)) => check::run(global, options).await,
@@ -72,5 +81,16 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
             status::run(global, &Default::default()).await
         }
         None => example::run(global).await,
+    }
+}
+
+/// Who works at this terminal, for the audit record.
+fn who() -> String {
+    let name = ["USER", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    match name {
+        Some(name) => format!("{name} on the command line"),
+        None => "the command line".to_owned(),
     }
 }

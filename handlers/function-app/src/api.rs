@@ -1,6 +1,8 @@
 //! The HTTP API: ordinary routes under `/api`, the same behind the Functions host and in
 //! `spendwatch serve`.
 
+mod alerts;
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -18,14 +20,24 @@ use spendwatch::jobs::twin::{self, TwinFinding};
 use spendwatch::jobs::work::enqueue_reads;
 use spendwatch::{Denied, jobs};
 
-use crate::approval;
 use crate::lazy::Lazy;
+use crate::{answer, approval};
 
 /// The routes.
 pub fn router(lazy: Arc<Lazy>) -> Router {
     Router::new()
         .route("/api/status", get(status))
-        .route("/api/alerts", get(alerts))
+        .route("/api/alerts", get(alerts::list))
+        .route("/api/acknowledge", post(alerts::acknowledged))
+        .route("/api/answer", get(answer::show).post(answer::act))
+        .route("/api/deliveries", get(alerts::fates))
+        .route("/api/explain", get(alerts::explained))
+        .route(
+            "/api/silences",
+            get(alerts::silences)
+                .post(alerts::silenced)
+                .delete(alerts::unsilenced),
+        )
         .route("/api/plan", get(plan))
         .route("/api/apply", post(apply))
         .route("/api/evaluate", post(evaluate))
@@ -116,13 +128,6 @@ async fn actions(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         "actions": act::list(&app).await?,
     });
     Ok(Json(answer).into_response())
-}
-
-/// What Azure has raised of its own, with our own alerts beside it.
-async fn alerts(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
-    let alerts = jobs::alerts::list(&app, &[]).await?;
-    Ok(Json(alerts).into_response())
 }
 
 /// What has to be done so that Azure's own budgets are as configured. Nothing is written.

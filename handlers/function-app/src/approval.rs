@@ -1,53 +1,31 @@
 //! The page on which an action is approved.
 //!
 //! Opening it changes nothing: mail scanners open links. Its button posts to the same address, and
-//! that approves, once. The page loads nothing from elsewhere, tells its address to nobody, and is
-//! kept nowhere.
+//! that approves, once.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
-use serde::Deserialize;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
 use spendwatch::jobs::act::{self, NotApproved};
-use spendwatch::{ActionRecord, ActionState, Permission, action_words};
+use spendwatch::{ActionRecord, ActionState, action_words};
 
 use crate::api::ApiError;
 use crate::lazy::Lazy;
-
-/// What a link says.
-#[derive(Deserialize)]
-pub(crate) struct Link {
-    action: String,
-    expires: i64,
-    delivery: String,
-    mac: String,
-}
-
-impl From<Link> for Permission {
-    fn from(link: Link) -> Permission {
-        Permission {
-            action: link.action,
-            expires: link.expires,
-            delivery: link.delivery,
-            mac: link.mac,
-        }
-    }
-}
+use crate::link::{LinkQuery, incomplete, permission};
+use crate::page::Page;
 
 /// Shows what will happen.
 pub(crate) async fn show(
     State(lazy): State<Arc<Lazy>>,
-    link: Result<Query<Link>, QueryRejection>,
+    link: LinkQuery,
 ) -> Result<Response, ApiError> {
-    let Ok(Query(link)) = link else {
+    let Some(permission) = permission(link) else {
         return Ok(incomplete());
     };
     let app = lazy.app().await?;
-    match act::open_link(&app, &link.into()).await {
+    match act::open_link(&app, &permission).await {
         Ok(record) => Ok(shown(&record)),
         Err(refused) => answer(refused),
     }
@@ -56,24 +34,21 @@ pub(crate) async fn show(
 /// Approves.
 pub(crate) async fn approve(
     State(lazy): State<Arc<Lazy>>,
-    link: Result<Query<Link>, QueryRejection>,
+    link: LinkQuery,
 ) -> Result<Response, ApiError> {
-    let Ok(Query(link)) = link else {
+    let Some(permission) = permission(link) else {
         return Ok(incomplete());
     };
     let app = lazy.app().await?;
-    match act::approve_by_link(&app, &link.into()).await {
+    match act::approve_by_link(&app, &permission).await {
         Ok(record) => {
             let text = format!("{} is approved and will be done now.", record.action);
-            Ok(page(StatusCode::OK, "Approved", &paragraph(&text)))
+            Ok(Page::new("Approved")
+                .paragraph(&text)
+                .answer(StatusCode::OK))
         }
         Err(refused) => answer(refused),
     }
-}
-
-fn incomplete() -> Response {
-    let text = "This link is not complete. Open it from the message that you got.";
-    page(StatusCode::BAD_REQUEST, "Not a link", &paragraph(text))
 }
 
 fn answer(refused: NotApproved) -> Result<Response, ApiError> {
@@ -91,23 +66,17 @@ fn answer(refused: NotApproved) -> Result<Response, ApiError> {
         _ => "this link is not valid".to_owned(),
     };
     tracing::warn!(why = refused.to_string(), "an action was not approved");
-    Ok(page(status, title, &paragraph(&text)))
+    Ok(Page::new(title).paragraph(&text).answer(status))
 }
 
 fn shown(record: &ActionRecord) -> Response {
-    let mut body = paragraph(&format!(
+    let does = format!(
         "{} will {}.",
         record.action,
         action_words::task(&record.task)
-    ));
-    body += &paragraph(&action_words::cause(record));
-    if !record.targets.is_empty() {
-        body += "<ul>";
-        for target in &record.targets {
-            let _ = write!(body, "<li>{}</li>", escaped(&action_words::target(target)));
-        }
-        body += "</ul>";
-    }
+    );
+    let targets = record.targets.iter();
+    let targets: Vec<String> = targets.map(action_words::target).collect();
     let undo = match record.undo {
         true => format!(
             "On {} it is undone, where everything is still as it was left.",
@@ -115,76 +84,20 @@ fn shown(record: &ActionRecord) -> Response {
         ),
         false => "It is not undone by itself.".to_owned(),
     };
-    body += &paragraph(&undo);
+    let page = |title| {
+        Page::new(title)
+            .paragraph(&does)
+            .paragraph(&action_words::cause(record))
+            .list(&targets)
+            .paragraph(&undo)
+    };
     match &record.state {
-        ActionState::AwaitingApproval { until } => {
-            body += &paragraph(&format!("It can be approved until {until}."));
-            body += "<form method=\"post\"><button>Approve</button></form>";
-            page(StatusCode::OK, "Approve this action?", &body)
-        }
-        state => {
-            body += &paragraph(&format!("It waits for nobody: it is {}.", state.as_str()));
-            page(StatusCode::OK, "Nothing to approve", &body)
-        }
-    }
-}
-
-fn paragraph(text: &str) -> String {
-    format!("<p>{}</p>", escaped(text))
-}
-
-/// Names come from Azure and from tags: nothing of them may be read as markup.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-fn page(status: StatusCode, title: &str, body: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>body{{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto;padding:0 1em}}\
-         button{{font:inherit;padding:.5em 1.5em}}</style></head>\
-         <body><h1>{title}</h1>{body}</body></html>"
-    );
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
-             frame-ancestors 'none'; base-uri 'none'",
-        ),
-    ];
-    let mut response = (status, html).into_response();
-    for (name, value) in headers {
-        let value = HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
-    }
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_no_markup() {
-        let escaped = escaped("<script>\"a\"&'b'\n</script>");
-        let expected = "&lt;script&gt;&quot;a&quot;&amp;&#39;b&#39; &lt;/script&gt;";
-        assert_eq!(escaped, expected);
+        ActionState::AwaitingApproval { until } => page("Approve this action?")
+            .paragraph(&format!("It can be approved until {until}."))
+            .form(&[], "Approve")
+            .answer(StatusCode::OK),
+        state => page("Nothing to approve")
+            .paragraph(&format!("It waits for nobody: it is {}.", state.as_str()))
+            .answer(StatusCode::OK),
     }
 }

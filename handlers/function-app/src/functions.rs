@@ -1,16 +1,21 @@
 //! One module per function. Folder name = route = module name, with `_` for `-`.
 
+pub(crate) mod acknowledge;
 pub(crate) mod actions;
 pub(crate) mod alerts;
+pub(crate) mod answer;
 pub(crate) mod apply;
 pub(crate) mod approve_action;
 pub(crate) mod deliver_notices;
+pub(crate) mod deliveries;
 pub(crate) mod evaluate;
 pub(crate) mod evaluate_budgets;
 pub(crate) mod evaluate_scope;
+pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod native_alert;
 pub(crate) mod plan;
+pub(crate) mod silences;
 pub(crate) mod status;
 pub(crate) mod sweep;
 pub(crate) mod sync_budgets;
@@ -21,18 +26,23 @@ use crate::envelope::{Invocation, queue_text};
 use spendwatch::Hint;
 
 /// The functions, as their folders are named.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 19] = [
+    "acknowledge",
     "actions",
     "alerts",
+    "answer",
     "apply",
     "approve-action",
     "deliver-notices",
+    "deliveries",
     "evaluate",
     "evaluate-budgets",
     "evaluate-scope",
+    "explain",
     "health",
     "native-alert",
     "plan",
+    "silences",
     "status",
     "sweep",
     "sync-budgets",

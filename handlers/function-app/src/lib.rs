@@ -6,11 +6,14 @@
 //! router in [`api`], which `spendwatch serve` serves as well. The process binds first and answers
 //! `GET /` at once; configuration and store are opened by the first invocation ([`Lazy`]).
 
+mod answer;
 pub mod api;
 mod approval;
 pub mod envelope;
 mod functions;
 mod lazy;
+mod link;
+mod page;
 mod router;
 
 pub use functions::NAMES;

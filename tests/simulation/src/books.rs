@@ -275,7 +275,7 @@ impl Books {
         }
         for (index, new) in ledger.transitions.iter().enumerate().skip(known) {
             let earlier = ledger.transitions[..index].iter();
-            let last = earlier.filter(|one| one.alert == new.alert).last();
+            let last = earlier.rev().find(|one| one.alert == new.alert);
             if new.sequence != last.map_or(1, |last| last.sequence + 1) {
                 let what = format!("{key}: {} does not follow {last:?}", new.id());
                 self.accuse(Invariant::DecidedOnce, what);

@@ -15,11 +15,11 @@ use secrecy::ExposeSecret;
 use std::error::Error as _;
 use tokio::time::timeout;
 
-use crate::channel::Attempt;
 use crate::email::reply::{Step, refusal};
 use crate::email::{Email, Encryption};
 use crate::http::find;
 use crate::outcome::{Class, SendResult};
+use jiff::Timestamp;
 
 /// How long to be polite after the mail is done.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,11 +27,29 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 const PIECE: usize = 8 * 1024;
 
 impl Email {
-    pub(super) async fn transaction(&self, mail: &Mail, attempt: Attempt) -> SendResult {
+    /// Sends a mail; once more as `smaller`, if the server says that it is too large. Its refusal is
+    /// final, so nothing arrives twice. All of it has one deadline.
+    pub(super) async fn transaction(
+        &self,
+        mail: &Mail,
+        smaller: Option<&Mail>,
+        at: Timestamp,
+    ) -> SendResult {
         let dot = AtomicBool::new(false);
-        let steps = self.steps(mail, attempt, &dot);
+        let steps = async {
+            let result = self.steps(mail, at, &dot).await;
+            let result = result.unwrap_or_else(|result| result);
+            match smaller {
+                Some(smaller) if is_too_large(&result) => {
+                    dot.store(false, Ordering::Relaxed);
+                    let result = self.steps(smaller, at, &dot).await;
+                    result.unwrap_or_else(|result| result)
+                }
+                _ => result,
+            }
+        };
         match timeout(self.timeouts.whole, steps).await {
-            Ok(Ok(result) | Err(result)) => result,
+            Ok(result) => result,
             Err(_) if dot.load(Ordering::Relaxed) => {
                 SendResult::unknown(Class::Timeout, "no answer to the mail in time")
             }
@@ -42,7 +60,7 @@ impl Email {
     async fn steps(
         &self,
         mail: &Mail,
-        attempt: Attempt,
+        at: Timestamp,
         dot: &AtomicBool,
     ) -> Result<SendResult, SendResult> {
         let limit = self.timeouts.command;
@@ -55,20 +73,15 @@ impl Email {
             implicit.then(|| self.tls.clone()),
             None,
         );
-        let mut connection = within(
-            self.timeouts.connect + limit,
-            connecting,
-            Step::Connect,
-            attempt,
-        )
-        .await?;
+        let mut connection =
+            within(self.timeouts.connect + limit, connecting, Step::Connect, at).await?;
         if !implicit {
             if !connection.can_starttls() {
                 let detail = "the server does not offer STARTTLS";
                 return Err(SendResult::destination(Class::Tls, detail));
             }
             let upgrading = connection.starttls(self.tls.clone(), &hello);
-            within(limit, upgrading, Step::StartTls, attempt).await?;
+            within(limit, upgrading, Step::StartTls, at).await?;
         }
         if !connection.is_encrypted() {
             return Err(SendResult::destination(Class::Tls, "not encrypted"));
@@ -85,8 +98,8 @@ impl Email {
                 return Err(SendResult::destination(Class::Auth, detail));
             }
             let logging_in = connection.auth(&mechanisms, &credentials);
-            let reply = within(limit, logging_in, Step::Login, attempt).await?;
-            expect(&reply, 2, Step::Login, attempt)?;
+            let reply = within(limit, logging_in, Step::Login, at).await?;
+            expect(&reply, 2, Step::Login, at)?;
         }
         let sender = self.composer.sender().clone();
         let recipient =
@@ -107,13 +120,13 @@ impl Email {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let command = connection.command(MailFrom::new(Some(sender), parameters));
-        let reply = within(limit, command, Step::Sender, attempt).await?;
-        expect(&reply, 2, Step::Sender, attempt)?;
+        let reply = within(limit, command, Step::Sender, at).await?;
+        expect(&reply, 2, Step::Sender, at)?;
         let command = connection.command(Rcpt::new(recipient, Vec::new()));
-        let reply = within(limit, command, Step::Recipient, attempt).await?;
-        expect(&reply, 2, Step::Recipient, attempt)?;
-        let reply = within(limit, connection.command(Data), Step::Data, attempt).await?;
-        expect(&reply, 3, Step::Data, attempt)?;
+        let reply = within(limit, command, Step::Recipient, at).await?;
+        expect(&reply, 2, Step::Recipient, at)?;
+        let reply = within(limit, connection.command(Data), Step::Data, at).await?;
+        expect(&reply, 3, Step::Data, at)?;
 
         let bytes = mail.formatted();
         // The pieces run out only after all of them were handed to the system; what comes next is
@@ -134,14 +147,20 @@ impl Email {
         };
         let reply = match answer {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(fate(&error, step, attempt)),
+            Ok(Err(error)) => return Err(fate(&error, step, at)),
             Err(_) => return Err(too_slow(step)),
         };
-        expect(&reply, 2, step, attempt)?;
+        expect(&reply, 2, step, at)?;
         // Whatever happens now, the mail is taken.
         let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
         Ok(SendResult::Accepted { provider_id: None })
     }
+}
+
+/// Whether the server refuses a mail of this size for good.
+fn is_too_large(result: &SendResult) -> bool {
+    let is_refusal = matches!(result, SendResult::RejectedMessage { .. });
+    is_refusal && result.failure().map(|failure| failure.class) == Some(Class::TooLarge)
 }
 
 /// A step within its deadline.
@@ -149,23 +168,23 @@ async fn within<T>(
     limit: Duration,
     step: impl Future<Output = Result<T, Error>>,
     which: Step,
-    attempt: Attempt,
+    at: Timestamp,
 ) -> Result<T, SendResult> {
     match timeout(limit, step).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(fate(&error, which, attempt)),
+        Ok(Err(error)) => Err(fate(&error, which, at)),
         Err(_) => Err(too_slow(which)),
     }
 }
 
 /// Checks the first digit: the library also takes 3xx for success.
-fn expect(reply: &Response, digit: u16, step: Step, attempt: Attempt) -> Result<(), SendResult> {
+fn expect(reply: &Response, digit: u16, step: Step, at: Timestamp) -> Result<(), SendResult> {
     let code = u16::from(reply.code());
     if code / 100 == digit {
         Ok(())
     } else {
         let text = reply.message().next().unwrap_or_default();
-        Err(refusal(step, code, text, attempt.at))
+        Err(refusal(step, code, text, at))
     }
 }
 
@@ -178,10 +197,10 @@ fn too_slow(step: Step) -> SendResult {
     }
 }
 
-fn fate(error: &Error, step: Step, attempt: Attempt) -> SendResult {
+fn fate(error: &Error, step: Step, at: Timestamp) -> SendResult {
     if let Some(code) = error.status() {
         let text = error.source().map(ToString::to_string).unwrap_or_default();
-        return refusal(step, u16::from(code), &text, attempt.at);
+        return refusal(step, u16::from(code), &text, at);
     }
     let handshake = matches!(step, Step::Connect | Step::StartTls);
     if error.is_tls() || (handshake && find::<rustls::Error>(error).is_some()) {

@@ -100,3 +100,70 @@ async fn an_action_group_names_its_receivers() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_subscription_tells_its_offer() {
+    for (quota, is_under_contract) in [
+        ("PayAsYouGo_2014-09-01", false),
+        ("EnterpriseAgreement_2014-09-01", true),
+        ("CSP_2015-05-01", true),
+        ("MSDN_2014-09-01", false),
+        ("", false),
+    ] {
+        let server = MockServer::start().await;
+        let mut body = json!({
+            "id": "/subscriptions/1f2e", "subscriptionId": "1f2e", "displayName": "Shop",
+            "state": "Enabled",
+            "subscriptionPolicies": {"spendingLimit": "Off"},
+        });
+        if !quota.is_empty() {
+            body["subscriptionPolicies"]["quotaId"] = json!(quota);
+        }
+        Mock::given(method("GET"))
+            .and(path("/subscriptions/1f2e"))
+            .and(query_param("api-version", "2022-12-01"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let found = client(&server.uri()).subscription(&scope()).await.unwrap();
+        assert_eq!((&*found.display_name, &*found.quota_id), ("Shop", quota));
+        assert_eq!(found.is_under_contract(), is_under_contract, "{quota}");
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_are_listed_page_by_page() {
+    let server = MockServer::start().await;
+    let one =
+        |id: &str, state: &str| json!({"subscriptionId": id, "displayName": id, "state": state});
+    let next = format!(
+        "{}/subscriptions?api-version=2022-12-01&$skiptoken=2",
+        server.uri()
+    );
+    Mock::given(method("GET"))
+        .and(path("/subscriptions"))
+        .and(query_param("$skiptoken", "2"))
+        .respond_with(
+            ResponseTemplate::new(200).set_body_json(json!({"value": [one("b", "Disabled")]})),
+        )
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let first = json!({"value": [one("a", "Enabled")], "nextLink": next});
+    Mock::given(method("GET"))
+        .and(path("/subscriptions"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(first))
+        .mount(&server)
+        .await;
+    let found: Vec<_> = client(&server.uri())
+        .subscriptions()
+        .try_collect()
+        .await
+        .unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| (&*one.subscription_id, &*one.state))
+        .collect();
+    assert_eq!(found, [("a", "Enabled"), ("b", "Disabled")]);
+}

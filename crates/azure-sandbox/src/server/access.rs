@@ -1,4 +1,5 @@
-//! Who stands behind the contacts of a budget: role assignments and action groups.
+//! Who stands behind the contacts of a budget: role assignments and action groups; and under which
+//! offer a subscription is.
 
 use serde_json::{Value, json};
 
@@ -6,6 +7,7 @@ use super::answer::{Answer, Handled, Refusal};
 use super::operation::{Call, Operation, get};
 use super::rows;
 use super::scope::Kind;
+use crate::world::{Agreement, Subscription, World};
 
 const ASSIGNMENTS: &str = "{scope}/providers/Microsoft.Authorization/roleAssignments";
 const GROUP: &str = "{scope}/providers/Microsoft.Insights/actionGroups/{name}";
@@ -23,7 +25,57 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Kind::ManagementGroup,
     ]),
     get("ActionGroups_Get", GROUP, &["2023-01-01"], group).at(&[Kind::ResourceGroup]),
+    get(
+        "Subscriptions_Get",
+        "/subscriptions/{id}",
+        &["2022-12-01"],
+        subscription,
+    ),
+    get(
+        "Subscriptions_List",
+        "/subscriptions",
+        &["2022-12-01"],
+        subscriptions,
+    ),
 ];
+
+fn subscription(call: &Call) -> Handled {
+    let id = call.name("id");
+    let Some(found) = call.world.subscription(id) else {
+        let message = format!("The subscription '{id}' could not be found.");
+        return Err(Refusal::not_found("SubscriptionNotFound", message));
+    };
+    Ok(Answer::json(&shown(&call.world, found)))
+}
+
+fn subscriptions(call: &Call) -> Handled {
+    let all = call.world.subscriptions.iter();
+    let shown: Vec<Value> = all.map(|each| shown(&call.world, each)).collect();
+    Ok(Answer::json(&json!({ "value": shown })))
+}
+
+/// A subscription as Azure Resource Manager shows it. Its quota id says which offer it is under; what
+/// it is under a Customer Agreement is left out.
+fn shown(world: &World, subscription: &Subscription) -> Value {
+    let mut policies =
+        json!({ "locationPlacementId": "Public_2014-09-01", "spendingLimit": "Off" });
+    let quota = match world.agreement {
+        Agreement::Enterprise => Some("EnterpriseAgreement_2014-09-01"),
+        Agreement::PayAsYouGo => Some("PayAsYouGo_2014-09-01"),
+        Agreement::Partner => Some("CSP_2015-05-01"),
+        Agreement::Customer => None,
+    };
+    if let Some(quota) = quota {
+        policies["quotaId"] = json!(quota);
+    }
+    json!({
+        "id": format!("/subscriptions/{}", subscription.id),
+        "subscriptionId": subscription.id,
+        "displayName": subscription.name,
+        "state": "Enabled",
+        "subscriptionPolicies": policies,
+    })
+}
 
 /// Who holds which of Azure's built-in roles, everywhere: owners are a group and an application, as
 /// in most estates, so that a mail to "Owner" reaches nobody.

@@ -13,8 +13,8 @@ use crate::status::{Percent, Status};
 
 /// A threshold that is crossed now: its step, its level for comparing it with others, and why.
 pub(super) struct Crossing {
-    pub(super) step: u32,
-    pub(super) level: Decimal,
+    pub(crate) step: u32,
+    pub(crate) level: Decimal,
     pub(super) reason: Reason,
 }
 
@@ -132,18 +132,18 @@ pub(super) fn judge(
 }
 
 /// How far an amount has come on a level.
-pub(super) struct Reached {
+pub(crate) struct Reached {
     /// The step that was reached, or would be next; 0 for a level without steps.
-    pub(super) step: u32,
+    pub(crate) step: u32,
     /// Its amount.
-    pub(super) level: Decimal,
+    pub(crate) level: Decimal,
     /// The amount of one step, or of the level itself.
-    pub(super) unit: Decimal,
+    pub(crate) unit: Decimal,
     /// Whether it was reached.
-    pub(super) is_reached: bool,
+    pub(crate) is_reached: bool,
 }
 
-pub(super) fn reached(level: Level, planned: Decimal, amount: Decimal) -> Reached {
+pub(crate) fn reached(level: Level, planned: Decimal, amount: Decimal) -> Reached {
     let single = |level| Reached {
         step: 0,
         level,
@@ -173,11 +173,11 @@ fn steps(unit: Decimal, amount: Decimal) -> Reached {
 }
 
 /// So many percent of an amount.
-pub(super) fn share(amount: Decimal, percent: Decimal) -> Decimal {
+pub(crate) fn share(amount: Decimal, percent: Decimal) -> Decimal {
     times(amount, percent / Decimal::ONE_HUNDRED)
 }
 
 /// The product, or the largest number there is: a level that no cost reaches.
-pub(super) fn times(left: Decimal, right: Decimal) -> Decimal {
+pub(crate) fn times(left: Decimal, right: Decimal) -> Decimal {
     left.checked_mul(right).unwrap_or(Decimal::MAX)
 }

@@ -4,4 +4,5 @@
 mod decisions;
 mod figures;
 mod life;
+mod rechecking;
 mod support;

@@ -72,7 +72,33 @@ pub(super) fn of(
             notices.push(Notice { key, body, reason });
         }
     }
+    for notice in &mut notices {
+        cap(notice, losses);
+    }
     notices
+}
+
+/// Leaves out who is too many, which may be so only because several thresholds say the same.
+fn cap(notice: &mut Notice, losses: &mut Losses<'_>) {
+    let Notice { body, reason, .. } = notice;
+    let about = reason.trim_start_matches("threshold ");
+    for (list, what) in [
+        (&mut body.contact_emails, "addresses"),
+        (&mut body.contact_groups, "action groups"),
+    ] {
+        if list.len() > MOST_CONTACTS {
+            let more = list.len() - MOST_CONTACTS;
+            list.truncate(MOST_CONTACTS);
+            let percent = body.threshold;
+            losses.approximated(
+                about,
+                format!(
+                    "Azure takes {MOST_CONTACTS} {what} for a notification; the last {more} are \
+                     left out at {percent} %"
+                ),
+            );
+        }
+    }
 }
 
 fn extend(body: &mut BudgetNotification, contacts: &Contacts) {
@@ -217,19 +243,6 @@ fn reachable(
             ),
         );
         return None;
-    }
-    for (list, what) in [
-        (&mut contacts.emails, "addresses"),
-        (&mut contacts.groups, "action groups"),
-    ] {
-        if list.len() > MOST_CONTACTS {
-            let more = list.len() - MOST_CONTACTS;
-            list.truncate(MOST_CONTACTS);
-            losses.approximated(
-                id,
-                format!("Azure takes {MOST_CONTACTS} {what} for a notification; the last {more} are left out"),
-            );
-        }
     }
     Some(contacts)
 }

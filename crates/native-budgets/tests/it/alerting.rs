@@ -1,6 +1,6 @@
 //! What action groups post, in both shapes and their variants.
 
-use native_budgets::{AlertShape, NativeAlert, Settings, follows};
+use native_budgets::{AlertShape, NativeAlert};
 use serde_json::{Value, json};
 
 const SUBSCRIPTION: &str = "5f0e0000-0000-0000-0000-000000000001";
@@ -206,33 +206,4 @@ fn posts_about_the_same_have_the_same_subject() {
         .unwrap(),
     );
     assert_ne!(eighty.subject(), hundred.subject());
-}
-
-#[test]
-fn a_budget_is_followed_by_its_name_and_its_parts() {
-    let settings = Settings {
-        provider: native_budgets::Provider::Consumption,
-        name: None,
-        scope: None,
-        thresholds: Default::default(),
-    };
-    for (name, expected) in [
-        ("web", true),
-        ("WEB", true),
-        ("web-2", true),
-        ("web-10", true),
-        ("web-1", false),
-        ("web-02", false),
-        ("web-x", false),
-        ("website", false),
-        ("we", false),
-    ] {
-        assert_eq!(follows(name, "web", &settings), expected, "{name}");
-    }
-    let named = Settings {
-        name: Some("Web-Front".to_owned()),
-        ..settings
-    };
-    assert!(follows("web-front-2", "web", &named));
-    assert!(!follows("web", "web", &named));
 }

@@ -167,7 +167,7 @@ fn mails_are_no_rules_and_rules_of_others_stay() {
     assert_eq!(action(&ours), Action::Leave);
     let named = Prune {
         ours: false,
-        named: ["THEIRS".to_owned()].into(),
+        named: ["THEIRS".parse().unwrap()].into(),
     };
     assert_eq!(action(&named), Action::Delete);
 }

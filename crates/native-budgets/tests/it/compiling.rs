@@ -2,30 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use azure_cost::{BudgetCondition, BudgetFilter};
+use azure_cost::{Budget as AzureBudget, BudgetCondition, BudgetFilter};
 use budget_engine::{
     Budgets, Calendar, ChargeCategory, CostBasis, Dimension, Filter, TagName, TimeGrain,
 };
 use jiff::civil::{Date, date};
-use native_budgets::{Compiled, Effect, Operator, compile, native_name};
+use native_budgets::{Compiled, Effect, Operator, compile};
 use rust_decimal::Decimal;
 
 use crate::sample::{SUBSCRIPTION, TODAY, budget, compiled, scope, settings};
 
-/// `(type, percent)` of all notifications of a compiled budget, part by part.
-fn told(compiled: &Compiled) -> Vec<Vec<(String, String)>> {
-    let parts = compiled.desired.iter();
-    let told = parts.map(|part| {
-        let notifications = part.budget.notifications.values();
-        let mut told: Vec<_> = notifications
-            .map(|each| (each.threshold_type.clone(), each.threshold))
-            .collect();
-        told.sort();
-        let told = told.into_iter();
-        told.map(|(kind, percent)| (kind, percent.to_string()))
-            .collect()
-    });
-    told.collect()
+/// `(type, percent)` of all notifications of a compiled budget.
+fn told(compiled: &Compiled) -> Vec<(String, String)> {
+    let notifications = native(compiled).notifications.values();
+    let mut told: Vec<_> = notifications
+        .map(|each| (each.threshold_type.clone(), each.threshold))
+        .collect();
+    told.sort();
+    let told = told.into_iter();
+    told.map(|(kind, percent)| (kind, percent.to_string()))
+        .collect()
+}
+
+fn native(compiled: &Compiled) -> &AzureBudget {
+    &compiled.desired.as_ref().unwrap().budget
 }
 
 fn losses(compiled: &Compiled) -> Vec<(&str, Effect)> {
@@ -36,7 +36,7 @@ fn losses(compiled: &Compiled) -> Vec<(&str, Effect)> {
 }
 
 fn first_day(compiled: &Compiled) -> String {
-    compiled.desired[0].budget.time_period.start.to_string()
+    native(compiled).time_period.start.to_string()
 }
 
 #[test]
@@ -46,9 +46,9 @@ fn percentages_of_both_kinds_stay_apart() {
     let expected = [("Actual", "80"), ("Actual", "100"), ("Forecasted", "80")];
     assert_eq!(
         told(&compiled),
-        [expected.map(|(kind, percent)| (kind.to_owned(), percent.to_owned()))]
+        expected.map(|(kind, percent)| (kind.to_owned(), percent.to_owned()))
     );
-    let native = &compiled.desired[0].budget;
+    let native = native(&compiled);
     assert_eq!(
         (native.name.as_str(), &*native.time_grain),
         ("web", "Monthly")
@@ -82,10 +82,10 @@ fn amounts_become_percentages_that_are_not_told_later() {
     let compiled = compiled(&budget, &settings(&budget));
     assert_eq!(
         told(&compiled),
-        [[
+        [
             ("Actual".to_owned(), "10".to_owned()),
             ("Actual".to_owned(), "80".to_owned())
-        ]]
+        ]
     );
     assert_eq!(
         losses(&compiled),
@@ -100,33 +100,10 @@ fn amounts_become_percentages_that_are_not_told_later() {
 }
 
 #[test]
-fn more_than_five_notifications_are_split_over_budgets_with_stable_names() {
-    let budget = budget("web", &["actual every 10%", "forecast 100%"]);
-    let compiled = compiled(&budget, &settings(&budget));
-    let parts: Vec<_> = told(&compiled).iter().map(Vec::len).collect();
-    assert_eq!(parts, [5, 5, 1]);
-    let names: Vec<_> = compiled
-        .desired
-        .iter()
-        .map(|part| &*part.budget.name)
-        .collect();
-    assert_eq!(names, ["web", "web-2", "web-3"]);
-    let percents = told(&compiled)
-        .concat()
-        .into_iter()
-        .map(|(_, percent)| percent);
-    let percents: BTreeSet<Decimal> = percents.map(|percent| percent.parse().unwrap()).collect();
-    assert_eq!(
-        percents,
-        (1..=10).map(|step| Decimal::from(step * 10)).collect()
-    );
-}
-
-#[test]
 fn what_azure_does_not_know_is_listed() {
     let budget = budget("web", &["actual 80%", "pace 120%", "stale 3 days"]);
     let compiled = compiled(&budget, &settings(&budget));
-    assert_eq!(told(&compiled)[0].len(), 1);
+    assert_eq!(told(&compiled).len(), 1);
     let left_out = [
         ("pace-120pct", Effect::LeftOut),
         ("stale-3-days", Effect::LeftOut),
@@ -138,7 +115,7 @@ fn what_azure_does_not_know_is_listed() {
 fn a_budget_that_could_tell_nobody_is_left_out_with_the_reason() {
     let budget = budget("web", &["pace 120%"]);
     let compiled = compiled(&budget, &settings(&budget));
-    assert!(compiled.desired.is_empty());
+    assert!(compiled.desired.is_none());
     let [loss] = &compiled.losses[..] else {
         panic!("{:?}", compiled.losses)
     };
@@ -155,7 +132,7 @@ fn fiscal_and_billing_periods_begin_where_they_lie() {
         let mut budget = budget("web", &["actual 80%"]);
         budget.calendar = Calendar::new(grain, anchor);
         let compiled = compiled(&budget, &settings(&budget));
-        let grain = compiled.desired[0].budget.time_grain.clone();
+        let grain = native(&compiled).time_grain.clone();
         (grain, first_day(&compiled)[..10].to_owned())
     };
     let pair = |grain: &str, day: &str| (grain.to_owned(), day.to_owned());
@@ -197,10 +174,7 @@ fn a_budget_of_the_future_begins_in_its_first_period_and_a_past_one_is_gone() {
         [("period", Effect::LeftOut)]
     );
     past.ends = Some(TODAY);
-    let end = compiled(&past, &settings(&past)).desired[0]
-        .budget
-        .time_period
-        .end;
+    let end = native(&compiled(&past, &settings(&past))).time_period.end;
     assert_eq!(end.unwrap().to_string(), "2026-11-18T00:00:00Z");
 }
 
@@ -210,9 +184,12 @@ fn resource_groups_of_one_subscription_share_a_filter() {
     let group = |name: &str| scope(&format!("{SUBSCRIPTION}/resourceGroups/{name}"));
     budget.scopes = vec![group("web"), group("api")];
     let compiled = compiled(&budget, &settings(&budget));
-    assert_eq!(compiled.desired[0].scope, scope(SUBSCRIPTION));
-    let [BudgetCondition::Dimensions(only)] = &compiled.desired[0].budget.filter.all[..] else {
-        panic!("{:?}", compiled.desired[0].budget.filter)
+    assert_eq!(
+        compiled.desired.as_ref().unwrap().scope,
+        scope(SUBSCRIPTION)
+    );
+    let [BudgetCondition::Dimensions(only)] = &native(&compiled).filter.all[..] else {
+        panic!("{:?}", native(&compiled).filter)
     };
     assert_eq!(only.name, "ResourceGroupName");
     let values: BTreeSet<&str> = only.values.iter().map(String::as_str).collect();
@@ -232,8 +209,11 @@ fn subscriptions_need_a_scope_above_them() {
         "/providers/Microsoft.Management/managementGroups/root",
     ));
     let done = compiled(&budget, &settings);
-    assert_eq!(Some(&done.desired[0].scope), settings.scope.as_ref());
-    assert_eq!(done.desired[0].budget.filter.all.len(), 1);
+    assert_eq!(
+        done.desired.as_ref().map(|desired| &desired.scope),
+        settings.scope.as_ref()
+    );
+    assert_eq!(native(&done).filter.all.len(), 1);
 }
 
 #[test]
@@ -256,7 +236,7 @@ fn filters_are_written_where_azure_can_say_them() {
         let mut budget = budget("web", &["actual 80%"]);
         budget.filter = Some(filter);
         let done = compiled(&budget, &settings(&budget));
-        match done.desired.first() {
+        match &done.desired {
             Some(first) => Ok(first.budget.filter.clone()),
             None => Err(done.losses[0].about.clone()),
         }
@@ -307,7 +287,7 @@ fn excluded_categories_become_the_charge_types_that_count() {
     ]);
     budget.cost_basis = CostBasis::Amortized;
     let done = compiled(&budget, &settings(&budget));
-    let [BudgetCondition::Dimensions(types)] = &done.desired[0].budget.filter.all[..] else {
+    let [BudgetCondition::Dimensions(types)] = &native(&done).filter.all[..] else {
         panic!()
     };
     assert_eq!(types.name, "ChargeType");
@@ -346,7 +326,7 @@ fn groups_and_roles_are_told_only_where_azure_takes_them() {
         .clear();
     let done = compiled(&budget, &settings);
     assert_eq!(
-        told(&done)[0].len(),
+        told(&done).len(),
         2,
         "a group is somebody at a subscription"
     );
@@ -354,12 +334,7 @@ fn groups_and_roles_are_told_only_where_azure_takes_them() {
         "/providers/Microsoft.Management/managementGroups/root",
     )];
     let done = compiled(&budget, &settings);
-    let [only] = &done.desired[0]
-        .budget
-        .notifications
-        .values()
-        .collect::<Vec<_>>()[..]
-    else {
+    let [only] = native(&done).notifications.values().collect::<Vec<_>>()[..] else {
         panic!()
     };
     assert_eq!(
@@ -385,12 +360,7 @@ fn thresholds_that_say_the_same_become_one_notification_for_all() {
     settings.thresholds.get_mut("actual-8000").unwrap().emails =
         vec!["Cost@contoso.example".into(), "lead@contoso.example".into()];
     let done = compiled(&budget, &settings);
-    let [only] = &done.desired[0]
-        .budget
-        .notifications
-        .values()
-        .collect::<Vec<_>>()[..]
-    else {
+    let [only] = native(&done).notifications.values().collect::<Vec<_>>()[..] else {
         panic!()
     };
     assert_eq!(
@@ -409,19 +379,53 @@ fn no_amount_means_no_budget_and_the_reason() {
 }
 
 #[test]
-fn names_are_stable_distinct_and_within_azures_rules() {
-    assert_eq!(native_name("payments-prod"), "payments-prod");
-    let long = "x".repeat(64);
-    let names = ["a.b", "a-b", "a_b", &long, &long[..63]].map(native_name);
-    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 5);
-    for name in &names {
-        assert!(
-            name.len() <= 59
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)),
-            "{name}"
-        );
+fn too_many_addresses_of_thresholds_that_say_the_same_are_left_out_with_their_number() {
+    let budget = budget("web", &["actual 80%", "actual 8000"]);
+    let mut settings = settings(&budget);
+    let many = |from: usize| {
+        let all = from..from + 30;
+        let all = all.map(|index| format!("person-{index}@contoso.example"));
+        all.collect::<Vec<_>>()
+    };
+    // 30 and 30, of which five are the same: 55.
+    settings.thresholds.get_mut("actual-80pct").unwrap().emails = many(0);
+    settings.thresholds.get_mut("actual-8000").unwrap().emails = many(25);
+    let done = compiled(&budget, &settings);
+    let told = native(&done).notifications.values().next().unwrap();
+    let first = (0..50).map(|index| format!("person-{index}@contoso.example"));
+    assert_eq!(told.contact_emails, first.collect::<Vec<_>>());
+    let [loss] = &done.losses[..] else {
+        panic!("{:?}", done.losses)
+    };
+    assert_eq!(loss.about, "actual-80pct, actual-8000");
+    assert!(
+        loss.reason.contains("the last 5 are left out"),
+        "{}",
+        loss.reason
+    );
+}
+
+#[test]
+fn billing_periods_are_refused_where_the_scope_shows_the_agreement() {
+    let account = "/providers/Microsoft.Billing/billingAccounts";
+    for (place, is_taken) in [
+        (SUBSCRIPTION.to_owned(), true),
+        (
+            format!("{account}/51c39a60-7e0b-4a57-8d43-0f5be9a4c012"),
+            true,
+        ),
+        (format!("{account}/86420975"), false),
+        (format!("{account}/86420975/departments/1"), false),
+        (format!("{account}/a:b_2019-05-31"), false),
+        (format!("{account}/a:b_2019-05-31/billingProfiles/P"), false),
+    ] {
+        let mut budget = budget("web", &["actual 80%"]);
+        budget.scopes = vec![scope(&place)];
+        budget.calendar = Calendar::new(TimeGrain::BillingMonth, date(2024, 1, 19));
+        let done = compiled(&budget, &settings(&budget));
+        assert_eq!(done.desired.is_some(), is_taken, "{place}");
+        if !is_taken {
+            assert_eq!(losses(&done), [("grain", Effect::LeftOut)]);
+        }
     }
-    assert_eq!(native_name("a.b"), names[0], "a second time the same");
 }

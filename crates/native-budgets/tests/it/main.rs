@@ -4,6 +4,8 @@
 mod alerting;
 mod anomalies;
 mod compiling;
+mod naming;
 mod planning;
 mod sample;
+mod splitting;
 mod twins;

@@ -9,16 +9,25 @@ use azure_cost::{
 use jiff::ToSpan;
 use jiff::civil::date;
 use native_budgets::{
-    Action, Change, Desired, Live, Provider, Prune, collisions, differences, plan,
+    Action, Change, Desired, Live, Origin, Provider, Prune, collisions, differences,
 };
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::sample::{SUBSCRIPTION, budget, compiled, scope, settings};
+use crate::sample::{self, SUBSCRIPTION, names, scope};
 
 fn desired(thresholds: &[&str]) -> Vec<Desired> {
-    let budget = budget("web", thresholds);
-    compiled(&budget, &settings(&budget)).desired
+    vec![sample::desired("web", thresholds)]
+}
+
+/// A plan of the budget `web` alone.
+fn plan(desired: &[Desired], live: &[Live], prune: &Prune) -> Vec<Change> {
+    native_budgets::plan(desired, live, &names(&["web"]), prune)
+}
+
+fn here(of: &str) -> Origin {
+    let of = Some(of.to_owned());
+    Origin::Here { of }
 }
 
 fn live(budget: AzureBudget) -> Live {
@@ -26,7 +35,7 @@ fn live(budget: AzureBudget) -> Live {
         scope: scope(SUBSCRIPTION),
         provider: Provider::Consumption,
         budget,
-        ours: true,
+        origin: here("web"),
     }
 }
 
@@ -275,13 +284,17 @@ fn nothing_is_deleted_that_was_not_created_here_unless_it_is_named() {
         let period = BudgetPeriod::new(date(2026, 1, 1), None);
         let budget = AzureBudget::new(name, Decimal::ONE, "Monthly", period);
         Live {
-            ours,
+            origin: if ours {
+                here("gone")
+            } else {
+                Origin::Elsewhere
+            },
             ..live(budget)
         }
     };
     let azure = [unwanted("a-ours", true), unwanted("b-theirs", false)];
     let of = |ours, named: &[&str]| {
-        let named = named.iter().map(|name| (*name).to_owned()).collect();
+        let named = named.iter().map(|name| name.parse().unwrap()).collect();
         actions(&plan(&[], &azure, &Prune { ours, named }))
     };
     assert_eq!(of(false, &[]), [Action::Leave, Action::Leave]);
@@ -414,9 +427,9 @@ proptest! {
         let mut azure: Vec<Live> = budgets
             .into_iter()
             .filter(|(budget, _)| names.insert(budget.name.to_lowercase()))
-            .map(|(budget, ours)| Live { ours, ..live(budget) })
+            .map(|(budget, ours)| Live { origin: if ours { here("web") } else { Origin::Elsewhere }, ..live(budget) })
             .collect();
-        let foreign: Vec<_> = azure.iter().filter(|each| !each.ours && each.budget.name == "else").cloned().collect();
+        let foreign: Vec<_> = azure.iter().filter(|each| each.origin == Origin::Elsewhere && each.budget.name == "else").cloned().collect();
         let prune = Prune { ours: prune, named: BTreeSet::new() };
         let first = plan(&wanted, &azure, &prune);
         apply(&first, &mut azure);
@@ -434,19 +447,21 @@ fn what_others_made_is_replaced_only_when_it_is_named() {
     let mut budget = put(None, &wanted[0].budget).unwrap();
     budget.time_grain = "Quarterly".into();
     let theirs = Live {
-        ours: false,
+        origin: Origin::Elsewhere,
         ..live(budget)
     };
     let left = plan(&wanted, std::slice::from_ref(&theirs), &Prune::default());
     assert_eq!(actions(&left), [Action::Leave]);
     assert!(
-        left[0].reason.contains("--delete web"),
+        left[0]
+            .reason
+            .contains(&format!("--delete {SUBSCRIPTION}=web")),
         "{}",
         left[0].reason
     );
     let named = Prune {
         ours: false,
-        named: BTreeSet::from(["web".to_owned()]),
+        named: BTreeSet::from(["web".parse().unwrap()]),
     };
     assert_eq!(
         actions(&plan(&wanted, &[theirs], &named)),

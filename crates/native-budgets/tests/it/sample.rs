@@ -7,7 +7,7 @@ use budget_engine::{
     When,
 };
 use jiff::civil::{Date, date};
-use native_budgets::{Compiled, Contacts, Provider, Settings, compile};
+use native_budgets::{Compiled, Contacts, Desired, Names, Provider, Settings, compile};
 use rust_decimal::Decimal;
 
 pub(crate) const TODAY: Date = date(2026, 11, 18);
@@ -69,4 +69,17 @@ pub(crate) fn compiled(budget: &Budget, settings: &Settings) -> Compiled {
     let budgets = Budgets::new(vec![budget.clone()]).unwrap();
     let planned = Ok(Decimal::from(10_000));
     compile(&budgets, budget, settings, &planned, TODAY)
+}
+
+/// The names of budgets of the configuration that are called by their ids.
+pub(crate) fn names(ids: &[&str]) -> Names {
+    let settings = |id: &&str| ((*id).to_owned(), settings(&budget(id, &[])));
+    let settings: BTreeMap<String, Settings> = ids.iter().map(settings).collect();
+    Names::new(&settings, &[])
+}
+
+/// What Azure should have of a budget with these thresholds.
+pub(crate) fn desired(id: &str, thresholds: &[&str]) -> Desired {
+    let budget = budget(id, thresholds);
+    compiled(&budget, &settings(&budget)).desired.unwrap()
 }

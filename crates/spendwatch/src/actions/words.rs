@@ -3,10 +3,11 @@
 use alert_channels::{Link, Message, Notice};
 use jiff::{SignedDuration, Timestamp};
 
-use super::approval::Approver;
-use super::{ActionRecord, ActionState, News, Target, TargetState};
-use crate::config::{Tagged, Task};
+use super::{ActionRecord, ActionState, News, Target, TargetState, Told};
+use crate::config::{Config, Tagged, Task};
+use crate::links::{Purpose, Signer};
 use crate::outbox::{Delivery, delivery_id};
+use crate::routing;
 
 /// How long news of an outcome is worth sending.
 const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(48);
@@ -80,14 +81,38 @@ pub fn cause(record: &ActionRecord) -> String {
     )
 }
 
-/// The deliveries of what there is to tell: one for each destination of the budget.
+/// Who hears of an action: the budget's destinations that take such notices. If they are all of a
+/// kind that takes none, the fallback hears of it, because an approval must reach somebody. A channel
+/// that is gone hears nothing more.
+pub(crate) fn hearers(config: &Config, record: &ActionRecord) -> Vec<Told> {
+    let takes = |name: &str| -> Option<bool> {
+        Some(config.channels.get(name)?.kind.kind().takes_actions())
+    };
+    let known = record.tell.iter();
+    let known = known.filter_map(|told| Some((told, takes(&told.destination)?)));
+    let (takers, others): (Vec<_>, Vec<_>) = known.partition(|(_, takes)| *takes);
+    if !takers.is_empty() || others.is_empty() {
+        return takers.into_iter().map(|(told, _)| told.clone()).collect();
+    }
+    let fallback = config.fallback.iter();
+    let fallback = fallback.filter(|name| takes(name) == Some(true));
+    let places = fallback.flat_map(|name| routing::of_channel(config, name));
+    let told = places.map(|(destination, recipient)| Told {
+        destination,
+        recipient,
+    });
+    told.collect()
+}
+
+/// The deliveries of what there is to tell: one for each of those who are to hear of it.
 pub(crate) fn deliveries(
     record: &ActionRecord,
+    tell: &[Told],
     news: News,
-    approver: Option<&Approver>,
+    approver: Option<&Signer>,
     now: Timestamp,
 ) -> Vec<Delivery> {
-    let tell = record.tell.iter();
+    let tell = tell.iter();
     tell.map(|told| {
         let recipient = told.recipient.as_deref();
         let id = delivery_id(&record.id, &told.destination, recipient, news.as_str());
@@ -103,7 +128,9 @@ pub(crate) fn deliveries(
         let mut expires_at = now.saturating_add(WORTH_SENDING).unwrap_or(Timestamp::MAX);
         if let (News::Approval, ActionState::AwaitingApproval { until }) = (news, &record.state) {
             expires_at = *until;
-            let link = approver.and_then(|approver| approver.link(&record.id, &id, *until));
+            let link = approver.and_then(|approver| {
+                approver.link(Purpose::ApproveAction, &record.id, &id, *until)
+            });
             notice.links.extend(link.map(|url| Link {
                 title: "Look and approve".to_owned(),
                 url: url.into(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use native_budgets::{AnomalyRule, Desired, Settings};
+use native_budgets::{AnomalyRule, Desired, Names, Settings};
 use rust_decimal::Decimal;
 use url::Url;
 
@@ -16,6 +16,8 @@ pub struct Native {
     pub connection: Option<Connection>,
     /// Whether the function app may write. The command line may always, after asking.
     pub apply_from_app: bool,
+    /// Whether Azure's own alerts are dismissed when ours at the same amount is acknowledged.
+    pub dismiss_acknowledged: bool,
     /// How each budget is kept, by its id. A budget that is not here is not kept in Azure.
     pub settings: BTreeMap<String, Settings>,
     /// Azure's budgets that the configuration describes as they are.
@@ -26,6 +28,13 @@ pub struct Native {
     pub tolerance: Tolerance,
     /// Azure's rules about unusual costs.
     pub anomaly_alerts: Vec<AnomalyRule>,
+}
+
+impl Native {
+    /// The names that Azure's budgets have.
+    pub fn names(&self) -> Names {
+        Names::new(&self.settings, &self.budgets)
+    }
 }
 
 /// Which tokens of Microsoft Entra ID the hook for Azure's alerts takes: those that a secure

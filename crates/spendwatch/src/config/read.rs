@@ -6,7 +6,9 @@ mod attention;
 mod budgets;
 mod channels;
 mod hook;
+mod links;
 mod native;
+mod recipients;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +25,14 @@ use self::actions::{ActionsDraft, read_actions};
 use self::attention::read_attention;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
+use self::links::read_links;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
+use self::recipients::read_recipients;
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, ChannelKind, Config, Delivery, Source};
+use super::{Attention, Channel, Config, Delivery, Links, Recipient, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -45,7 +49,9 @@ struct Draft {
     delivery: Option<Delivery>,
     native: NativeDraft,
     actions: ActionsDraft,
+    links: Option<Links>,
     attention: Attention,
+    recipients: BTreeMap<String, Recipient>,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -117,7 +123,9 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (root, folder) in &parsed {
         read_settings(root, folder, &mut draft);
         read_actions(root, folder, &mut draft);
+        read_links(root, folder, &mut draft);
         read_attention(root, &mut draft);
+        read_recipients(root, &mut draft.recipients);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -150,7 +158,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     let emails: Vec<&str> = draft
         .channels
         .iter()
-        .filter(|(_, channel)| matches!(channel.kind, ChannelKind::Email(_)))
+        .filter(|(_, channel)| channel.kind.mailing().is_some())
         .map(|(name, _)| name.as_str())
         .collect();
     let to_owners = draft.named.iter().find(|(name, ..)| name == OWNERS);
@@ -158,15 +166,15 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         && emails.len() > 1
     {
         let message = format!(
-            "the mail of \"owners\" needs exactly one channel of kind \"email\", found {}: keep one, \
-             or name channels instead of \"owners\"",
+            "the mail of \"owners\" needs exactly one channel of kind \"email\" or \"acs-email\", found \
+             {}: keep one, or name channels instead of \"owners\"",
             emails.join(", ")
         );
         problems.push(place.problem(path.clone(), message));
     }
     if let Some((name, place)) = &draft.fallback
-        && let Some(ChannelKind::Email(email)) = draft.channels.get(name).map(|one| &one.kind)
-        && email.to.is_empty()
+        && let Some(mailing) = draft.channels.get(name).and_then(|one| one.kind.mailing())
+        && mailing.to.is_empty()
     {
         let message = format!(
             "the fallback [channel.{name}] has no recipients of its own, so it would reach nobody: \
@@ -177,8 +185,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     for (name, place, path) in &draft.named {
         if name == OWNERS {
             if emails.is_empty() && !is_broken {
-                let message =
-                    "\"owners\" are told by mail, but there is no channel of kind \"email\"";
+                let message = "\"owners\" are told by mail, but there is no channel of kind \"email\" or \"acs-email\"";
                 problems.push(place.problem(path.clone(), message.to_owned()));
             }
         } else if !draft.channel_names.contains(name) {
@@ -222,7 +229,8 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
     if let Some(first) = pages_first {
         problems.extend(check_described(&native, &first));
     }
-    let actions = draft.actions.settle(&budgets, &mut problems);
+    let has_links = draft.links.is_some();
+    let actions = draft.actions.settle(&budgets, has_links, &mut problems);
     problems.sort();
     problems.dedup();
     if !problems.is_empty() {
@@ -239,7 +247,9 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         delivery: draft.delivery.unwrap_or_default(),
         native,
         actions,
+        links: draft.links,
         attention: draft.attention,
+        recipients: draft.recipients,
     })
 }
 

@@ -76,7 +76,10 @@ fn threshold_lines(threshold: &Threshold) -> Vec<String> {
     if matches!(threshold.when, budget_engine::When::Forecast(_)) {
         add("probability", number(threshold.probability));
     }
-    add("notify", list(threshold.notify.iter().cloned()));
+    // Without any it is left to [defaults].
+    if !threshold.notify.is_empty() {
+        add("notify", list(threshold.notify.iter().cloned()));
+    }
     lines
 }
 

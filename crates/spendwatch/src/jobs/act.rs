@@ -18,11 +18,11 @@ use state_store::{Error, Version, json};
 
 use self::ready::{Ready, ready};
 use crate::actions;
-use crate::actions::approval::Permission;
 use crate::actions::hands::{Called, Phase, failed, is_repeatable};
 use crate::actions::{ACTING, ACTIONS, ActionRecord, ActionState, Lease, News, TargetState, words};
 use crate::app::{App, Hint};
 use crate::config::Mode;
+use crate::links::{BadLink, Permission, Purpose};
 use crate::outbox;
 
 /// What came of one visit to an action.
@@ -168,7 +168,7 @@ pub enum NotApproved {
     Missing,
     /// The link is not ours or not good any more.
     #[error(transparent)]
-    BadLink(#[from] crate::actions::approval::BadLink),
+    BadLink(#[from] BadLink),
     /// Links are not in use here.
     #[error("approvals by link are not set up here")]
     NoLinks,
@@ -183,8 +183,11 @@ pub enum NotApproved {
 /// Checks a link and gives the action that it is for. Changes nothing.
 pub async fn open_link(app: &App, permission: &Permission) -> Result<ActionRecord, NotApproved> {
     let approver = app.approver().ok_or(NotApproved::NoLinks)?;
+    if permission.purpose != Purpose::ApproveAction {
+        return Err(BadLink::Forged.into());
+    }
     approver.check(permission, app.now())?;
-    let found = show(app, &permission.action).await?;
+    let found = show(app, &permission.about).await?;
     found.ok_or(NotApproved::Missing)
 }
 
@@ -203,7 +206,7 @@ pub async fn approve_by_link(
         told.recipient.as_deref().unwrap_or(&told.destination)
     });
     let who = format!("holder of the link sent to {told}");
-    approve(app, &permission.action, &who).await
+    approve(app, &permission.about, &who).await
 }
 
 /// Approves an action in somebody's name.
@@ -707,11 +710,8 @@ async fn tell(app: &App, mut record: ActionRecord, version: &Version) -> anyhow:
         return Ok(());
     };
     let now = app.now();
-    for delivery in words::deliveries(&record, news, app.approver(), now) {
-        // A channel that is gone hears nothing more.
-        if !app.config().channels.contains_key(&delivery.destination) {
-            continue;
-        }
+    let told = words::hearers(app.config(), &record);
+    for delivery in words::deliveries(&record, &told, news, app.approver(), now) {
         outbox::put(app.documents(), &delivery).await?;
         let destination = delivery.destination;
         app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)

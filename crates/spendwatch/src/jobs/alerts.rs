@@ -1,20 +1,28 @@
 //! Alerts: what Azure has raised of its own, with our own alerts beside it, and dismissing at Azure.
 
+pub mod acknowledge;
+pub mod explain;
+pub mod find;
+
 use std::collections::BTreeSet;
 
 use azure_cost::{CostAlert, Error};
-use budget_engine::{AlertState, Budget, Ledger, Scope};
+use budget_engine::{
+    Acknowledgement, Alert, AlertState, Budget, Ledger, Scope, Severity, ThresholdKind,
+};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use native_budgets::follows;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use state_store::json;
+use state_store::{Version, json};
 
 use crate::app::App;
 use crate::clock::day_of;
-use crate::config::Config;
+use crate::config::{Config, SourceKind};
+use crate::jobs::plan::Created;
+use crate::ledgers;
 use crate::reads::counted;
+use crate::silences::{self, Silence};
 use crate::sources::advice;
 
 /// What Azure and we have raised.
@@ -23,6 +31,8 @@ use crate::sources::advice;
 pub struct Alerts {
     /// When it was asked.
     pub at: Timestamp,
+    /// Whether Azure was asked for its alerts.
+    pub azure_asked: bool,
     /// Azure's, in the order of scopes and then the newest first; dismissed ones included.
     pub azure: Vec<AzureAlert>,
     /// Ours, of the periods that run today, in the order of the configuration.
@@ -63,6 +73,8 @@ pub struct AzureAlert {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OurAlert {
+    /// Its id.
+    pub id: String,
     /// Id of the budget.
     pub budget: String,
     /// Key of the period.
@@ -75,6 +87,21 @@ pub struct OurAlert {
     pub state: AlertState,
     /// Since when.
     pub since: Timestamp,
+    /// How urgent the last notice of it was; absent for one that was never told on its own.
+    pub severity: Option<Severity>,
+    /// Who knows of it, since it fired.
+    pub acknowledged: Option<Acknowledgement>,
+    /// Until when its notices are held back everywhere, if they are.
+    pub silenced_until: Option<Timestamp>,
+}
+
+/// Whose alerts are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Ours alone: nobody is asked, and no way to sign in is needed.
+    Ours,
+    /// Azure's, too.
+    All,
 }
 
 /// A scope whose alerts could not be listed.
@@ -90,21 +117,57 @@ pub struct AlertFailure {
 /// How many scopes are asked at a time.
 const AT_A_TIME: usize = 4;
 
-/// Lists the alerts of these scopes or, without any, of all that budgets count or are kept at; one
-/// request for each. A scope that cannot be listed does not stop the others.
+/// Lists our alerts and, if asked for, Azure's of these scopes or, without any, of all that budgets
+/// count or are kept at; one request for each. A scope that cannot be listed does not stop the others.
 ///
 /// # Errors
-/// When there is no way to sign in, or the state cannot be read.
-pub async fn list(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
+/// When Azure is to be asked and there is no way to sign in, or the state cannot be read.
+pub async fn list(app: &App, scopes: &[Scope], whose: Whose) -> anyhow::Result<Alerts> {
+    let ours = ours(app).await?;
+    match whose {
+        Whose::All => Ok(Alerts {
+            ours,
+            ..azures(app, scopes).await?
+        }),
+        Whose::Ours => Ok(Alerts {
+            at: app.now(),
+            azure_asked: false,
+            azure: Vec::new(),
+            ours,
+            failures: Vec::new(),
+        }),
+    }
+}
+
+/// Whether a configuration says anything of Azure's APIs: a source that reads them, or budgets that
+/// are kept there. Otherwise asking would mean whoever happens to be signed in.
+pub fn has_azure(config: &Config) -> bool {
+    let reads = config.sources.iter().any(|source| {
+        matches!(
+            source.kind,
+            SourceKind::Azure { .. } | SourceKind::UsageAggregates { .. }
+        )
+    });
+    let native = &config.native;
+    reads
+        || native.connection.is_some()
+        || !native.settings.is_empty()
+        || !native.budgets.is_empty()
+}
+
+/// Azure's alerts alone.
+async fn azures(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
     let client = app.native_client()?;
+    let created = Created::load(app).await?;
     let places: BTreeSet<Scope> = match scopes {
         [] => places(app.config()),
         some => some.iter().cloned().collect(),
     };
     let mut found = Alerts {
         at: app.now(),
+        azure_asked: true,
         azure: Vec::new(),
-        ours: ours(app).await?,
+        ours: Vec::new(),
         failures: Vec::new(),
     };
     let mut answers = stream::iter(places)
@@ -115,9 +178,10 @@ pub async fn list(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
         .buffer_unordered(AT_A_TIME);
     while let Some((scope, list)) = answers.next().await {
         match list {
-            Ok(list) => found
-                .azure
-                .extend(list.iter().map(|alert| shown(app.config(), &scope, alert))),
+            Ok(list) => found.azure.extend(
+                list.iter()
+                    .map(|alert| shown(app.config(), &created, &scope, alert)),
+            ),
             Err(error) => found.failures.push(AlertFailure {
                 problem: advice(&error, &scope),
                 scope,
@@ -142,19 +206,21 @@ pub async fn list(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
 /// # Errors
 /// When there is no way to sign in, or Azure refuses.
 pub async fn dismiss(app: &App, scope: &Scope, name: &str) -> anyhow::Result<AzureAlert> {
+    let created = Created::load(app).await?;
     let alert = app.native_client()?.dismiss_alert(scope, name).await;
     let alert = alert.map_err(|error| anyhow::anyhow!("{}", advice(&error, scope)))?;
-    Ok(shown(app.config(), scope, &alert))
+    Ok(shown(app.config(), &created, scope, &alert))
 }
 
-/// Dismisses the alerts that Azure's budgets have raised for one budget at a threshold in percent, or
-/// at any; gives those that were dismissed. For whoever acknowledges ours.
+/// Dismisses the alerts that Azure's budgets have raised for one budget, of spend or of the forecast,
+/// at a threshold in percent, or all of them; gives those that were dismissed.
 ///
 /// # Errors
 /// When there is no way to sign in, or Azure lists no alerts or refuses to dismiss one.
 pub async fn dismiss_for(
     app: &App,
     budget: &str,
+    kind: Option<ThresholdKind>,
     percent: Option<Decimal>,
 ) -> anyhow::Result<Vec<AzureAlert>> {
     let config = app.config();
@@ -162,15 +228,17 @@ pub async fn dismiss_for(
         Some(budget) => places_of(config, budget).into_iter().collect(),
         None => anyhow::bail!("there is no budget `{budget}`"),
     };
-    let listed = list(app, &scopes).await?;
+    let listed = azures(app, &scopes).await?;
     if let Some(failure) = listed.failures.first() {
         anyhow::bail!("{}: {}", failure.scope, failure.problem);
     }
     let mut dismissed = Vec::new();
     for alert in listed.azure {
         let is_at = percent.is_none_or(|percent| alert.threshold_percent == Some(percent));
+        let is_forecast = alert.kind.eq_ignore_ascii_case("BudgetForecast");
+        let is_of = kind.is_none_or(|kind| is_forecast == (kind == ThresholdKind::Forecast));
         let is_active = alert.status.eq_ignore_ascii_case("Active");
-        if alert.budget.as_deref() == Some(budget) && is_at && is_active {
+        if alert.budget.as_deref() == Some(budget) && is_at && is_of && is_active {
             dismissed.push(dismiss(app, &alert.scope, &alert.name).await?);
         }
     }
@@ -193,12 +261,11 @@ fn places_of(config: &Config, budget: &Budget) -> BTreeSet<Scope> {
     counted(config, budget).into_iter().chain(above).collect()
 }
 
-fn shown(config: &Config, scope: &Scope, alert: &CostAlert) -> AzureAlert {
+fn shown(config: &Config, created: &Created, scope: &Scope, alert: &CostAlert) -> AzureAlert {
     let about = alert.cost_entity_id.rsplit('/').next().unwrap_or_default();
+    let (names, origin) = (config.native.names(), created.origin(scope, about));
     let is_followed = |budget: &&Budget| {
-        let settings = config.native.settings.get(&budget.id);
-        settings.is_some_and(|settings| follows(about, &budget.id, settings))
-            && places_of(config, budget).contains(scope)
+        names.belongs(about, &origin, &budget.id) && places_of(config, budget).contains(scope)
     };
     let is_budget = alert.kind.to_ascii_lowercase().starts_with("budget");
     let followed = config.budgets.iter().find(is_followed);
@@ -224,29 +291,56 @@ fn shown(config: &Config, scope: &Scope, alert: &CostAlert) -> AzureAlert {
 
 /// Our alerts in the periods that run today.
 async fn ours(app: &App) -> anyhow::Result<Vec<OurAlert>> {
-    let today = day_of(app.now());
+    let now = app.now();
+    let today = day_of(now);
+    let silences = silences::active(app.documents(), now).await?;
     let mut ours = Vec::new();
     for budget in app.config().budgets.iter() {
         let Some(period) = budget.calendar.period_of(today) else {
             continue;
         };
-        let key = format!("ledger/{}/{}", budget.id, budget.calendar.key(&period));
-        let Some((ledger, _)) = json::get::<Ledger>(app.documents(), &key).await? else {
+        let key = ledgers::key(&budget.id, &budget.calendar.key(&period));
+        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
+        let Some((ledger, _)) = stored else {
             continue;
         };
-        ours.extend(
-            ledger
-                .alerts
-                .into_iter()
-                .map(|(threshold, alert)| OurAlert {
-                    budget: budget.id.clone(),
-                    period: ledger.period_key.clone(),
-                    threshold,
-                    when: alert.when,
-                    state: alert.state,
-                    since: alert.since,
-                }),
-        );
+        let alerts = ledger.alerts.iter();
+        ours.extend(alerts.map(|(key, alert)| our(&ledger, key, alert, &silences)));
     }
     Ok(ours)
+}
+
+fn our(ledger: &Ledger, key: &str, alert: &Alert, silences: &[Silence]) -> OurAlert {
+    let severity = ledger.fired(alert).map(|fired| fired.severity);
+    OurAlert {
+        id: alert.id.clone(),
+        budget: ledger.budget.clone(),
+        period: ledger.period_key.clone(),
+        threshold: key.to_owned(),
+        when: alert.when.clone(),
+        state: alert.state.clone(),
+        since: alert.since,
+        severity,
+        acknowledged: alert.acknowledged.clone(),
+        silenced_until: silencing(ledger, key, alert, silences)
+            .filter(|one| one.matcher.destination.is_none())
+            .map(|one| one.until)
+            .max(),
+    }
+}
+
+/// The silences that are about an alert, at whichever destination.
+fn silencing<'a>(
+    ledger: &'a Ledger,
+    key: &'a str,
+    alert: &'a Alert,
+    silences: &'a [Silence],
+) -> impl Iterator<Item = &'a Silence> {
+    let severity = ledger.fired(alert).map(|fired| fired.severity);
+    silences.iter().filter(move |one| {
+        let matcher = &one.matcher;
+        let is_known = severity.is_some() || matcher.severity.is_none();
+        let severity = severity.unwrap_or(Severity::Info);
+        is_known && matcher.fits(&ledger.budget, key, alert.kind, severity)
+    })
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use state_store::json;
 
 use crate::app::App;
+use crate::jobs::plan::{GoneScope, is_gone};
 use crate::sources::advice;
 
 /// What has to be done about rules, and what could not be found out.
@@ -24,6 +25,9 @@ pub struct RulePlan {
     pub changes: Vec<RuleChange>,
     /// Subscriptions that could not be read. Nothing is planned there.
     pub failures: Vec<RuleFailure>,
+    /// Subscriptions that Azure does not know any more and nothing configured wants, with the names of
+    /// the rules that were created there.
+    pub gone: Vec<(Scope, Vec<String>)>,
 }
 
 /// A subscription whose rules could not be read.
@@ -53,11 +57,14 @@ pub async fn read_and_plan(app: &App, prune: &Prune) -> anyhow::Result<RulePlan>
     let desired = &app.config().native.anomaly_alerts;
     let created = created(app).await?;
     let wanted = desired.iter().map(|rule| rule.subscription.clone());
-    let places: BTreeSet<Scope> = wanted.chain(created.values().cloned()).collect();
+    let named = prune.named.iter().filter_map(|named| named.scope.clone());
+    let created_at = created.values().cloned();
+    let places: BTreeSet<Scope> = wanted.chain(created_at).chain(named).collect();
     let mut plan = RulePlan {
         at: app.now(),
         changes: Vec::new(),
         failures: Vec::new(),
+        gone: Vec::new(),
     };
     if places.is_empty() {
         return Ok(plan);
@@ -70,6 +77,7 @@ pub async fn read_and_plan(app: &App, prune: &Prune) -> anyhow::Result<RulePlan>
             (place, list)
         })
         .buffer_unordered(AT_A_TIME);
+    let is_unwanted = |place: &Scope| !desired.iter().any(|rule| rule.subscription == *place);
     let mut live = Vec::new();
     while let Some((subscription, list)) = answers.next().await {
         match list {
@@ -78,12 +86,20 @@ pub async fn read_and_plan(app: &App, prune: &Prune) -> anyhow::Result<RulePlan>
                 subscription: subscription.clone(),
                 rule,
             })),
+            Err(error) if is_gone(&error) && is_unwanted(&subscription) => {
+                let names = names_at(&created, &subscription);
+                plan.gone.push((subscription, names));
+            }
             Err(error) => plan.failures.push(RuleFailure {
                 problem: advice(&error, &subscription),
                 subscription,
             }),
         }
     }
+    let there = live.iter().filter(|live| live.rule.is_anomaly_alert());
+    let there = there.map(|live| (&live.subscription, live.rule.name.as_str()));
+    prune.check(there).map_err(anyhow::Error::msg)?;
+    plan.gone.sort();
     plan.failures
         .sort_by(|left, right| left.subscription.cmp(&right.subscription));
     let failed: BTreeSet<&Scope> = plan
@@ -188,6 +204,24 @@ fn key(subscription: &Scope, name: &str) -> String {
     format!("{}/{}", subscription.folded(), name.to_lowercase())
 }
 
+/// The names, in lower case, of rules that were created at a subscription.
+fn names_at(created: &Created, subscription: &Scope) -> Vec<String> {
+    let there = created.iter().filter(|(_, place)| *place == subscription);
+    let name = |key: &String| key.rsplit('/').next().unwrap_or_default().to_owned();
+    there.map(|(key, _)| name(key)).collect()
+}
+
+/// Forgets all rules of subscriptions that are not there any more.
+///
+/// # Errors
+/// When the state cannot be read or written.
+pub(crate) async fn forget(app: &App, gone: &[GoneScope]) -> anyhow::Result<()> {
+    update(app, |created| {
+        created.retain(|_, place| !gone.iter().any(|gone| gone.scope == *place));
+    })
+    .await
+}
+
 async fn created(app: &App) -> anyhow::Result<Created> {
     let stored = json::get(app.documents(), CREATED).await;
     let stored = stored.context("read which of Azure's rules were created here")?;
@@ -195,13 +229,18 @@ async fn created(app: &App) -> anyhow::Result<Created> {
 }
 
 async fn remember(app: &App, place: &Scope, name: &str, is_there: bool) -> anyhow::Result<()> {
+    update(app, |created| match is_there {
+        true => drop(created.insert(key(place, name), place.clone())),
+        false => drop(created.remove(&key(place, name))),
+    })
+    .await
+}
+
+async fn update(app: &App, change: impl Fn(&mut Created)) -> anyhow::Result<()> {
     let updated = json::update::<Created, state_store::Error>(app.documents(), CREATED, |stored| {
         let before = stored.cloned().unwrap_or_default();
         let mut after = before.clone();
-        match is_there {
-            true => drop(after.insert(key(place, name), place.clone())),
-            false => drop(after.remove(&key(place, name))),
-        }
+        change(&mut after);
         Ok((after != before).then_some(after))
     });
     updated

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use azure_cost::{Budget as AzureBudget, Client, Error};
 use futures::{StreamExt, stream};
-use native_budgets::{Action, Change, Desired, Live, Provider, Prune, RuleChange, differences};
+use native_budgets::{
+    Action, Change, Desired, Live, Origin, Provider, Prune, RuleChange, differences, plan_one,
+};
 use serde::Serialize;
 
 use super::anomaly_rules;
-use super::plan::{Created, NativePlan, Told, Wanted, wanted};
+use super::plan::{Created, NativePlan, Told};
 use crate::app::App;
 use crate::sources::advice_for_budgets;
 
@@ -71,8 +73,10 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
             .copied()
             .filter(move |change| change.action == action)
     };
+    Created::forget(app, &plan.gone).await?;
+    anomaly_rules::forget(app, &plan.gone).await?;
+    Created::assign(app, &plan.changes).await?;
     Created::add(app, &of_kind(Action::Create).collect::<Vec<_>>()).await?;
-    let desired = wanted(app).await?;
     let (done, count) = (AtomicUsize::new(0), changes.len());
     told(0, count);
     // Changes of one scope follow each other, so that its budgets do not share a throttled place.
@@ -83,12 +87,12 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
             _ => scopes.push(vec![change.clone()]),
         }
     }
-    let (desired, done) = (&desired, &done);
+    let done = &done;
     let applied: Vec<Vec<(Applied, bool)>> = stream::iter(scopes)
         .map(|group| async move {
             let mut applied = Vec::new();
             for change in group {
-                let (outcome, created) = carry_out(client, desired, &change).await;
+                let (outcome, created) = carry_out(client, &change).await;
                 let problem = outcome.err();
                 if let Some(problem) = &problem {
                     tracing::warn!(
@@ -137,29 +141,23 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
 /// Makes Azure's budget what the plan says, and looks whether it is.
 ///
 /// The second is whether the budget in Azure was created here: an answer that got lost counts.
-async fn carry_out(
-    client: &Client,
-    wanted: &Wanted,
-    change: &Change,
-) -> (Result<(), String>, bool) {
+async fn carry_out(client: &Client, change: &Change) -> (Result<(), String>, bool) {
     let at = At {
         client,
         change,
         created: AtomicBool::new(false),
     };
-    let done = carry_out_at(&at, wanted, change).await;
+    let done = carry_out_at(&at, change).await;
     (done, at.created.into_inner())
 }
 
-async fn carry_out_at(at: &At<'_>, wanted: &Wanted, change: &Change) -> Result<(), String> {
-    if change.action == Action::Delete {
-        return at.delete().await;
-    }
-    let find = |desired: &&Desired| {
-        desired.scope == change.scope && desired.budget.name.eq_ignore_ascii_case(&change.name)
+async fn carry_out_at(at: &At<'_>, change: &Change) -> Result<(), String> {
+    let Some(desired) = &change.desired else {
+        return match change.action {
+            Action::Delete => at.delete().await,
+            _ => Ok(()),
+        };
     };
-    let desired = wanted.desired.iter().find(find);
-    let desired = desired.ok_or("the configuration does not want it any more: plan again")?;
     // Somebody may have written it since the plan was made; once more is enough, or they fight.
     let mut change = change.clone();
     for is_last in [false, true] {
@@ -167,12 +165,8 @@ async fn carry_out_at(at: &At<'_>, wanted: &Wanted, change: &Change) -> Result<(
             Ok(()) => return at.look(desired).await,
             Err(Error::Conflict { .. } | Error::Unavailable { .. }) if !is_last => {
                 let live = at.read().await.map_err(|error| at.advice(&error))?;
-                let live: Vec<Live> = live.map(|budget| at.live(budget)).into_iter().collect();
-                let again =
-                    native_budgets::plan(std::slice::from_ref(desired), &live, &Prune::default());
-                let Some(again) = again.into_iter().next() else {
-                    break;
-                };
+                let live = live.map(|budget| at.live(budget));
+                let again = plan_one(desired, live.as_ref(), &Prune::default());
                 match again.action {
                     Action::Leave if again.fields.is_empty() => return Ok(()),
                     Action::Leave => return Err(again.reason),
@@ -214,7 +208,12 @@ impl At<'_> {
             budget,
             // What appears or changes between plan and apply is somebody else's, unless it was to be
             // replaced anyway.
-            ours: self.change.action == Action::Replace,
+            origin: match self.change.action {
+                Action::Replace => Origin::Here {
+                    of: self.change.of.clone(),
+                },
+                _ => Origin::Elsewhere,
+            },
         }
     }
 

@@ -173,16 +173,16 @@ pub(crate) async fn pasts(app: &App, options: &Options) -> anyhow::Result<Pasts>
 }
 
 /// What one read gave.
-struct Reading<'a> {
-    budgets: &'a Budgets,
-    facts: &'a CostFacts,
-    snapshots: &'a [Snapshot],
-    lag: Lag,
-    today: Date,
+pub(crate) struct Reading<'a> {
+    pub(crate) budgets: &'a Budgets,
+    pub(crate) facts: &'a CostFacts,
+    pub(crate) snapshots: &'a [Snapshot],
+    pub(crate) lag: Lag,
+    pub(crate) today: Date,
 }
 
 impl Reading<'_> {
-    fn past(&self, budget: &Budget, scopes: Vec<Scope>) -> Result<Past, ObserveError> {
+    pub(crate) fn past(&self, budget: &Budget, scopes: Vec<Scope>) -> Result<Past, ObserveError> {
         let selectors = self.budgets.selectors(budget);
         let history = History::new(self.facts, self.snapshots, budget, &selectors, self.lag)?;
         Ok(Past {
@@ -244,7 +244,7 @@ impl Past {
 
 /// What a read asks its source for: all of the replayed periods, and what plans look back at.
 fn request(app: &App, read: &Read, budgets: &[&Budget], periods: u32) -> ReadRequest {
-    let mut request = evaluate::request(app, read);
+    let request = evaluate::request(app, read);
     let today = request.today;
     let first_day = |budget: &&Budget| {
         let back = match budget.planned {
@@ -255,8 +255,18 @@ fn request(app: &App, read: &Read, budgets: &[&Budget], periods: u32) -> ReadReq
         asked.first().map(|period| period.start())
     };
     let first = budgets.iter().filter_map(first_day).min();
+    reaching_back(app, read.source, request, first)
+}
+
+/// The same request from an earlier day on, as far as the source can give that.
+pub(crate) fn reaching_back(
+    app: &App,
+    source: usize,
+    mut request: ReadRequest,
+    first: Option<Date>,
+) -> ReadRequest {
     let mut first = first.map_or(request.period_start, |day| day.min(request.period_start));
-    let source = app.config().sources.get(read.source);
+    let source = app.config().sources.get(source);
     if source.is_some_and(|source| matches!(source.kind, SourceKind::Azure { .. })) {
         // Azure refuses to be asked for older days.
         first = first

@@ -5,6 +5,7 @@ mod native;
 
 use std::path::PathBuf;
 
+use alert_channels::email::Templates;
 use budget_engine::{Budget, Planned};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,30 @@ pub fn run(app: &App) -> Vec<Finding> {
     }
     for (name, channel) in &app.config().channels {
         let about = format!("channel.{name}");
-        if let Some(Err(problem)) = app.channel(name) {
-            findings.push(error(&about, problem));
+        match app.channel(name) {
+            Some(Ok(channel)) => {
+                let keys = channel.public_keys().into_iter();
+                findings.extend(keys.map(|key| Finding {
+                    level: Level::Note,
+                    about: about.clone(),
+                    message: format!("receivers check its signatures with {key}"),
+                }));
+            }
+            Some(Err(problem)) => findings.push(error(&about, problem)),
+            None => {}
         }
         if let ChannelKind::Email(email) = &channel.kind
             && email.username.is_some() != email.password.is_some()
         {
             findings.push(error(&about, "`username` and `password` belong together"));
+        }
+        if let Some(mailing) = channel.kind.mailing()
+            && let Some(folder) = &mailing.templates
+        {
+            let (templates, mut problems) = Templates::load(folder);
+            problems.extend(templates.check());
+            let problems = problems.iter();
+            findings.extend(problems.map(|problem| error(&about, problem.to_string())));
         }
     }
     if app.config().fallback.is_none() && !app.config().channels.is_empty() {
@@ -90,6 +108,9 @@ pub fn run(app: &App) -> Vec<Finding> {
     }
     for problem in app.action_problems() {
         findings.push(error("action", problem));
+    }
+    if let Some(problem) = app.link_problem() {
+        findings.push(error("links", problem));
     }
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
@@ -194,9 +215,11 @@ fn check_budget(app: &App, budget: &Budget, findings: &mut Vec<Finding>) {
     }
     for threshold in &budget.thresholds {
         let is_tag = |owner: &String| owner.starts_with("tag:");
-        let reaches = |name: &String| match config.channels.get(name).map(|channel| &channel.kind) {
-            Some(ChannelKind::Email(email)) => !email.to.is_empty(),
-            Some(_) => true,
+        let reaches = |name: &String| match config.channels.get(name) {
+            Some(channel) => {
+                let mailing = channel.kind.mailing();
+                mailing.is_none_or(|mailing| !mailing.to.is_empty())
+            }
             None => name == OWNERS && !budget.owners.iter().all(is_tag),
         };
         if threshold.notify.iter().any(reaches) {

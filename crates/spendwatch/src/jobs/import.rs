@@ -10,14 +10,14 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use native_budgets::{
-    AnomalyRule, ImportEffect, ImportNote, ImportOptions, Live, LiveRule, Provider, compile,
-    configured_rule, import, period_to_plan,
+    AnomalyRule, Desired, ImportEffect, ImportNote, ImportOptions, Live, LiveRule, Provider, Prune,
+    compile, configured_rule, import, period_to_plan, plan,
 };
 use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::clock::day_of;
-use crate::config::{ChannelKind, Config, OWNERS, imported_toml};
+use crate::config::{Config, OWNERS, imported_toml};
 use crate::jobs::plan::{Created, ScopeFailure, Told, read_all};
 use crate::sources::advice;
 
@@ -71,7 +71,7 @@ pub fn scopes(config: &Config) -> BTreeSet<Scope> {
 /// fallback.
 pub fn destinations(config: &Config) -> Vec<String> {
     let channels = config.channels.values();
-    let mails = channels.filter(|channel| matches!(channel.kind, ChannelKind::Email(_)));
+    let mails = channels.filter(|channel| channel.kind.mailing().is_some());
     match (mails.count(), &config.fallback) {
         (1, _) => vec![OWNERS.to_owned()],
         (_, Some(fallback)) => vec![fallback.clone()],
@@ -101,7 +101,7 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
     }
     let known = options
         .config
-        .map(|config| kept(config, day_of(options.now)));
+        .map(|config| kept(config, &live, day_of(options.now)));
     let known = known.unwrap_or_default();
     let place = |live: &Live| (live.scope.clone(), live.budget.name.to_lowercase());
     let already: BTreeSet<_> = live
@@ -195,9 +195,9 @@ impl Rules {
     }
 }
 
-/// Scopes and names of what a configuration keeps in Azure.
-fn kept(config: &Config, today: Date) -> BTreeSet<(Scope, String)> {
-    let mut kept: BTreeSet<(Scope, String)> = BTreeSet::new();
+/// Scopes and names of what a configuration keeps in Azure, parts of a split included.
+fn kept(config: &Config, live: &[Live], today: Date) -> BTreeSet<(Scope, String)> {
+    let mut desired: Vec<Desired> = config.native.budgets.clone();
     for budget in config.budgets.iter() {
         let Some(settings) = config.native.settings.get(&budget.id) else {
             continue;
@@ -208,13 +208,16 @@ fn kept(config: &Config, today: Date) -> BTreeSet<(Scope, String)> {
             Planned::PerPeriod(amounts) => period.and_then(|p| amounts.get(&p.start()).copied()),
             Planned::History { .. } => None,
         };
-        // Names do not depend on the amount.
+        // Names hardly depend on the amount.
         let planned = Ok(amount.unwrap_or(Decimal::ONE_THOUSAND));
         let compiled = compile(&config.budgets, budget, settings, &planned, today);
-        let places = compiled.desired.iter();
-        kept.extend(places.map(|each| (each.scope.clone(), each.budget.name.to_lowercase())));
+        desired.extend(compiled.desired);
     }
-    let described = config.native.budgets.iter();
-    kept.extend(described.map(|each| (each.scope.clone(), each.budget.name.to_lowercase())));
-    kept
+    let changes = plan(&desired, live, &config.native.names(), &Prune::default());
+    let wanted = changes
+        .into_iter()
+        .filter(|change| change.desired.is_some());
+    wanted
+        .map(|change| (change.scope, change.name.to_lowercase()))
+        .collect()
 }

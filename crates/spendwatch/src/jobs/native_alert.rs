@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use budget_engine::{Budget, Scope, ScopeKind};
 use jiff::{SignedDuration, Timestamp};
-use native_budgets::{NativeAlert, follows};
+use native_budgets::{NativeAlert, Origin};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use state_store::{Error, Version, json};
@@ -177,6 +177,7 @@ fn id_of(alert: &NativeAlert, now: Timestamp) -> String {
 
 /// The configured budgets that Azure's budget of an alert follows.
 fn budgets_of<'a>(config: &'a Config, alert: &NativeAlert) -> Vec<&'a Budget> {
+    let names = config.native.names();
     let budgets = config.budgets.iter();
     let followed = budgets.filter(|budget| {
         let settings = config.native.settings.get(&budget.id);
@@ -186,7 +187,8 @@ fn budgets_of<'a>(config: &'a Config, alert: &NativeAlert) -> Vec<&'a Budget> {
                 let mut scopes = counted(config, budget).into_iter().chain(above);
                 scopes.any(|own| own.contains(scope) || scope.contains(&own))
             });
-            is_there && follows(&alert.budget, &budget.id, settings)
+            // A hint needs no more than the name.
+            is_there && names.belongs(&alert.budget, &Origin::Elsewhere, &budget.id)
         })
     });
     followed.collect()

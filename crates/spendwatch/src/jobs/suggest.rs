@@ -5,10 +5,12 @@
 //! The early warning is the forecast or pace threshold that was told so many days ahead in most of the
 //! replayed breaches, less its false alarms.
 
+mod uncovered;
+
 use std::collections::BTreeMap;
 
 use budget_engine::{
-    Budget, FollowUp, Level, Money, Period, Planned, Severity, Statistic, Threshold, When,
+    Budget, FollowUp, Level, Money, Period, Planned, Scope, Severity, Statistic, Threshold, When,
     plus_days,
 };
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
+pub use self::uncovered::{Where, for_scopes};
 use crate::app::App;
 use crate::config::budget_toml;
 use crate::forecasting;
@@ -62,6 +65,9 @@ pub struct Suggestion {
     pub budget: String,
     /// Its name: untrusted text.
     pub name: String,
+    /// The scope that it would count, of a budget that is not there yet.
+    #[serde(default)]
+    pub scope: Option<Scope>,
     /// Planned amount of the running period; `None` if it has none.
     pub current: Option<Money>,
     /// The proposal; absent when there is too little to go by.
@@ -112,6 +118,7 @@ pub async fn run(app: &App, options: &Options) -> anyhow::Result<Report> {
                 suggested.unwrap_or_else(|problem| Suggestion {
                     budget: budget.id.clone(),
                     name: budget.name.clone(),
+                    scope: None,
                     current: None,
                     proposal: None,
                     reason: problem,
@@ -142,6 +149,7 @@ fn suggest(past: &Past, options: &Options) -> Result<Suggestion, String> {
     let mut suggestion = Suggestion {
         budget: budget.id.clone(),
         name: budget.name.clone(),
+        scope: None,
         current: running.planned,
         proposal: None,
         reason: String::new(),

@@ -41,7 +41,7 @@ pub struct Synced {
 const DRIFT: &str = "native/drift";
 
 /// Plans, applies if `[native] apply_from_app` allows, and compares Azure's figures with
-/// ours. Nothing is deleted from here.
+/// ours. Nothing is deleted from here but parts of a budget that are not needed any more.
 ///
 /// # Errors
 /// When there is no way to sign in, or the state cannot be read or written. Scopes and budgets that
@@ -53,7 +53,6 @@ pub async fn run(app: &App) -> anyhow::Result<Synced> {
         applied = Some(apply::run(app, &plan, &|_, _| {}).await?);
         applied_rules = Some(apply::rules(app, &plan).await);
     }
-    twin::run(app, &plan.live()).await?;
     let synced = Synced {
         plan,
         applied,
@@ -73,6 +72,8 @@ pub async fn run(app: &App) -> anyhow::Result<Synced> {
     stored
         .await
         .context("remember how Azure's own budgets are")?;
+    // Last, so that its trouble hides nothing of what was found and done.
+    twin::run(app, &synced.plan.live()).await?;
     Ok(synced)
 }
 
@@ -92,6 +93,8 @@ fn drift_of(synced: &Synced) -> Drift {
     let mut problems: Vec<String> = failures
         .map(|failure| format!("{}: {}", failure.scope, failure.problem))
         .collect();
+    let unplanned = plan.unplanned.iter();
+    problems.extend(unplanned.map(|one| format!("{}: {}", one.budget, one.problem)));
     for one in applied.iter().flatten() {
         if let Some(problem) = &one.problem {
             problems.push(format!(
@@ -121,10 +124,12 @@ fn drift_of(synced: &Synced) -> Drift {
         let (action, name) = (change.action.as_str(), &change.name);
         format!("{action} {name} of {}: {}", change.scope, change.reason)
     });
+    let gone = plan.gone.iter();
+    let gone = gone.map(|gone| format!("forget what was created at {}: it is gone", gone.scope));
     Drift {
         at: plan.at,
         applied: applied.is_some(),
-        differences: differences.chain(rules).collect(),
+        differences: differences.chain(rules).chain(gone).collect(),
         problems,
     }
 }

@@ -12,7 +12,7 @@ use azure_cost::{BudgetNotification, CostAlert};
 use budget_engine::{Budget, Scope, Status};
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
-use native_budgets::{Figure, Live, Ours, follows, gaps, reached};
+use native_budgets::{Figure, Live, Ours, gaps, reached};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -174,12 +174,15 @@ fn of_budget<'a>(app: &App, budget: &Budget, live: &'a [Live]) -> Vec<&'a Live> 
     let Some(settings) = config.native.settings.get(&budget.id) else {
         return Vec::new();
     };
+    let names = config.native.names();
     let scopes = counted(config, budget);
     let is_there = |scope: &Scope| {
         settings.scope.as_ref() == Some(scope) || scopes.iter().any(|own| scope.contains(own))
     };
     let all = live.iter();
-    all.filter(|live| is_there(&live.scope) && follows(&live.budget.name, &budget.id, settings))
+    let is_its = |live: &&Live| names.belongs(&live.budget.name, &live.origin, &budget.id);
+    all.filter(|live| is_there(&live.scope))
+        .filter(is_its)
         .collect()
 }
 

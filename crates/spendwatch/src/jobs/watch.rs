@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, Hint};
-use crate::config::ChannelKind;
 use crate::jobs::digest;
 use crate::outbox::{self, Delivery, delivery_id};
 use crate::routing;
@@ -105,8 +104,7 @@ async fn data(app: &App) -> anyhow::Result<()> {
 async fn test_destinations(app: &App, at: Timestamp) -> anyhow::Result<()> {
     for (name, channel) in &app.config().channels {
         let recipients = routing::of_channel(app.config(), name);
-        let is_mail = matches!(channel.kind, ChannelKind::Email(_));
-        if recipients.is_empty() && is_mail {
+        if recipients.is_empty() && channel.kind.mailing().is_some() {
             tracing::info!(
                 destination = name,
                 "it has no recipients of its own to test"

@@ -11,7 +11,7 @@ use jiff::civil::date;
 use spendwatch::jobs::act::{self, NotApproved};
 use spendwatch::{
     ActionRecord, ActionState, App, BadLink, Config, Delivery, Environment, ManualClock,
-    Permission, StateLocation, TargetState, jobs,
+    Permission, Purpose, StateLocation, TargetState, jobs,
 };
 use state_store::{Document, Documents, Memory, Version};
 
@@ -198,6 +198,7 @@ impl Stage {
             .await
             .iter()
             .flat_map(|delivery| delivery.notice.links.iter().map(|link| link.url.clone()))
+            .filter(|link| link.contains("/approve-action?"))
             .collect();
         assert_eq!(links.len(), 1, "{links:?}");
         let url: url::Url = links[0].parse().unwrap();
@@ -206,7 +207,8 @@ impl Stage {
             pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
         };
         Permission {
-            action: part("action"),
+            purpose: Purpose::parse(&part("for")).unwrap(),
+            about: part("about"),
             expires: part("expires").parse().unwrap(),
             delivery: part("delivery"),
             mac: part("mac"),
@@ -527,7 +529,7 @@ async fn without_approval_in_time_nothing_is_done() {
         matches!(late, Err(NotApproved::BadLink(BadLink::Expired))),
         "{late:?}"
     );
-    let late = act::approve(&stage.app, &link.action, "somebody").await;
+    let late = act::approve(&stage.app, &link.about, "somebody").await;
     assert!(
         matches!(late, Err(NotApproved::NotWaiting("expired"))),
         "{late:?}"

@@ -146,7 +146,7 @@ fn mistakes_are_named() {
     refused(
         &format!("{call}\nmode = \"approve\""),
         ASKS,
-        "needs an [approval] table",
+        "needs a [links] or [approval] table",
     );
     refused(
         "[action.a]\nkind = \"logic-app\"\nurl = \"https://contoso.example/?sig=x\"",

@@ -6,14 +6,17 @@ use azure_sandbox::{Options, example};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde_json::json;
-use spendwatch::jobs::{alerts, evaluate};
+use spendwatch::jobs::alerts::acknowledge::acknowledge;
+use spendwatch::jobs::alerts::find::Wanted;
+use spendwatch::jobs::alerts::{self, Whose};
+use spendwatch::jobs::evaluate;
 use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
 use tokio::net::TcpListener;
 
 use crate::support::midnight;
 
 /// A budget of ours that is over, and Azure's of the same name, which has told at 50 and 80 percent.
-async fn scene() -> (String, App) {
+async fn scene(native: &str) -> (String, App) {
     spendwatch::install_crypto();
     let mut options = Options::new(example::AS_OF);
     options.needs_token = false;
@@ -53,6 +56,7 @@ async fn scene() -> (String, App) {
         url = {{ secret = "CHAT_URL" }}
         [native]
         contact_emails = ["a@contoso.example"]
+        {native}
         [[budget]]
         id = "platform"
         scopes = ["{scope}"]
@@ -72,12 +76,12 @@ async fn scene() -> (String, App) {
 
 #[tokio::test]
 async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
-    let (scope, app) = scene().await;
+    let (scope, app) = scene("").await;
     let read = &app.reads().unwrap()[0];
     evaluate::run(&app, read, &Default::default())
         .await
         .unwrap();
-    let listed = alerts::list(&app, &[]).await.unwrap();
+    let listed = alerts::list(&app, &[], Whose::All).await.unwrap();
     assert_eq!(listed.failures, []);
     let percents: Vec<_> = listed
         .azure
@@ -95,16 +99,16 @@ async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
     assert_eq!(listed.ours.len(), 1);
     assert_eq!(listed.ours[0].when, "actual 80%");
     let at_eighty = Some(Decimal::from(80));
-    let dismissed = alerts::dismiss_for(&app, "platform", at_eighty)
+    let dismissed = alerts::dismiss_for(&app, "platform", None, at_eighty)
         .await
         .unwrap();
     assert_eq!(dismissed.len(), 1);
-    let again = alerts::dismiss_for(&app, "platform", at_eighty)
+    let again = alerts::dismiss_for(&app, "platform", None, at_eighty)
         .await
         .unwrap();
     assert_eq!(again, []);
     let scopes = [scope.parse().unwrap()];
-    let listed = alerts::list(&app, &scopes).await.unwrap();
+    let listed = alerts::list(&app, &scopes, Whose::All).await.unwrap();
     let states: Vec<&str> = listed.azure.iter().map(|one| &*one.status).collect();
     assert_eq!(states, ["Active", "Dismissed"]);
     let one = alerts::dismiss(&app, &scopes[0], &listed.azure[0].name)
@@ -112,5 +116,93 @@ async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
         .unwrap();
     assert_eq!(one.status, "Dismissed");
     assert!(alerts::dismiss(&app, &scopes[0], "unknown").await.is_err());
-    assert!(alerts::dismiss_for(&app, "unknown", None).await.is_err());
+    assert!(
+        alerts::dismiss_for(&app, "unknown", None, None)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn acknowledging_ours_dismisses_azure_s_at_the_same_amount() {
+    let (_, app) = scene("dismiss_acknowledged = true").await;
+    let read = &app.reads().unwrap()[0];
+    evaluate::run(&app, read, &Default::default())
+        .await
+        .unwrap();
+    let wanted = Wanted {
+        alert: "platform/actual-80pct".to_owned(),
+        ..Wanted::default()
+    };
+    let done = acknowledge(&app, &wanted, None, "ada", None).await.unwrap();
+    assert_eq!(done.warnings, [""; 0]);
+    let dismissed: Vec<_> = done.dismissed.iter().collect();
+    assert_eq!(dismissed.len(), 1, "{dismissed:?}");
+    assert_eq!(dismissed[0].threshold_percent, Some(Decimal::from(80)));
+    assert_eq!(dismissed[0].status, "Dismissed");
+    let listed = alerts::list(&app, &[], Whose::All).await.unwrap();
+    let states: Vec<&str> = listed.azure.iter().map(|one| &*one.status).collect();
+    assert_eq!(states, ["Active", "Dismissed"]);
+    assert_eq!(listed.ours[0].acknowledged.as_ref().unwrap().by, "ada");
+}
+
+#[tokio::test]
+async fn azure_s_alerts_are_left_alone_unless_it_is_wanted() {
+    let (_, app) = scene("").await;
+    let read = &app.reads().unwrap()[0];
+    evaluate::run(&app, read, &Default::default())
+        .await
+        .unwrap();
+    let wanted = Wanted {
+        alert: "platform/actual-80pct".to_owned(),
+        ..Wanted::default()
+    };
+    let done = acknowledge(&app, &wanted, None, "ada", None).await.unwrap();
+    assert_eq!((done.dismissed.len(), done.warnings.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn an_acknowledgement_counts_though_azure_does_not_answer() {
+    let (_, app) = scene("dismiss_acknowledged = true").await;
+    let read = &app.reads().unwrap()[0];
+    evaluate::run(&app, read, &Default::default())
+        .await
+        .unwrap();
+    // Nothing listens there any more.
+    let text = "
+        version = 1
+        currency = \"EUR\"
+        [source]
+        kind = \"azure\"
+        auth = \"none\"
+        endpoint = \"http://127.0.0.1:9\"
+        [channel.chat]
+        kind = \"slack\"
+        url = { secret = \"CHAT_URL\" }
+        [native]
+        contact_emails = [\"a@contoso.example\"]
+        dismiss_acknowledged = true
+        [[budget]]
+        id = \"platform\"
+        scopes = [\"/subscriptions/11111111-1111-4111-8111-111111111111\"]
+        amount = 10
+        thresholds = [\"actual 80%\"]
+        notify = [\"chat\"]
+        ";
+    let config = Config::parse(&[("spendwatch.toml".into(), text.to_owned())]).unwrap();
+    let clock = ManualClock::new(app.now());
+    let deaf = App::new(config, &Environment::default(), StateLocation::Memory)
+        .unwrap()
+        .with_clock(Arc::new(clock))
+        .with_documents(app.shared_documents());
+    let wanted = Wanted {
+        alert: "platform/actual-80pct".to_owned(),
+        ..Wanted::default()
+    };
+    let done = acknowledge(&deaf, &wanted, None, "ada", None).await;
+    let done = done.unwrap();
+    assert_eq!(done.dismissed, []);
+    assert_eq!(done.warnings.len(), 1, "{:?}", done.warnings);
+    let listed = alerts::list(&deaf, &[], Whose::Ours).await.unwrap();
+    assert!(listed.ours[0].acknowledged.is_some());
 }

@@ -188,3 +188,29 @@ async fn what_others_change_between_plan_and_apply_is_not_overwritten() {
     carry_out(&app).await;
     assert_eq!(plan(&app).await.changes[0].action, Action::Leave);
 }
+
+#[tokio::test]
+async fn rules_of_a_subscription_that_is_gone_are_forgotten() {
+    let scene = Scene::new().await;
+    carry_out(&scene.app(&[("one", "Unusual")])).await;
+    let mut world = example::world();
+    world
+        .subscriptions
+        .retain(|each| each.id != example::PLATFORM_SUBSCRIPTION);
+    let mut options = Options::new(example::AS_OF);
+    options.needs_token = false;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let later = Scene {
+        endpoint: format!("http://{}", listener.local_addr().unwrap()),
+        ..scene
+    };
+    tokio::spawn(azure_sandbox::serve(listener, world, options));
+    let app = later.app(&[]);
+    let plan = spendwatch::jobs::plan::run(&app, &Default::default(), &|_, _| {}).await;
+    let plan = plan.unwrap();
+    assert_eq!(plan.failures, []);
+    assert_eq!(plan.gone[0].rules, ["one"], "{plan:#?}");
+    let applied = spendwatch::jobs::apply::run(&app, &plan, &|_, _| {}).await;
+    applied.unwrap();
+    assert!(self::plan(&app).await.gone.is_empty());
+}

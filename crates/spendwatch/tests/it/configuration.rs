@@ -228,7 +228,7 @@ fn what_tells_nobody_or_contradicts_itself_is_a_mistake() {
         (
             "[channel.mail]",
             "[channel.post]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example:587\"\nfrom = \"a@contoso.example\"\n[channel.mail]",
-            "exactly one channel of kind \"email\", found mail, post",
+            "exactly one channel of kind \"email\" or \"acs-email\", found mail, post",
         ),
         (
             "id = \"fiscal\"\nscopes = [\"/subscriptions/1f2e\"]",
@@ -384,6 +384,49 @@ fn a_planned_amount_names_exactly_one_period() {
 }
 
 #[test]
+fn languages_are_set_by_channel_and_by_recipient() {
+    let text = GOOD
+        .replace("[channel.mail]", "[channel.mail]\nlanguage = \"nl\"")
+        .replace(
+            "[defaults]",
+            "[recipients.\"Anna@contoso.example\"]\nlanguage = \"fr\"\n[defaults]",
+        );
+    let config = parse(&text).unwrap();
+    let of = |channel, recipient| config.language_of(channel, recipient).as_str();
+    assert_eq!(of("mail", Some("bob@contoso.example")), "nl");
+    assert_eq!(of("mail", Some("Anna <anna@CONTOSO.example>")), "fr");
+    assert_eq!(of("finops-teams", None), "en");
+    assert_eq!(of("gone", Some("bob@contoso.example")), "en");
+    for (from, to, expected) in [
+        (
+            "[channel.mail]",
+            "[channel.mail]\nlanguage = \"it\"",
+            "`it` is not a language",
+        ),
+        (
+            "[channel.mail]",
+            "[channel.hook]\nkind = \"webhook\"\nurl = { secret = \"A\" }\nsigning = { secret = \"B\" }\n\
+             language = \"nl\"\n[channel.mail]",
+            "`language` is not a setting",
+        ),
+        (
+            "[defaults]",
+            "[recipients.anna]\nlanguage = \"nl\"\n[defaults]",
+            "`anna` is not a plain mail address",
+        ),
+        (
+            "[defaults]",
+            "[recipients.\"Anna <anna@contoso.example>\"]\n[defaults]",
+            "is not a plain mail address",
+        ),
+    ] {
+        let problems = parse(&GOOD.replace(from, to)).unwrap_err();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|one| one.contains(expected)), "{shown:#?}");
+    }
+}
+
+#[test]
 fn networks_that_open_too_much_are_refused() {
     for network in [
         "0.0.0.0/0",
@@ -515,6 +558,44 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/channel/oneOf/2/properties",
         ),
         (
+            format!(
+                "[channel.a]\nkind = \"acs-email\"\nendpoint = \"https://a.communication.azure.com\"\nfrom = \"a@contoso.example\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/3/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"slack-bot\"\ntoken = {{ secret = \"A\" }}\nchannel = \"C0123ABCD\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/4/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"pagerduty\"\nrouting_key = {{ secret = \"A\" }}\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/5/properties",
+        ),
+        (
+            format!("[channel.a]\nkind = \"jira\"\napi_key = {{ secret = \"A\" }}\n{typo}"),
+            "channel.a",
+            "/$defs/channel/oneOf/6/properties",
+        ),
+        (
+            format!("[channel.a]\nkind = \"event-grid\"\ntopic = \"https://a.example/x\"\n{typo}"),
+            "channel.a",
+            "/$defs/channel/oneOf/7/properties",
+        ),
+        (
+            format!(
+                "[channel.a]\nkind = \"storage-queue\"\nqueue = \"https://a.example/x\"\n{typo}"
+            ),
+            "channel.a",
+            "/$defs/channel/oneOf/8/properties",
+        ),
+        (
             format!("[[budget]]\nid = \"a\"\n{typo}"),
             "budget.a",
             "/$defs/budget/properties",
@@ -523,6 +604,16 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             format!("[[budget]]\nid = \"a\"\n[[budget.threshold]]\n{typo}"),
             "budget.a.threshold[0]",
             "/$defs/budget/properties/threshold/items/properties",
+        ),
+        (
+            format!("[recipients.\"a@contoso.example\"]\n{typo}"),
+            "recipients.a@contoso.example",
+            "/properties/recipients/additionalProperties/properties",
+        ),
+        (
+            format!("[links]\n{typo}"),
+            "links",
+            "/$defs/links/properties",
         ),
         (
             format!("[approval]\n{typo}"),

@@ -25,6 +25,11 @@ fn body(world: &World, index: usize) -> serde_json::Value {
     serde_json::from_str(&world.chat.bodies.lock().unwrap()[index]).unwrap()
 }
 
+/// All that a chat message says.
+fn text(world: &World, index: usize) -> String {
+    world.chat.bodies.lock().unwrap()[index].clone()
+}
+
 fn suppressed(history: &[Delivery]) -> Vec<(&str, &str)> {
     let ends = history.iter().filter_map(|one| match &one.state {
         DeliveryState::Suppressed { by, why } => Some((by.as_deref().unwrap_or(""), why.as_str())),
@@ -35,7 +40,7 @@ fn suppressed(history: &[Delivery]) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn a_notice_waits_for_the_morning_and_is_sent_once() {
-    let world = World::with("webhook", r#"["actual 80%"]"#, NIGHTS).await;
+    let world = World::with("slack", r#"["actual 80%"]"#, NIGHTS).await;
     world.spent(850);
     world.evaluate().await;
     let report = world.deliver().await;
@@ -49,12 +54,15 @@ async fn a_notice_waits_for_the_morning_and_is_sent_once() {
     world.pass(7 * 3600);
     assert_eq!(world.deliver().await.sent, 1);
     assert_eq!(world.chat.told(), 1);
-    assert!(body(&world, 0).get("carried").is_none());
+    assert!(
+        !text(&world, 0).contains("then ("),
+        "it tells of nothing else"
+    );
 }
 
 #[tokio::test]
 async fn what_is_critical_wakes_people() {
-    let world = World::with("webhook", r#"["actual 100%"]"#, NIGHTS).await;
+    let world = World::with("slack", r#"["actual 100%"]"#, NIGHTS).await;
     world.spent(1200);
     world.evaluate().await;
     assert_eq!(world.deliver().await.sent, 1);
@@ -62,7 +70,7 @@ async fn what_is_critical_wakes_people() {
 
 #[tokio::test]
 async fn what_waited_together_is_told_by_the_most_urgent_of_it() {
-    let world = World::with("webhook", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
+    let world = World::with("slack", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
     for amount in [600, 850] {
         world.spent(amount);
         world.evaluate().await;
@@ -72,9 +80,9 @@ async fn what_waited_together_is_told_by_the_most_urgent_of_it() {
     world.pass(6 * 3600);
     let report = world.deliver().await;
     assert_eq!((report.sent, report.suppressed, report.left), (1, 1, 0));
-    let told = body(&world, 0);
-    assert_eq!(told["threshold"]["when"], "actual 80%");
-    assert_eq!(told["carried"][0]["when"], "actual 50%");
+    let told = text(&world, 0);
+    assert!(told.contains("threshold actual 80%"), "{told}");
+    assert!(told.contains("actual 50% crossed, at 60 % then"), "{told}");
     let history = world.history().await;
     let carrier = history
         .iter()
@@ -90,7 +98,7 @@ async fn what_waited_together_is_told_by_the_most_urgent_of_it() {
 async fn what_is_over_by_the_morning_is_one_line_or_nothing() {
     for (setting, sent) in [("summary", 1), ("nothing", 0)] {
         let more = format!("{NIGHTS}\n[alerts]\nended_while_held = \"{setting}\"");
-        let world = World::with("webhook", r#"["actual 80%"]"#, &more).await;
+        let world = World::with("slack", r#"["actual 80%"]"#, &more).await;
         for amount in [850, 100] {
             world.spent(amount);
             world.evaluate().await;
@@ -101,8 +109,9 @@ async fn what_is_over_by_the_morning_is_one_line_or_nothing() {
         let report = world.deliver().await;
         assert_eq!((report.sent, report.left), (sent, 0), "{setting}");
         if sent == 1 {
-            assert_eq!(body(&world, 0)["state"], "withdrawn");
-            assert_eq!(body(&world, 0)["carried"][0]["change"], "fired");
+            let told = text(&world, 0);
+            assert!(told.contains("Correction: payments is below"), "{told}");
+            assert!(told.contains("actual 80% crossed, at 85 % then"), "{told}");
         }
         let history = world.history().await;
         assert_eq!(history.len(), 2);
@@ -158,25 +167,25 @@ const PARENT: &str = r#"
 async fn the_notice_of_a_budget_tells_of_its_parts() {
     let config =
         |tells: bool| format!("parent = \"all\"\n[alerts]\nparent_tells = {tells}\n{PARENT}");
-    let world = World::with("webhook", r#"["actual 80%"]"#, &config(true)).await;
+    let world = World::with("slack", r#"["actual 80%"]"#, &config(true)).await;
     world.spent(850);
     world.evaluate().await;
     let report = world.deliver().await;
     assert_eq!((report.sent, report.suppressed), (1, 1));
-    let told = body(&world, 0);
-    assert_eq!(told["budget"]["id"], "all");
-    assert_eq!(told["carried"][0]["budget"], "payments");
-    let each = World::with("webhook", r#"["actual 80%"]"#, &config(false)).await;
+    let told = text(&world, 0);
+    assert!(told.contains("all has used EUR 850.00"), "{told}");
+    assert!(
+        told.contains("payments actual 80% crossed, at 85 % then"),
+        "{told}"
+    );
+    let each = World::with("slack", r#"["actual 80%"]"#, &config(false)).await;
     each.spent(850);
     each.evaluate().await;
     assert_eq!(each.deliver().await.sent, 2);
-    let bodies = [body(&each, 0), body(&each, 1)];
-    let parent = bodies
-        .iter()
-        .find(|one| one["budget"]["id"] == "all")
-        .unwrap();
-    let remarks = parent["remarks"].to_string();
-    assert!(remarks.contains("payments 85 % (actual 80%)"), "{remarks}");
+    let told = [text(&each, 0), text(&each, 1)];
+    let parent = told.iter().find(|one| one.contains("all has used"));
+    let parent = parent.unwrap();
+    assert!(parent.contains("payments 85 % (actual 80%)"), "{parent}");
 }
 
 /// So many budgets of the same costs, all crossed.
@@ -187,7 +196,7 @@ async fn many(budgets: usize, more: &str) -> World {
             "\n[[budget]]\nid = \"b{number}\"\nscopes = [\"{GROUP}\"]\namount = 1000\nnotify = [\"chat\"]\nthresholds = [\"actual 80%\"]"
         ));
     }
-    let world = World::with("webhook", r#"["actual 80%"]"#, &text).await;
+    let world = World::with("slack", r#"["actual 80%"]"#, &text).await;
     world.spent(850);
     world.evaluate().await;
     world
@@ -200,10 +209,9 @@ async fn more_than_the_allowance_comes_in_one_notice_that_lists_all() {
     let report = world.deliver().await;
     // Two alone, and one with the other eight.
     assert_eq!((report.sent, report.suppressed, report.left), (3, 8, 0));
-    let bundle = (0..3)
-        .map(|index| body(&world, index))
-        .find(|one| one["type"] == "spendwatch.bundle");
-    let listed = bundle.unwrap()["carried"].as_array().unwrap().len();
+    let mut told = (0..3).map(|index| text(&world, index));
+    let bundle = told.find(|one| one.contains("8 notices at once")).unwrap();
+    let listed = bundle.matches("actual 80% crossed, at 85 % then").count();
     assert_eq!(listed, 8);
     // The next ones wait until the window opens again.
     let opens = world.app.now() + SignedDuration::from_hours(2);
@@ -226,7 +234,7 @@ async fn without_an_allowance_everything_comes_alone() {
 
 #[tokio::test]
 async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
-    let world = World::with("webhook", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
+    let world = World::with("slack", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
     for amount in [600, 850] {
         world.spent(amount);
         world.evaluate().await;
@@ -253,7 +261,12 @@ async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
         .unwrap();
     let report = world.deliver().await;
     assert_eq!((report.sent, report.suppressed), (1, 1));
-    assert_eq!(body(&world, 0)["carried"].as_array().unwrap().len(), 1);
+    let told = text(&world, 0);
+    assert_eq!(
+        told.matches("actual 50% crossed, at 60 % then").count(),
+        1,
+        "{told}"
+    );
 }
 
 /// A second channel as fallback, at the same server.
@@ -330,7 +343,9 @@ async fn a_test_that_arrives_revives_a_destination() {
     world.chat.answers(&[Answering::Status(401)]);
     world.deliver().await;
     assert!(world.deliver().await.skipped.is_some());
-    let probe = jobs::probe::run(&world.app, "chat", None).await.unwrap();
+    let probe = jobs::probe::run(&world.app, "chat", None, None)
+        .await
+        .unwrap();
     assert!(probe[0].is_success());
     assert_eq!(world.deliver().await.sent, 1);
 }
@@ -496,4 +511,16 @@ async fn owners_hear_once_a_week_where_their_budgets_stand_worst_first() {
     );
     sweep().await.unwrap();
     assert!(live(&world).await.is_empty(), "once a week");
+}
+
+#[tokio::test]
+async fn programs_hear_of_every_change_on_its_own_and_at_any_time() {
+    let more = format!("{NIGHTS}\n[alerts]\nallowance = {{ notices = 1, hours = 1 }}");
+    let world = World::with("webhook", r#"["actual 50%", "actual 80%"]"#, &more).await;
+    for amount in [600, 850] {
+        world.spent(amount);
+        world.evaluate().await;
+        world.pass(60);
+    }
+    assert_eq!(world.deliver().await.sent, 2);
 }

@@ -12,8 +12,8 @@ use budget_engine::{Planned, Scope};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use native_budgets::{
-    Action, Desired, ImportEffect, ImportOptions, Imported, Live, Provider, Prune, collisions,
-    compile, import, plan,
+    Action, Desired, ImportEffect, ImportOptions, Imported, Live, Origin, Provider, Prune,
+    collisions, compile, import, plan,
 };
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -90,7 +90,7 @@ fn imports(live: &[Live], today: Date) -> Imported {
     let config = read(&imported);
     let wanted = wanted(&config, today);
     assert_eq!(collisions(&wanted), []);
-    for change in plan(&wanted, live, &Prune::default()) {
+    for change in plan(&wanted, live, &config.native.names(), &Prune::default()) {
         let text = imported_toml(&imported, &[]);
         let (action, fields) = (change.action, &change.fields);
         assert_eq!(action, Action::Leave, "{fields:?}\n{live:?}\n{text}");
@@ -116,7 +116,7 @@ fn live(budget: AzureBudget) -> Live {
         scope: SHOP.parse().unwrap(),
         provider: Provider::Consumption,
         budget,
-        ours: false,
+        origin: Origin::Elsewhere,
     }
 }
 
@@ -501,7 +501,7 @@ fn any_live() -> impl Strategy<Value = Live> {
                 scope: scope.parse().unwrap(),
                 provider: Provider::ALL[usize::from(other)],
                 budget,
-                ours: false,
+                origin: Origin::Elsewhere,
             }
         },
     )
@@ -540,15 +540,16 @@ proptest! {
         );
         let files = [("a.toml".into(), BESIDE.to_owned()), ("b.toml".into(), text)];
         let config = Config::parse(&files).unwrap();
-        let before = wanted(&config, TODAY);
+        let whole = wanted(&config, TODAY);
+        let before = plan(&whole, &[], &config.native.names(), &Prune::default());
         prop_assert_eq!(before.len(), percents.len().div_ceil(5));
         let live: Vec<Live> = before
             .iter()
-            .map(|desired| Live {
-                scope: desired.scope.clone(),
-                provider: desired.provider,
-                budget: desired.budget.clone(),
-                ours: true,
+            .map(|change| Live {
+                scope: change.scope.clone(),
+                provider: change.provider,
+                budget: change.write.clone().unwrap(),
+                origin: Origin::Here { of: change.of.clone() },
             })
             .collect();
         let imported = imports(&live, TODAY);
@@ -643,6 +644,6 @@ fn example_live(value: &Value) -> Live {
         scope: path.parse().unwrap(),
         provider: Provider::ALL[usize::from(!is_older)],
         budget,
-        ours: false,
+        origin: Origin::Elsewhere,
     }
 }

@@ -1,206 +1,16 @@
-//! Azure's own budgets over the wire: planned, applied, kept through a year, and in spite of others.
+//! Azure's own budgets over the wire: planned and applied, in spite of others.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use azure_cost::{Cloud, Pacing, Quotas};
-use azure_sandbox::{Denial, Fault, Mishap, Options, Quota, Scenario, World, example};
-use jiff::SignedDuration;
-use jiff::civil::{Date, date};
+use azure_sandbox::{Denial, Fault, Mishap, Options, Scenario, example};
+use jiff::civil::date;
 use native_budgets::{Action, Prune};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use spendwatch::jobs::{apply, plan};
-use spendwatch::sources::connect;
-use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
-use tokio::net::TcpListener;
+use serde_json::json;
+use spendwatch::StateLocation;
+use spendwatch::jobs::plan;
 
-const SUBSCRIPTION: &str = example::PLATFORM_SUBSCRIPTION;
-
-/// A sandbox, and how its world is changed from outside.
-struct Azure {
-    endpoint: String,
-    http: reqwest::Client,
-}
-
-impl Azure {
-    async fn serve(world: World, faults: Vec<Fault>) -> Azure {
-        let mut options = Options::new(example::AS_OF);
-        options.faults.0 = faults;
-        options.quota = Some(Quota {
-            requests_in_minute: 30,
-            ..Quota::default()
-        });
-        Azure::serve_with(world, options).await
-    }
-
-    async fn serve_with(world: World, mut options: Options) -> Azure {
-        spendwatch::install_crypto();
-        options.needs_token = false;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(azure_sandbox::serve(listener, world, options));
-        Azure {
-            endpoint,
-            http: reqwest::Client::new(),
-        }
-    }
-
-    /// The example, cut down to a part of one subscription.
-    async fn example() -> Azure {
-        let mut world = example::world();
-        world.subscriptions.retain(|each| each.id == SUBSCRIPTION);
-        world.subscriptions[0].groups.truncate(2);
-        Azure::serve(world, Vec::new()).await
-    }
-
-    async fn put(&self, path: &str, body: Value) -> Value {
-        let put = self
-            .http
-            .put(format!("{}{path}", self.endpoint))
-            .json(&body);
-        let answer = put.send().await.unwrap();
-        let status = answer.status();
-        let body = answer.text().await.unwrap();
-        assert!(status.is_success(), "{status} {body}");
-        serde_json::from_str(&body).unwrap_or_default()
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let answer = self.http.get(format!("{}{path}", self.endpoint)).send();
-        let body = answer.await.unwrap().text().await.unwrap();
-        serde_json::from_str(&body).unwrap()
-    }
-
-    async fn on(&self, day: Date) {
-        self.put("/sandbox/today", json!({ "today": day })).await;
-    }
-
-    /// Requests since the last time, by operation.
-    async fn requests(&self, operation: &str) -> u64 {
-        let all = self.get("/sandbox/requests").await;
-        let count = all["operations"][operation].as_u64();
-        self.http
-            .delete(format!("{}/sandbox/requests", self.endpoint))
-            .send()
-            .await
-            .unwrap();
-        count.unwrap_or(0)
-    }
-
-    fn path(name: &str) -> String {
-        format!(
-            "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Consumption/budgets/{name}?api-version=2024-08-01"
-        )
-    }
-
-    async fn budget(&self, name: &str) -> Value {
-        self.get(&Azure::path(name)).await
-    }
-
-    /// Somebody else changes a budget by hand.
-    async fn meddle(&self, name: &str, change: impl Fn(&mut Value)) {
-        let mut budget = self.budget(name).await;
-        change(&mut budget["properties"]);
-        let properties = budget["properties"].as_object_mut().unwrap();
-        properties.remove("currentSpend");
-        properties.remove("forecastSpend");
-        let body = json!({ "eTag": budget["eTag"], "properties": budget["properties"] });
-        self.put(&Azure::path(name), body).await;
-    }
-}
-
-struct Here {
-    app: App,
-    clock: Arc<ManualClock>,
-}
-
-fn here(azure: &Azure, budgets: &str) -> Here {
-    here_on(azure, budgets, example::AS_OF, StateLocation::Memory)
-}
-
-fn here_on(azure: &Azure, budgets: &str, day: Date, state: StateLocation) -> Here {
-    let text = format!(
-        r#"
-        version = 1
-        currency = "EUR"
-        [source]
-        kind = "azure"
-        auth = "none"
-        endpoint = "{}"
-        history_days = 31
-        [native]
-        contact_emails = ["cost@contoso.example"]
-        [channel.chat]
-        kind = "slack"
-        url = {{ secret = "CHAT_URL" }}
-        [defaults]
-        notify = ["chat"]
-        {budgets}
-        "#,
-        azure.endpoint
-    );
-    let config = Config::parse(&[(PathBuf::from("/spendwatch.toml"), text)]).unwrap();
-    let clock = Arc::new(ManualClock::new(
-        format!("{day}T06:00:00Z").parse().unwrap(),
-    ));
-    // As the application's own, but in no hurry to be slow.
-    let connection = spendwatch::Connection {
-        endpoint: Some(azure.endpoint.parse().unwrap()),
-        cloud: Cloud::Public,
-        auth: "none".into(),
-        history_days: 0,
-    };
-    let client = connect(&connection, &Environment::default(), &Quotas::new()).unwrap();
-    let client = client.with_pacing(Pacing {
-        at_once: 4,
-        apart: Duration::ZERO,
-    });
-    let app = App::new(config, &Environment::default(), state).unwrap();
-    let app = app.with_clock(clock.clone()).with_native_client(client);
-    Here { app, clock }
-}
-
-impl Here {
-    async fn plan(&self) -> plan::NativePlan {
-        self.plan_with(&plan::Options::default()).await
-    }
-
-    async fn plan_with(&self, options: &plan::Options) -> plan::NativePlan {
-        plan::run(&self.app, options, &|_, _| {}).await.unwrap()
-    }
-
-    async fn apply(&self, plan: &plan::NativePlan) -> Vec<apply::Applied> {
-        apply::run(&self.app, plan, &|_, _| {}).await.unwrap()
-    }
-
-    /// Plans, applies without a problem, and plans again: there is nothing left to do.
-    async fn settle(&self) -> usize {
-        let plan = self.plan().await;
-        assert_eq!(plan.failures, []);
-        let applied = self.apply(&plan).await;
-        for one in &applied {
-            assert_eq!(one.problem, None, "{one:?}");
-        }
-        let again = self.plan().await;
-        assert_eq!(to_do(&again), [], "{again:#?}");
-        applied.len()
-    }
-}
-
-fn to_do(plan: &plan::NativePlan) -> Vec<(Action, &str)> {
-    plan.to_do()
-        .map(|change| (change.action, change.name.as_str()))
-        .collect()
-}
-
-fn budget(id: &str, rest: &str) -> String {
-    format!(
-        "[[budget]]\nid = \"{id}\"\nscopes = [\"/subscriptions/{SUBSCRIPTION}\"]\nthresholds = [\"actual 80%\", \"forecast 100%\"]\n{rest}\n"
-    )
-}
+use crate::native_azure::{Azure, SUBSCRIPTION, budget, here, here_on, to_do};
 
 #[tokio::test]
 async fn what_is_applied_is_what_microsofts_api_shows_and_planned_no_more() {
@@ -276,7 +86,7 @@ async fn what_others_change_is_put_right_and_what_others_made_is_left() {
         ..Default::default()
     };
     assert_eq!(to_do(&here.plan_with(&options).await), []);
-    options.prune.named.insert("theirs".into());
+    options.prune.named.insert("theirs".parse().unwrap());
     let plan = here.plan_with(&options).await;
     assert_eq!(to_do(&plan), [(Action::Delete, "theirs")]);
     assert!(
@@ -346,7 +156,7 @@ async fn a_change_between_plan_and_apply_is_seen_and_not_overwritten_blindly() {
     let options = plan::Options {
         prune: Prune {
             ours: false,
-            named: ["late".into(), "web".into()].into(),
+            named: ["late".parse().unwrap(), "web".parse().unwrap()].into(),
         },
         ..Default::default()
     };
@@ -362,7 +172,7 @@ async fn a_change_between_plan_and_apply_is_seen_and_not_overwritten_blindly() {
         StateLocation::Memory,
     );
     let mut options = options;
-    options.prune.named = ["web".into()].into();
+    options.prune.named = ["web".parse().unwrap()].into();
     let plan = other_again.plan_with(&options).await;
     assert_eq!(to_do(&plan), [(Action::Delete, "web")]);
     azure
@@ -478,76 +288,6 @@ async fn an_answer_that_is_lost_or_refused_is_not_taken_for_done() {
         "{applied:?}"
     );
     assert_eq!(other.settle().await, 1);
-}
-
-#[tokio::test]
-async fn a_year_of_days_writes_only_what_has_to_change() {
-    let azure = Azure::example().await;
-    let months: Vec<String> = (1..=12)
-        .map(|month| format!("\"2026-{month:02}\" = {}", 1000 + month * 10))
-        .collect();
-    let monthly = format!("amount = {{ {}, \"2027-01\" = 2000 }}", months.join(", "));
-    let text = [
-        // Three of Azure's budgets: 2 + 10 steps.
-        budget("planned", &monthly).replace(
-            "\"forecast 100%\"",
-            "\"forecast 100%\", \"actual every 10%\"",
-        ),
-        budget(
-            "fiscal",
-            "amount = 3000\ngrain = \"quarterly\"\nstarts = 2025-02-01",
-        ),
-        budget("project", "amount = 100\nends = 2026-06-30"),
-        budget(
-            "tagged",
-            "amount = 700\nfilter = { tag = \"team\", in = [\"payments\"] }",
-        ),
-    ]
-    .concat();
-    let first = date(2026, 1, 5);
-    azure.on(first).await;
-    let here = here_on(&azure, &text, first, StateLocation::Memory);
-    let mut day = first;
-    let mut writes = Vec::new();
-    while day < date(2027, 1, 6) {
-        // Somebody meddles now and then.
-        if day.day() == 20 && day.month() % 3 == 0 {
-            azure
-                .meddle("planned-2", |properties| properties["amount"] = json!(1))
-                .await;
-        }
-        let changed = here.settle().await;
-        if changed > 0 {
-            writes.push((day.to_string(), changed));
-        }
-        let planned = azure.budget("planned").await["properties"].clone();
-        let month = u64::try_from(day.month()).unwrap();
-        let expected = if day.year() == 2027 {
-            2000
-        } else {
-            1000 + month * 10
-        };
-        assert_eq!(planned["amount"], expected, "{day}");
-        let mut told = 0;
-        for name in ["planned", "planned-2", "planned-3"] {
-            let notifications = azure.budget(name).await["properties"]["notifications"].clone();
-            told += notifications.as_object().unwrap().len();
-        }
-        // 80 % is said by a threshold and by a step, and told once.
-        assert_eq!(told, 11, "{day}: no notification is lost");
-        day = day.tomorrow().unwrap();
-        here.clock.advance(SignedDuration::from_hours(24));
-        azure.on(day).await;
-    }
-    let mut expected = vec![("2026-01-05".to_owned(), 6)];
-    for month in 2..=12 {
-        expected.push((format!("2026-{month:02}-01"), 3));
-        if month % 3 == 0 {
-            expected.push((format!("2026-{month:02}-20"), 1));
-        }
-    }
-    expected.push(("2027-01-01".to_owned(), 3));
-    assert_eq!(writes, expected);
 }
 
 #[tokio::test]

@@ -5,15 +5,26 @@ use std::sync::Arc;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 use spendwatch::jobs::backtest;
-use spendwatch::jobs::suggest::{self, Options, Suggestion};
+use spendwatch::jobs::suggest::{self, Options, Suggestion, Where};
+use spendwatch::{App, Config};
 
 use crate::backtest::Rows;
 use crate::support::*;
 
 async fn suggest(rows: Rows, breaches: Option<u32>) -> Suggestion {
+    let app = app(rows).await;
+    let report = suggest::run(&app, &options(breaches)).await;
+    report.unwrap().budgets.remove(0)
+}
+
+/// An application with one budget, of the resource group `payments`.
+async fn app(rows: Rows) -> App {
     let World { app, .. } = World::new("slack", r#"["actual 80%", "stale 3 days"]"#).await;
-    let app = app.with_sources(vec![Arc::new(rows)]);
-    let options = Options {
+    app.with_sources(vec![Arc::new(rows)])
+}
+
+fn options(breaches: Option<u32>) -> Options {
+    Options {
         past: backtest::Options {
             budgets: vec![],
             periods: 12,
@@ -22,12 +33,7 @@ async fn suggest(rows: Rows, breaches: Option<u32>) -> Suggestion {
         },
         breaches,
         days_ahead: 3,
-    };
-    suggest::run(&app, &options)
-        .await
-        .unwrap()
-        .budgets
-        .remove(0)
+    }
 }
 
 #[tokio::test]
@@ -106,4 +112,107 @@ async fn credits_are_no_ground_for_an_amount() {
         "{}",
         suggestion.reason
     );
+}
+
+const WEB: &str = "/subscriptions/a/resourceGroups/web";
+const OLD: &str = "/subscriptions/a/resourceGroups/old";
+const SHOP: &str = "/subscriptions/b/resourceGroups/shop";
+
+/// Ten a day in the group that has a budget, in another one of its subscription and in another
+/// subscription; and a group that costs nothing any more.
+fn estate() -> Rows {
+    let first = date(2026, 6, 1);
+    Rows(vec![])
+        .every_day(GROUP, first, START, 10)
+        .every_day(WEB, first, START, 10)
+        .every_day(OLD, first, date(2026, 9, 1), 10)
+        .every_day(SHOP, first, START, 10)
+}
+
+#[tokio::test]
+async fn what_no_budget_counts_gets_whole_ones() {
+    let app = app(estate()).await;
+    let report = suggest::for_scopes(&app, &options(None), &Where::Uncovered).await;
+    let report = report.unwrap();
+    let found: Vec<(&str, String)> = report
+        .budgets
+        .iter()
+        .map(|one| (one.budget.as_str(), one.scope.as_ref().unwrap().to_string()))
+        .collect();
+    // Of a subscription with a budget the other group; of one without any the whole.
+    let expected = [("web", WEB), ("b", "/subscriptions/b")];
+    assert_eq!(found, expected.map(|(id, scope)| (id, scope.to_owned())));
+    for one in &report.budgets {
+        assert_eq!((one.current, one.failed), (None, false));
+        let proposal = one.proposal.as_ref().unwrap();
+        // As for a budget that is there: a little above the months of 300 and 310.
+        let amount = proposal.amount.amount;
+        assert!(
+            Decimal::from(310) < amount && amount <= Decimal::from(340),
+            "{amount}"
+        );
+        assert_eq!(
+            (proposal.before.as_ref(), proposal.after.periods.len()),
+            (None, 5)
+        );
+    }
+    // What is proposed can be pasted.
+    let snippets = report.budgets.iter();
+    let snippets: Vec<&str> = snippets
+        .map(|one| one.proposal.as_ref().unwrap().snippet.as_str())
+        .collect();
+    let text = format!(
+        "version = 1\ncurrency = \"EUR\"\n[source]\nkind = \"files\"\npaths = [\"costs.csv\"]\n\
+         [channel.chat]\nkind = \"slack\"\nurl = {{ secret = \"CHAT_URL\" }}\n\
+         [defaults]\nnotify = [\"chat\"]\n{}",
+        snippets.join("\n")
+    );
+    let config = Config::parse(&[("spendwatch.toml".into(), text.clone())]);
+    let config = config.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(config.budgets.iter().count(), 2);
+}
+
+#[tokio::test]
+async fn named_scopes_get_budgets_whoever_counts_them() {
+    let app = app(estate()).await;
+    let scopes = [GROUP, "/subscriptions/b"].map(|path| path.parse().unwrap());
+    let report = suggest::for_scopes(&app, &options(None), &Where::At(scopes.to_vec())).await;
+    let report = report.unwrap();
+    let ids: Vec<&str> = report
+        .budgets
+        .iter()
+        .map(|one| one.budget.as_str())
+        .collect();
+    // The first id is taken by the budget that is there.
+    assert_eq!(ids, ["payments-2", "b"]);
+    assert!(report.budgets.iter().all(|one| one.proposal.is_some()));
+    let nowhere = ["/subscriptions/nowhere".parse().unwrap()];
+    let report = suggest::for_scopes(&app, &options(None), &Where::At(nowhere.to_vec())).await;
+    let report = report.unwrap();
+    assert!(report.budgets[0].proposal.is_none(), "{report:?}");
+}
+
+#[tokio::test]
+async fn azures_subscriptions_are_listed_to_find_what_no_budget_counts() {
+    let azure = crate::native_azure::Azure::serve(azure_sandbox::example::world(), vec![]).await;
+    let here = crate::native_azure::here(&azure, &crate::native_azure::budget("web", "amount = 1"));
+    let report = suggest::for_scopes(&here.app, &options(None), &Where::Uncovered).await;
+    let report = report.unwrap();
+    let scopes: Vec<String> = report
+        .budgets
+        .iter()
+        .map(|one| one.scope.as_ref().unwrap().id().to_owned())
+        .collect();
+    let world = azure_sandbox::example::world();
+    let mut expected: Vec<&str> = world
+        .subscriptions
+        .iter()
+        .map(|one| one.id.as_str())
+        .filter(|id| *id != azure_sandbox::example::PLATFORM_SUBSCRIPTION)
+        .collect();
+    expected.sort_unstable();
+    let mut found: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(report.budgets.iter().all(|one| !one.failed), "{report:#?}");
 }

@@ -215,6 +215,10 @@ impl World {
         let config = Config::parse(&[(PathBuf::from("spendwatch.toml"), text)]).unwrap();
         let environment: Environment = [
             ("CHAT_URL".to_owned(), chat.url.clone()),
+            (
+                "LINK_KEY".to_owned(),
+                "0123456789abcdef0123456789abcdef".to_owned(),
+            ),
             // Base64 of 24 bytes.
             (
                 "SIGNING".to_owned(),

@@ -6,7 +6,7 @@ use azure_cost::{Budget as AzureBudget, BudgetNotification, BudgetPeriod, Budget
 use budget_engine::{Scope, dates};
 use jiff::SignedDuration;
 use jiff::civil::date;
-use native_budgets::{Live, Provider};
+use native_budgets::{Live, Origin, Provider};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use spendwatch::jobs::twin::{self, FindingKind, TwinReport};
@@ -114,7 +114,7 @@ fn live(name: &str, spend: u32, thresholds: &[u32]) -> Live {
         scope: Scope::parse(GROUP).unwrap(),
         provider: Provider::Consumption,
         budget,
-        ours: true,
+        origin: Origin::Elsewhere,
     }
 }
 

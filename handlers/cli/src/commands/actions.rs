@@ -5,7 +5,7 @@ use serde::Serialize;
 use spendwatch::jobs::act;
 use spendwatch::{ActionRecord, ActionState, action_words};
 
-use super::Exit;
+use super::{Exit, who};
 use crate::args::{ActionVerb, Actions, Global};
 use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table};
 use crate::setup::{self, State};
@@ -201,15 +201,4 @@ pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Ex
     let is_broken = matches!(record.state, ActionState::Failed | ActionState::Unknown);
     output::print(global.output, &One(record))?;
     Ok(if is_broken { Exit::Failed } else { Exit::Fine })
-}
-
-/// Who works at this terminal, for the audit record.
-fn who() -> String {
-    let name = ["USER", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    match name {
-        Some(name) => format!("{name} on the command line"),
-        None => "the command line".to_owned(),
-    }
 }

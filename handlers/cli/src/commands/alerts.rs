@@ -1,10 +1,10 @@
-//! `alerts`: what Azure has raised of its own, with our own alerts beside it.
+//! `alerts`: our alerts, and what Azure has raised of its own.
 
 use std::io::{self, BufRead, IsTerminal};
 
 use budget_engine::{AlertState, Scope};
 use serde::Serialize;
-use spendwatch::jobs::alerts::{self, Alerts, AzureAlert};
+use spendwatch::jobs::alerts::{self, Alerts, AzureAlert, OurAlert, Whose};
 
 use super::Exit;
 use crate::args::{AlertVerb, Global, ListAlerts, wrong_use};
@@ -19,6 +19,7 @@ struct Shown(Alerts);
 impl Answer for Shown {
     fn blocks(&self) -> Vec<Block> {
         let Alerts {
+            azure_asked,
             azure,
             ours,
             failures,
@@ -31,14 +32,16 @@ impl Answer for Shown {
             Column::left("Threshold"),
             Column::left("Ours"),
             Column::left("Since"),
+            Column::left("Alert"),
         ]);
         for alert in ours {
             own.add(vec![
                 alert.budget.as_str().into(),
                 output::tied(&alert.period).into(),
                 output::tied(&alert.when).into(),
-                state(&alert.state).into(),
+                state(alert).into(),
                 output::tied(&moment(alert.since)).into(),
+                alert.id.as_str().into(),
             ]);
         }
         let mut theirs = Table::new(vec![
@@ -68,7 +71,10 @@ impl Answer for Shown {
         for (table, nothing) in [
             (own, "we have no alerts in the periods that run"),
             (theirs, "Azure has no alerts at these scopes"),
-        ] {
+        ]
+        .into_iter()
+        .take(1 + usize::from(*azure_asked))
+        {
             blocks.push(match table.is_empty() {
                 true => Block::Lines(vec![nothing.into()]),
                 false => table.into(),
@@ -98,6 +104,8 @@ impl Answer for Shown {
             "state",
             "since",
             "name",
+            "acknowledged_by",
+            "silenced_until",
         ]);
         for alert in &self.0.ours {
             let text = |text: &str| text.to_owned();
@@ -110,9 +118,18 @@ impl Answer for Shown {
                 alert.threshold.clone(),
                 String::new(),
                 String::new(),
-                state(&alert.state),
+                bare_state(&alert.state),
                 alert.since.to_string(),
-                String::new(),
+                alert.id.clone(),
+                alert
+                    .acknowledged
+                    .as_ref()
+                    .map(|known| known.by.clone())
+                    .unwrap_or_default(),
+                alert
+                    .silenced_until
+                    .map(|until| until.to_string())
+                    .unwrap_or_default(),
             ]);
         }
         for alert in &self.0.azure {
@@ -134,13 +151,27 @@ impl Answer for Shown {
                     .map(|since| since.to_string())
                     .unwrap_or_default(),
                 alert.name.clone(),
+                String::new(),
+                String::new(),
             ]);
         }
         records
     }
 }
 
-fn state(state: &AlertState) -> String {
+/// Where one of ours stands, who knows of it, and until when its notices wait.
+pub(super) fn state(alert: &OurAlert) -> String {
+    let mut state = bare_state(&alert.state);
+    if let Some(known) = &alert.acknowledged {
+        state += &format!(", acknowledged by {}", known.by);
+    }
+    if let Some(until) = alert.silenced_until {
+        state += &format!(", silenced until {}", moment(until));
+    }
+    state
+}
+
+fn bare_state(state: &AlertState) -> String {
     match state {
         AlertState::Firing => "firing".to_owned(),
         AlertState::Covered { by } => format!("covered by {by}"),
@@ -173,7 +204,7 @@ fn spent(alert: &AzureAlert) -> String {
 
 pub(super) async fn run(global: &Global, options: &crate::args::Alerts) -> anyhow::Result<Exit> {
     match &options.verb {
-        None => list(global, &ListAlerts::default()).await,
+        None => list(global, &options.list).await,
         Some(AlertVerb::List(options)) => list(global, options).await,
         Some(AlertVerb::Dismiss { alert, scope, yes }) => dismiss(global, alert, scope, *yes).await,
     }
@@ -183,7 +214,17 @@ async fn list(global: &Global, options: &ListAlerts) -> anyhow::Result<Exit> {
     let app = setup::app(global, State::Looked, None)?;
     let scopes = options.scope.iter().map(|text| read_scope(text));
     let scopes: Vec<Scope> = scopes.collect::<anyhow::Result<_>>()?;
-    let found = alerts::list(&app, &scopes).await?;
+    let whose = match (options.ours, app.native_client()) {
+        (true, _) => Whose::Ours,
+        _ if scopes.is_empty() && !alerts::has_azure(app.config()) => Whose::Ours,
+        // Whoever names a scope wants Azure's, and hears why they cannot be had.
+        (false, Err(error)) if scopes.is_empty() => {
+            talk(&format!("note: {error:#}"));
+            Whose::Ours
+        }
+        (false, _) => Whose::All,
+    };
+    let found = alerts::list(&app, &scopes, whose).await?;
     let is_whole = found.failures.is_empty();
     output::print(global.output, &Shown(found))?;
     Ok(if is_whole { Exit::Fine } else { Exit::Failed })

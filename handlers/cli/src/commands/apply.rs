@@ -53,7 +53,7 @@ pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit
             failed
         ));
     }
-    let is_fine = failed == 0 && plan.failures.is_empty();
+    let is_fine = failed == 0 && plan.is_whole();
     Ok(if is_fine { Exit::Fine } else { Exit::Failed })
 }
 
@@ -113,7 +113,11 @@ impl Answer for Outcome<'_> {
                 Some(problem) => Cell::colored(format!("failed: {what}: {problem}"), Color::Red),
             }
         });
-        let mut lines: Vec<Cell> = lines.collect();
+        let gone = self.plan.gone.iter().map(|gone| {
+            let text = format!("done: forgot what was created at {}", gone.scope);
+            Cell::colored(text, Color::Green)
+        });
+        let mut lines: Vec<Cell> = lines.chain(gone).collect();
         if lines.is_empty() {
             let scopes = counted(self.plan.scopes, "scope", "scopes");
             lines.push(match self.plan.failures.is_empty() {

@@ -20,7 +20,7 @@ pub(super) async fn run(global: &Global, options: &Plan) -> anyhow::Result<Exit>
         format => output::print(format, &answer)?,
     }
     talk(&answer.summary());
-    Ok(if !plan.failures.is_empty() {
+    Ok(if !plan.is_whole() {
         Exit::Failed
     } else if plan.is_to_do() {
         Exit::ToDo
@@ -41,6 +41,10 @@ pub(super) async fn make(
             ours: options.prune,
             named: options.delete.iter().cloned().collect(),
         },
+        prune_rules: native_budgets::Prune {
+            ours: options.prune,
+            named: options.delete_rule.iter().cloned().collect(),
+        },
     };
     let native = &app.config().native;
     if native.settings.is_empty() && native.budgets.is_empty() && native.anomaly_alerts.is_empty() {
@@ -51,7 +55,25 @@ pub(super) async fn make(
     }
     let plan = plan::run(app, &options, &|done, of| counting.told(done, of)).await;
     counting.end();
-    plan
+    let plan = plan?;
+    // A name that is mistyped deletes nothing, which should not look like success.
+    for named in &options.prune.named {
+        let mut changes = plan.changes.iter();
+        if !changes.any(|change| named.is(&change.scope, &change.name)) {
+            talk(&format!(
+                "--delete {named}: there is no such budget at the scopes that were read"
+            ));
+        }
+    }
+    for named in &options.prune_rules.named {
+        let mut rules = plan.rules.iter();
+        if !rules.any(|rule| named.is(&rule.subscription, &rule.name)) {
+            talk(&format!(
+                "--delete-rule {named}: there is no such anomaly alert at the subscriptions that were read"
+            ));
+        }
+    }
+    Ok(plan)
 }
 
 /// A plan as it is shown.
@@ -95,15 +117,23 @@ impl Planned<'_> {
             0 => String::new(),
             count => format!("; {} could not be read", counted(count, "scope", "scopes")),
         };
-        format!("plan: {to_do}{left}{failed}")
+        let unplanned = match self.0.unplanned.len() {
+            0 => String::new(),
+            count => format!(
+                "; {} could not be planned",
+                counted(count, "budget", "budgets")
+            ),
+        };
+        let gone = match self.0.gone.len() {
+            0 => String::new(),
+            count => format!("; {} to forget", counted(count, "scope", "scopes")),
+        };
+        format!("plan: {to_do}{gone}{left}{unplanned}{failed}")
     }
 
     /// For the comment of a pull request: each change as a diff.
     fn markdown(&self) -> Vec<Block> {
-        let mut blocks = vec![Block::Lines(vec![Cell::from(format!(
-            "**{}**",
-            self.summary()
-        ))])];
+        let mut blocks = vec![Block::Lines(vec![Cell::from(self.summary())])];
         let diff: Vec<String> = self
             .0
             .to_do()
@@ -117,7 +147,11 @@ impl Planned<'_> {
                 text: diff.join("\n"),
             });
         }
-        let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
+        let rest: Vec<Cell> = self
+            .gone()
+            .chain(self.losses())
+            .chain(self.failures())
+            .collect();
         if !rest.is_empty() {
             blocks.push(Block::Lines(rest));
         }
@@ -136,8 +170,29 @@ impl Planned<'_> {
     }
 
     fn failures(&self) -> impl Iterator<Item = Cell> + '_ {
-        self.0.failures.iter().map(|failure| {
+        let unplanned = self.0.unplanned.iter().map(|one| {
+            let text = format!("{}: cannot be planned: {}", one.budget, one.problem);
+            Cell::colored(text, Color::Red)
+        });
+        unplanned.chain(self.0.failures.iter().map(|failure| {
             let text = format!("{}: cannot be read: {}", failure.scope, failure.problem);
+            Cell::colored(text, Color::Red)
+        }))
+    }
+
+    /// Scopes of which apply forgets what was created there.
+    fn gone(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.0.gone.iter().map(|gone| {
+            let rules = gone
+                .rules
+                .iter()
+                .map(|rule| format!("anomaly alert {rule}"));
+            let names: Vec<String> = gone.budgets.iter().cloned().chain(rules).collect();
+            let text = format!(
+                "-   forget {} of {}: Azure does not know the scope any more",
+                names.join(", "),
+                gone.scope
+            );
             Cell::colored(text, Color::Red)
         })
     }
@@ -153,7 +208,11 @@ impl Answer for Planned<'_> {
         for change in &self.0.rules {
             changes.extend(rule_lines(change).into_iter().map(Line::into_cell));
         }
-        let rest: Vec<Cell> = self.losses().chain(self.failures()).collect();
+        let rest: Vec<Cell> = self
+            .gone()
+            .chain(self.losses())
+            .chain(self.failures())
+            .collect();
         for lines in [changes, rest] {
             if !lines.is_empty() {
                 blocks.push(Block::Lines(lines));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use spendwatch::jobs::backtest;
-use spendwatch::jobs::suggest::{self, Options, Proposal, Report, Suggestion};
+use spendwatch::jobs::suggest::{self, Options, Proposal, Report, Suggestion, Where};
 
 use super::Exit;
 use super::backtest::Totals;
@@ -33,8 +33,17 @@ pub(super) async fn run(global: &Global, options: &Suggest) -> anyhow::Result<Ex
         breaches: options.breaches,
         days_ahead: options.days_ahead,
     };
-    let run = suggest::run(&app, &asked);
+    let run = async {
+        match (&options.scope[..], options.uncovered) {
+            (_, true) => suggest::for_scopes(&app, &asked, &Where::Uncovered).await,
+            ([], _) => suggest::run(&app, &asked).await,
+            (scopes, _) => suggest::for_scopes(&app, &asked, &Where::At(scopes.to_vec())).await,
+        }
+    };
     let report = Reading::watch(reading.as_deref(), run).await?;
+    if options.uncovered && report.budgets.is_empty() {
+        talk("everything that cost something in the last month is counted by a budget");
+    }
     for note in &report.notes {
         talk(&format!("note: {note}"));
     }
@@ -95,7 +104,11 @@ impl Answer for Shown {
             ]);
         }
         let reasons = budgets.iter();
-        let reasons = reasons.map(|one| Cell::from(format!("{}: {}", one.budget, one.reason)));
+        let reasons = reasons.map(|one| {
+            let of = one.scope.as_ref().map(|scope| format!(" of {scope}"));
+            let of = of.unwrap_or_default();
+            Cell::from(format!("{}{of}: {}", one.budget, one.reason))
+        });
         let mut blocks = vec![table.into(), Block::Lines(reasons.collect())];
         let beside = beside(budgets);
         if !beside.is_empty() {
@@ -107,6 +120,7 @@ impl Answer for Shown {
     fn records(&self) -> Records {
         let mut records = Records::new(&[
             "budget",
+            "scope",
             "currency",
             "current",
             "proposed",
@@ -125,6 +139,7 @@ impl Answer for Shown {
             let text = |text: Option<String>| text.unwrap_or_default();
             records.add(vec![
                 one.budget.clone(),
+                text(one.scope.as_ref().map(ToString::to_string)),
                 text(currency),
                 text(one.current.map(|money| exact(money.amount))),
                 text(amount.map(|money| exact(money.amount))),

@@ -83,6 +83,7 @@ fn a_pipeline_plans_comments_and_applies() {
     code(&comment, 3);
     let comment = stdout(&comment);
     assert!(comment.contains("```diff\n+ create shop of "), "{comment}");
+    assert!(comment.starts_with("- plan: 1 to create\n"), "{comment}");
     // Nobody can be asked, and nothing is written without being asked.
     let unasked = run(&sandbox, &["apply"]);
     code(&unasked, 2);
@@ -121,6 +122,127 @@ fn a_change_is_shown_field_by_field_with_its_reason() {
         stderr(&only).contains("kept are: shop"),
         "{}",
         stderr(&only)
+    );
+}
+
+#[test]
+fn what_cannot_be_planned_fails_and_the_rest_is_shown() {
+    let sandbox = here("1000");
+    let path = sandbox.folder.path().join("spendwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let budget = &text[text.find("[[budget]]").unwrap()..];
+    let same = budget.replace(
+        "id = \"shop\"",
+        "id = \"twin\"\nnative = { name = \"other\" }",
+    );
+    let third = same.replace("twin", "third");
+    fs::write(&path, format!("{text}\n{same}\n{third}")).unwrap();
+    let planned = run(&sandbox, &["plan"]);
+    code(&planned, 1);
+    let shown = stdout(&planned);
+    assert!(shown.contains("+   create shop of "), "{shown}");
+    assert!(
+        shown.contains("twin: cannot be planned: twin, third would all be the budget `other`"),
+        "{shown}"
+    );
+    assert!(
+        stderr(&planned).contains("2 budgets could not be planned"),
+        "{}",
+        stderr(&planned)
+    );
+    let checked = run(&sandbox, &["check"]);
+    code(&checked, 1);
+    assert!(
+        stdout(&checked).contains("twin, third"),
+        "{}",
+        stdout(&checked)
+    );
+    // What goes through is applied all the same.
+    let applied = run(&sandbox, &["apply", "--yes"]);
+    code(&applied, 1);
+    assert!(stdout(&applied).contains("done: create shop of "));
+}
+
+#[test]
+fn parts_of_a_configured_budget_are_not_imported_once_more() {
+    let sandbox = here("1000");
+    let path = sandbox.folder.path().join("spendwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let many = text.replace("\"actual 80%\"", "\"actual every 10%\"");
+    assert_ne!(many, text);
+    fs::write(&path, many).unwrap();
+    let applied = run(&sandbox, &["apply", "--yes"]);
+    code(&applied, 0);
+    assert!(stdout(&applied).contains("done: create shop-2 of "));
+    let imported = run(&sandbox, &["import"]);
+    code(&imported, 0);
+    let said = stderr(&imported);
+    assert!(said.contains("2 kept already"), "{said}");
+    assert!(
+        !stdout(&imported).contains("shop-2"),
+        "{}",
+        stdout(&imported)
+    );
+}
+
+#[test]
+fn what_is_to_be_deleted_is_named_clearly() {
+    let sandbox = here("1000");
+    let scope = sandbox.subscription();
+    let rule = format!("{scope}/providers/Microsoft.CostManagement/scheduledActions/odd");
+    for (arguments, expected) in [
+        (["plan", "--delete", &rule], "--delete-rule"),
+        (
+            ["plan", "--delete", "nowhere=web"],
+            "does not begin with a scope",
+        ),
+        (
+            [
+                "plan",
+                "--delete-rule",
+                &rule.replace("scheduledActions", "budgets"),
+            ],
+            "--delete",
+        ),
+    ] {
+        let refused = run(&sandbox, &arguments);
+        code(&refused, 2);
+        assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
+    }
+    code(&run(&sandbox, &["apply", "--yes"]), 0);
+    // A budget that is configured is not deleted, whoever names it.
+    let named = format!("{scope}=shop");
+    code(&run(&sandbox, &["plan", "--delete", &named]), 0);
+}
+
+#[test]
+fn budgets_are_proposed_for_what_none_counts() {
+    let sandbox = here("1000");
+    let proposed = run(
+        &sandbox,
+        &["suggest", "--uncovered", "--periods", "3", "-o", "json"],
+    );
+    code(&proposed, 0);
+    let proposed: Value = serde_json::from_slice(&proposed.stdout).unwrap();
+    let budgets = proposed["budgets"].as_array().unwrap();
+    assert!(!budgets.is_empty(), "{proposed}");
+    for budget in budgets {
+        assert_ne!(budget["scope"], sandbox.subscription().as_str());
+    }
+    let one = sandbox.subscription();
+    let snippet = run(
+        &sandbox,
+        &["suggest", "--scope", &one, "--periods", "3", "--snippet"],
+    );
+    code(&snippet, 0);
+    let text = stdout(&snippet);
+    assert!(
+        text.contains(&one) && text.contains("id = \"shop"),
+        "{text}"
+    );
+    code(
+        &run(&sandbox, &["suggest", "--scope", &one, "--uncovered"]),
+        2,
     );
 }
 

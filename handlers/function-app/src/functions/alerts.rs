@@ -1,4 +1,4 @@
-//! HTTP: what Azure has raised of its own, with our own alerts beside it.
+//! HTTP: our alerts and, if asked for, what Azure has raised of its own.
 
 /// The route of [`crate::api`] that answers.
 pub(crate) const PATH: &str = "/api/alerts";

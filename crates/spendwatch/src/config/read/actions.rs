@@ -320,7 +320,12 @@ impl ActionsDraft {
     }
 
     /// Checks names, thresholds and scopes against each other.
-    pub(super) fn settle(self, budgets: &Budgets, problems: &mut Vec<Problem>) -> Actions {
+    pub(super) fn settle(
+        self,
+        budgets: &Budgets,
+        has_links: bool,
+        problems: &mut Vec<Problem>,
+    ) -> Actions {
         let mut actions = self.actions;
         for asked in self.asked {
             let Some(budget) = budgets.get(&asked.budget) else {
@@ -364,11 +369,12 @@ impl ActionsDraft {
             by_name.find_map(|(name, action)| (action.mode == mode).then_some(name))
         };
         if actions.approval.is_none()
+            && !has_links
             && let Some(name) = asks(Mode::Approve)
             && let Some((_, place)) = self.places.iter().find(|(known, _)| known == name)
         {
-            let message = "mode \"approve\" needs an [approval] table with a key: \
-                           key = { secret = \"APPROVAL_KEY\" }";
+            let message = "mode \"approve\" needs a [links] or [approval] table with a key: \
+                           key = { secret = \"LINK_KEY\" }";
             problems.push(place.problem(format!("action.{name}"), message.to_owned()));
         }
         actions

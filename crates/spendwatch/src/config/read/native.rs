@@ -16,7 +16,7 @@ use super::sources::read_connection;
 use super::{Draft, OWNERS};
 use crate::config::native::{Hook, Tolerance};
 use crate::config::reader::{Place, Table, Value};
-use crate::config::{Channel, ChannelKind, Connection, Native};
+use crate::config::{Channel, Connection, Native};
 
 /// What the files say about Azure's budgets, before channels and owners are known.
 #[derive(Default)]
@@ -32,6 +32,7 @@ pub(super) struct NativeDraft {
 struct Common {
     connection: Option<Connection>,
     apply_from_app: bool,
+    dismiss_acknowledged: bool,
     provider: Provider,
     contacts: Told,
     hook: Option<Hook>,
@@ -82,6 +83,10 @@ pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
             tolerance: read_tolerance(&table),
             connection: signs_in.contains(&true).then_some(connection),
             apply_from_app: table.get("apply_from_app").and_then(|value| value.flag())
+                == Some(true),
+            dismiss_acknowledged: table
+                .get("dismiss_acknowledged")
+                .and_then(|value| value.flag())
                 == Some(true),
             provider: read_provider(&table).unwrap_or(Provider::Consumption),
             contacts: read_told(&table),
@@ -178,6 +183,7 @@ impl NativeDraft {
             Some(common) => Native {
                 connection: common.connection,
                 apply_from_app: common.apply_from_app,
+                dismiss_acknowledged: common.dismiss_acknowledged,
                 hook: common.hook,
                 tolerance: common.tolerance,
                 ..native
@@ -237,11 +243,11 @@ fn addresses(
 ) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for name in notify {
-        let kind = channels.get(name).map(|channel| &channel.kind);
-        let mailboxes: &[String] = match kind {
+        let channel = channels.get(name);
+        let mailboxes: &[String] = match channel.and_then(|channel| channel.kind.mailing()) {
             _ if name == OWNERS => &budget.owners,
-            Some(ChannelKind::Email(email)) => &email.to,
-            _ => &[],
+            Some(mailing) => &mailing.to,
+            None => &[],
         };
         for mailbox in mailboxes
             .iter()

@@ -202,7 +202,7 @@ pub const AUTH_WORDS: [&str; 8] = [
     "none",
 ];
 
-fn read_auth(value: &Value<'_>) -> Option<&'static str> {
+pub(super) fn read_auth(value: &Value<'_>) -> Option<&'static str> {
     let text = value.text()?;
     let word = AUTH_WORDS.into_iter().find(|word| *word == text);
     if word.is_none() {

@@ -8,10 +8,10 @@ use budget_engine::{Budget, Level as Amount, Planned, When};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use native_budgets::{Compiled, Desired, Effect, compile, differences, period_to_plan};
+use native_budgets::{Compiled, Desired, Effect, collisions, compile, differences, period_to_plan};
 use rust_decimal::Decimal;
 
-use super::{Finding, Level, warning};
+use super::{Finding, Level, error, warning};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::evaluate::BudgetReport;
@@ -44,7 +44,25 @@ pub(super) fn offline(app: &App) -> Vec<Finding> {
     }
     findings.extend(counted_twice(app));
     findings.extend(kept_twice(app, today));
+    findings.extend(named_twice(app));
     findings
+}
+
+/// Budgets that would be one and the same in Azure.
+fn named_twice(app: &App) -> Vec<Finding> {
+    let all: Vec<Desired> = desired(app).into_iter().map(|(_, each)| each).collect();
+    let twice = collisions(&all).into_iter();
+    let findings = twice.map(|(scope, name, budgets)| {
+        error(
+            "native",
+            format!(
+                "{} would all be the budget `{name}` of {scope} in Azure, so that none is kept there: \
+                 give one of them another name with `native = {{ name = \"…\" }}`",
+                budgets.join(", ")
+            ),
+        )
+    });
+    findings.collect()
 }
 
 /// Whom Azure tells only if they hold a role themselves, which the configuration cannot show.
@@ -120,9 +138,7 @@ pub(super) fn desired(app: &App) -> Vec<(String, Desired)> {
     let mut found = Vec::new();
     for budget in config.budgets.iter() {
         let compiled = compiled(app, budget, today);
-        let desired = compiled
-            .map(|compiled| compiled.desired)
-            .unwrap_or_default();
+        let desired = compiled.and_then(|compiled| compiled.desired);
         let about = format!("budget.{}", budget.id);
         found.extend(desired.into_iter().map(|each| (about.clone(), each)));
     }
@@ -172,7 +188,7 @@ fn kept(app: &App, about: &str, budget: &Budget, compiled: &Compiled) -> Vec<Fin
         if is_guess && by_amount(&loss.about) {
             continue;
         }
-        let gone = compiled.desired.is_empty();
+        let gone = compiled.desired.is_none();
         let effect = match loss.effect {
             _ if gone => "Azure does not get it",
             Effect::LeftOut => "Azure does not get this",
@@ -188,7 +204,7 @@ fn kept(app: &App, about: &str, budget: &Budget, compiled: &Compiled) -> Vec<Fin
     let told = compiled.desired.iter();
     let mut told = told.flat_map(|each| each.budget.notifications.values());
     let is_forecast = |kind: &str| kind.eq_ignore_ascii_case("Forecasted");
-    if !compiled.desired.is_empty() && !told.any(|one| is_forecast(&one.threshold_type)) {
+    if compiled.desired.is_some() && !told.any(|one| is_forecast(&one.threshold_type)) {
         findings.push(no_forecast(about));
     }
     let settings = app.config().native.settings.get(&budget.id);

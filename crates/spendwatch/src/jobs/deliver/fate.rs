@@ -1,6 +1,6 @@
 //! The end of a delivery: recorded, told to the fallback if it will not arrive, moved to the history.
 
-use alert_channels::{Failure, Message};
+use alert_channels::{Because, Failure, Message};
 use anyhow::Context;
 use budget_engine::Change;
 use jiff::SignedDuration;
@@ -138,6 +138,15 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
     if !is_lost(delivery) || *fallback == delivery.destination {
         return Ok(());
     }
+    let channel = app.config().channels.get(fallback);
+    if !channel.is_some_and(|channel| channel.kind.kind().takes(&delivery.notice.message)) {
+        tracing::error!(
+            delivery.id = delivery.id,
+            fallback,
+            "the fallback takes no such notices"
+        );
+        return Ok(());
+    }
     for (destination, recipient) in routing::of_channel(app.config(), fallback) {
         let id = delivery_id(&delivery.id, &destination, recipient.as_deref(), "instead");
         let to = recipient.as_deref().unwrap_or(&destination);
@@ -147,7 +156,10 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
         notice.recipient.clone_from(&recipient);
         notice.maybe_duplicate = false;
         notice.instead_of = Some(delivery.destination.clone());
-        notice.reason_for_recipient = format!("because {destination} is the fallback destination");
+        notice.because = Some(Because::Fallback {
+            destination: destination.clone(),
+        });
+        notice.language = app.config().language_of(&destination, recipient.as_deref());
         // A link of an action is good for whom it was made only.
         notice.links.clear();
         let expires_at = delivery.expires_at.max(app.now());

@@ -33,6 +33,8 @@ pub(super) async fn run(
     let silences = silences::active(app.documents(), now)
         .await
         .context("read silences")?;
+    let channel = app.config().channels.get(&visit.report.destination);
+    let is_for_people = channel.is_none_or(|channel| channel.kind.kind().is_for_people());
     let mut sendable = Vec::new();
     let mut due: Vec<Live> = Vec::new();
     // In the order of decisions. What is told of an alert stays in it: nothing overtakes what is held
@@ -41,7 +43,7 @@ pub(super) async fn run(
         let is_due = one.delivery.next_at <= now && one.delivery.expires_at > now;
         let is_new = is_crossing(&one) && is_due;
         let hold = is_new
-            .then(|| held(attention, &silences, &one.delivery, now))
+            .then(|| held(attention, &silences, &one.delivery, is_for_people, now))
             .flatten();
         if let Some(hold) = hold {
             let until = hold.until.min(one.delivery.expires_at);
@@ -60,7 +62,11 @@ pub(super) async fn run(
     }
     let deliveries: Vec<&_> = due.iter().map(|one| &one.delivery).collect();
     let others: Vec<&_> = sendable.iter().map(|one| &one.delivery).collect();
-    let gatherings = gather(attention, &deliveries, &others, &visit.lane.sent, now);
+    // A place that keeps books of alerts has to hear of each change.
+    let gatherings = match is_for_people {
+        true => gather(attention, &deliveries, &others, &visit.lane.sent, now),
+        false => Vec::new(),
+    };
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
     for gathering in gatherings {
         carry_out(visit, gathering, &mut slots, &mut sendable, &mut later).await?;
@@ -174,10 +180,7 @@ async fn carry_out(
                 .flat_map(|one| carried(&one.delivery))
                 .collect();
             one.delivery.notice.carried.extend(told);
-            one.delivery
-                .notice
-                .carried
-                .sort_by(|left, right| left.at.cmp(&right.at));
+            one.delivery.notice.carried.sort_by_key(|each| each.at);
             if !write(visit, &mut one).await? {
                 for one in members.iter().chain([&one]) {
                     visit.waits_until(one.delivery.next_at);

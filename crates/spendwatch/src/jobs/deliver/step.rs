@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::gathering::crossing;
 use crate::ledgers;
 use crate::outbox::{Delivery, DeliveryState, back_off};
+use crate::threads::{self, First};
 
 /// The longest a destination may ask us to wait.
 const LONGEST_THROTTLE: SignedDuration = SignedDuration::from_hours(24);
@@ -117,17 +118,24 @@ pub(super) async fn step(
     let attempt = Attempt {
         number: delivery.failures + 1,
         at: now,
+        earlier: threads::earlier(app, channel, &delivery).await,
     };
+    let number = attempt.number;
     let result = send(app, channel, &delivery, attempt).await;
+    let first = First::of(channel, &delivery, &result);
     tracing::info!(
         delivery.id = delivery.id,
         destination = delivery.destination,
         result = result.as_str(),
         class = result.failure().map(|failure| failure.class.as_str()),
-        attempt = attempt.number,
+        attempt = number,
         "notice sent"
     );
-    record(visit, channel, key, delivery, version, result).await
+    let after = record(visit, channel, key, delivery, version, result).await?;
+    if let Some(first) = first {
+        first.remember(app).await;
+    }
+    Ok(after)
 }
 
 /// Ends a delivery that is not sent on purpose.

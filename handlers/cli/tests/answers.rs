@@ -1,0 +1,283 @@
+//! People answer from a terminal: alerts, ack, silence, explain, deliveries.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use state_store::Documents;
+use tempfile::TempDir;
+
+const FORMATS: [&str; 4] = ["table", "json", "csv", "markdown"];
+
+/// A folder with a budget that is over today, already evaluated and told into files.
+fn told() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let costs = format!(
+        "Date,SubscriptionId,ResourceGroup,MeterCategory,CostInBillingCurrency,BillingCurrencyCode\n\
+         {},11111111-1111-4111-8111-111111111111,shop,Storage,900,EUR\n",
+        today.strftime("%m/%d/%Y")
+    );
+    std::fs::write(folder.path().join("costs.csv"), costs).unwrap();
+    let config = r#"
+        version = 1
+        currency = "EUR"
+        [source]
+        kind = "files"
+        paths = ["costs.csv"]
+        [channel.chat]
+        kind = "slack"
+        url = { secret = "CHAT_URL" }
+        [[budget]]
+        id = "shop"
+        scopes = ["/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/shop"]
+        amount = 1000
+        thresholds = ["actual 80%"]
+        notify = ["chat"]
+    "#;
+    std::fs::write(folder.path().join("spendwatch.toml"), config).unwrap();
+    let evaluated = run(folder.path(), &["evaluate", "--outbox", "told"]);
+    code(&evaluated, 3);
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spendwatch"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("USER", "ada")
+        .stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("SPENDWATCH_") || name.starts_with("AzureWebJobs") {
+            command.env_remove(name);
+        }
+    }
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn code(output: &Output, expected: i32) {
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert_eq!(output.status.code(), Some(expected), "{said:?}");
+}
+
+#[track_caller]
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let output = run(folder, &[arguments, &["-o", "json"]].concat());
+    code(&output, 0);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn an_alert_is_acknowledged_once() {
+    let folder = told();
+    let folder = folder.path();
+    let listed = json(folder, &["alerts"]);
+    assert_eq!(listed["azureAsked"], false);
+    let id = listed["ours"][0]["id"].as_str().unwrap();
+    let done = json(folder, &["ack", &id[..6], "--note", "mine"]);
+    assert_eq!(done["acknowledged"]["by"], "ada on the command line");
+    assert_eq!(done["threshold"], "actual-80pct");
+    let again = run(folder, &["ack", "shop/actual-80pct", "--by", "bob"]);
+    code(&again, 1);
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(
+        said.contains("ada on the command line has acknowledged it"),
+        "{said}"
+    );
+    let table = run(folder, &["alerts", "--ours"]);
+    code(&table, 0);
+    let table = text(&table);
+    assert!(
+        table.contains("acknowledged by ada on the command line"),
+        "{table}"
+    );
+    for (alert, expected) in [("abc", 2), ("shop/unknown", 1), ("ffffffffffff", 1)] {
+        code(&run(folder, &["ack", alert]), expected);
+    }
+}
+
+#[test]
+fn silences_are_made_changed_listed_and_ended() {
+    let folder = told();
+    let folder = folder.path();
+    let make = [
+        "silence",
+        "--budget",
+        "sh*",
+        "--for",
+        "4h",
+        "--reason",
+        "load test",
+    ];
+    let made = json(folder, &make);
+    let id = made["silences"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(made["silences"][0]["state"], "active");
+    let silenced = text(&run(folder, &["alerts"]));
+    assert!(silenced.contains("silenced until"), "{silenced}");
+    let edited = json(folder, &["silence", "edit", &id, "--reason", "longer"]);
+    assert_eq!(edited["silences"][0]["id"], *id);
+    for arguments in [&["silences"][..], &["silence", "list"]] {
+        let listed = json(folder, arguments);
+        assert_eq!(listed["silences"][0]["reason"], "longer");
+    }
+    let ended = json(folder, &["silence", "end", &id]);
+    assert_eq!(ended["silences"][0]["state"], "over");
+    code(&run(folder, &["silence", "end", &id]), 1);
+    for wrong in [
+        &["silence"][..],
+        &["silence", "--budget", "shop", "--for", "4h"],
+        &["silence", "--budget", "shop", "--reason", "x"],
+        &["silence", "--for", "4h", "--reason", "x"],
+        &[
+            "silence",
+            "--budget",
+            "shop",
+            "--for",
+            "4h",
+            "--until",
+            "2030-01-01",
+            "--reason",
+            "x",
+        ],
+        &[
+            "silence", "--budget", "shop", "--for", "91d", "--reason", "x",
+        ],
+        &[
+            "silence",
+            "--budget",
+            "shop",
+            "--until",
+            "2020-01-01",
+            "--reason",
+            "x",
+        ],
+        &[
+            "silence", "--budget", "shop[", "--for", "4h", "--reason", "x",
+        ],
+        &["silence", "--kind", "other", "--for", "4h", "--reason", "x"],
+        &["silence", "edit", &id],
+        &["silence", "end"],
+        &["deliveries", "--state", "lost"],
+        &["explain"],
+    ] {
+        code(&run(folder, wrong), 2);
+    }
+}
+
+#[test]
+fn an_alert_comes_out_the_same_until_somebody_changes_it() {
+    let folder = told();
+    let folder = folder.path();
+    let explained = json(folder, &["explain", "shop/actual-80pct"]);
+    assert_eq!(explained["verdict"], "same");
+    let table = text(&run(folder, &["explain", "shop/actual-80pct"]));
+    assert!(
+        table.contains("EUR 900.00 is spent, the level is EUR 800.00"),
+        "{table}"
+    );
+    change_level(&folder.join(".spendwatch"));
+    let output = run(folder, &["explain", "shop/actual-80pct"]);
+    code(&output, 1);
+    assert!(text(&output).contains("different"), "{}", text(&output));
+}
+
+/// Writes another level into the reason of what fired.
+fn change_level(state: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = state_store::Local::open(state).unwrap();
+        let keys = store.list("ledger/").await.unwrap();
+        let document = store.get(&keys[0]).await.unwrap().unwrap();
+        let mut ledger: Value = serde_json::from_slice(&document.bytes).unwrap();
+        ledger["transitions"][0]["reason"]["level"]["amount"] = "700".into();
+        let bytes = serde_json::to_vec(&ledger).unwrap();
+        store
+            .replace(&keys[0], bytes, &document.version)
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn deliveries_are_listed_by_what_became_of_them() {
+    let folder = told();
+    let folder = folder.path();
+    let listed = json(folder, &["deliveries"]);
+    let [fate] = &listed["deliveries"].as_array().unwrap()[..] else {
+        panic!("{listed}");
+    };
+    assert_eq!(fate["state"], "delivered");
+    assert_eq!(fate["budget"], "shop");
+    assert_eq!(fate["attempts"], 1);
+    for (filter, count) in [
+        (["--destination", "chat"], 1),
+        (["--destination", "mail"], 0),
+        (["--budget", "shop"], 1),
+        (["--state", "dead"], 0),
+        (["--since", "2100-01-01"], 0),
+    ] {
+        let listed = json(folder, &[&["deliveries"][..], &filter].concat());
+        assert_eq!(
+            listed["deliveries"].as_array().unwrap().len(),
+            count,
+            "{filter:?}"
+        );
+    }
+}
+
+#[test]
+fn every_format_works() {
+    let folder = told();
+    let folder = folder.path();
+    let make = [
+        "silence",
+        "--budget",
+        "sh*",
+        "--for",
+        "3d",
+        "--reason",
+        "load test",
+    ];
+    code(&run(folder, &make), 0);
+    for command in [
+        &["alerts"][..],
+        &["silences"],
+        &["explain", "shop/actual-80pct"],
+        &["deliveries"],
+    ] {
+        for format in FORMATS {
+            let output = run(folder, &[command, &["-o", format]].concat());
+            code(&output, 0);
+            assert!(
+                text(&output).contains("shop") || command == ["silences"],
+                "{command:?} {format}"
+            );
+            assert!(!text(&output).is_empty());
+        }
+    }
+    // Without anything there yet.
+    let empty = tempfile::tempdir().unwrap();
+    std::fs::copy(
+        folder.join("spendwatch.toml"),
+        empty.path().join("spendwatch.toml"),
+    )
+    .unwrap();
+    for command in [["alerts"], ["silences"], ["deliveries"]] {
+        code(&run(empty.path(), &command), 0);
+    }
+    assert!(!empty.path().join(".spendwatch").exists());
+}

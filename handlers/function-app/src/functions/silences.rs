@@ -1,0 +1,4 @@
+//! HTTP: list, make, change and end silences.
+
+/// The route of [`crate::api`] that answers.
+pub(crate) const PATH: &str = "/api/silences";

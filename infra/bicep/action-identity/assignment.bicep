@@ -1,0 +1,19 @@
+// The role in one resource group. See ../action-identity.bicep.
+
+@description('Name of the assignment, a GUID.')
+param name string
+
+@description('Object id of the identity.')
+param principalId string
+
+@description('Id of the role.')
+param roleDefinitionId string
+
+resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: name
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: roleDefinitionId
+  }
+}
