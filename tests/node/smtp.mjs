@@ -73,6 +73,8 @@ const server = new SMTPServer({
       switch (options.mode) {
         case "refuse-mail":
           return callback(refusal(554, "5.7.1 looks like spam to owner@contoso.example"));
+        case "small":
+          return raw.length > 20000 ? callback(refusal(552, "5.3.4 too large")) : callback(null, "2.0.0 taken");
         case "too-large":
           return callback(refusal(552, "5.3.4 too large"));
         case "hang-after-dot":

@@ -18,6 +18,7 @@
 //! `tests/python/requirements.txt`; a test that runs them asks [`python::available`] first.
 
 pub mod azurite;
+pub mod chromium;
 pub mod host;
 pub mod node;
 pub mod proxy;

@@ -74,6 +74,31 @@ pub fn command(script: &Path) -> Command {
     command
 }
 
+/// A mail as npm mailparser reads it: `subject`, `text`, `html`, and `attachments` with `type`, `cid`,
+/// `name`, `disposition`, `related` and their `content` as base64.
+///
+/// # Panics
+///
+/// If it cannot be read; ask [`available`] first.
+pub fn parsed_mail(mail: &[u8]) -> serde_json::Value {
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    let file = folder.path().join("mail.eml");
+    std::fs::write(&file, mail).expect("the file can be written");
+    // It reads a file, and no standard input whose end would end it.
+    let output = Command::new("node")
+        .arg(directory().join("node/parse_mail.mjs"))
+        .arg(&file)
+        .current_dir(directory())
+        .output()
+        .expect("node starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("the answer is JSON")
+}
+
 /// Why Node programs cannot run, if so.
 fn missing() -> Option<&'static str> {
     let node = Command::new("node")

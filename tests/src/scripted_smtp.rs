@@ -275,17 +275,15 @@ impl Talk {
                 self.recipient = address.to_owned();
             }
             let goes = self.answer(stage, stream).await?;
-            match stage {
-                _ if !goes => return Ok(false),
-                Stage::Quit => return Ok(false),
-                Stage::StartTls => return Ok(true),
-                // Only if it was invited.
-                Stage::Data if self.was_invited(stage) => {
-                    if !self.mail(stream).await? {
-                        return Ok(false);
-                    }
-                }
-                _ => {}
+            if !goes || stage == Stage::Quit {
+                return Ok(false);
+            }
+            if stage == Stage::StartTls {
+                return Ok(true);
+            }
+            let invited = stage == Stage::Data && self.was_invited(stage);
+            if invited && !self.mail(stream).await? {
+                return Ok(false);
             }
         }
     }

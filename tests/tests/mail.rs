@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use alert_channels::email::{Config, Email, Login, Timeouts};
-use alert_channels::{Attempt, Channel, Class, Notice, SendResult, samples};
+use alert_channels::{Attempt, Channel, Class, Language, Notice, SendResult, samples};
 use serde_json::Value;
 use tests::node;
 use tests::smtp::{PASSWORD, Smtp, Tls, USERNAME};
@@ -78,7 +78,13 @@ async fn mail_arrives_readable_over_both_kinds_of_tls() {
         let words = alert_channels::text::wording(&notice);
         let text = alert_channels::text::plain(&words);
         assert_eq!(mail["text"].as_str().unwrap().trim(), text.trim());
+        // The picture stands in its place of the page, and nothing is attached beside it.
+        assert_eq!(mail["attachments"], 1);
         let html = mail["html"].as_str().unwrap();
+        let shown = html.contains("src=\"data:image/png;base64,iVBORw0KGgo");
+        assert!(shown && !html.contains("cid:"));
+        let alt = words.chart.as_ref().unwrap().alt.clone();
+        assert!(html.contains(&format!("alt=\"{alt}\"")), "{alt}");
         for part in ["82.1 %", "Virtual Machines", "EUR 17,900", "7f3c9a51"] {
             assert!(html.contains(part), "{part}");
         }
@@ -101,10 +107,9 @@ async fn mail_arrives_readable_over_both_kinds_of_tls() {
             headers(&mail, "List-Id"),
             ["Cost alerts <cost-alerts.contoso.example>"]
         );
-        assert_eq!(mail["attachments"], 0);
         assert_eq!(mail["bareLineFeeds"], false);
         assert!(mail["longestLine"].as_u64().unwrap() <= 998);
-        assert!(mail["bytes"].as_u64().unwrap() < 100_000);
+        assert!(mail["bytes"].as_u64().unwrap() < 200_000);
     }
 }
 
@@ -132,6 +137,59 @@ async fn hostile_names_add_no_header_and_no_recipient() {
         let expected = alert_channels::text::wording(&notice);
         assert_eq!(subject, expected.subject, "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_are_read_back_in_every_language() {
+    if !node::available("mails in every language") {
+        return;
+    }
+    let server = Smtp::start("accept", Tls::Implicit);
+    for language in Language::ALL {
+        for (name, notice) in samples::all() {
+            let notice = samples::in_language(notice, language);
+            check(&send(config(&server), &notice).await, "accepted", None);
+            let mail = server.next_mail();
+            let words = alert_channels::text::wording(&notice);
+            assert_eq!(mail["subject"], words.subject, "{name} {language}");
+            let text = alert_channels::text::plain(&words);
+            assert_eq!(mail["text"].as_str().unwrap().trim(), text.trim(), "{name}");
+            let html = mail["html"].as_str().unwrap();
+            let lang = format!("<html lang=\"{}\"", words.language);
+            assert!(html.contains(&lang), "{name} {language}");
+            let pictures = usize::from(words.chart.is_some());
+            assert_eq!(mail["attachments"], pictures, "{name} {language}");
+            assert!(mail["bytes"].as_u64().unwrap() < 200_000);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_too_large_goes_without_its_chart() {
+    if !node::available("a mail that is too large") {
+        return;
+    }
+    let server = Smtp::start("small", Tls::StartTls);
+    check(
+        &send(config(&server), &samples::crossing()).await,
+        "accepted",
+        None,
+    );
+    let (refused, taken) = (server.next_mail(), server.next_mail());
+    assert_eq!(
+        (&refused["attachments"], &taken["attachments"]),
+        (&1.into(), &0.into())
+    );
+    // One and the same delivery, with the same words.
+    assert_eq!(refused["messageId"], taken["messageId"]);
+    assert_eq!(refused["text"], taken["text"]);
+    assert!(!taken["html"].as_str().unwrap().contains("<img"));
+    // Without a chart there is nothing to leave out.
+    let server = Smtp::start("too-large", Tls::StartTls);
+    let result = send(config(&server), &samples::probe()).await;
+    check(&result, "rejected-message", Some(Class::TooLarge));
+    server.next_mail();
+    assert!(server.events().iter().all(|event| event["event"] != "mail"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::email::compose::Composer;
-use crate::email::{Subject, mailbox};
+use crate::email::{Subject, Templates, mailbox};
 use crate::http::{Access, Http, Reply, by_status};
 use crate::ids::uuid;
 use crate::notice::Notice;
@@ -59,6 +59,14 @@ impl AcsEmail {
             reply_to: reply_to.as_ref().map(|mailbox| mailbox.email.to_string()),
             composer: Composer::new(from, reply_to, subject),
         })
+    }
+
+    /// The same with templates of one's own.
+    pub fn with_templates(self, templates: Option<Templates>) -> AcsEmail {
+        AcsEmail {
+            composer: self.composer.with_templates(templates),
+            ..self
+        }
     }
 
     fn body(&self, notice: &Notice) -> Result<Value, RenderError> {

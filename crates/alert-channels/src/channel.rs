@@ -130,6 +130,11 @@ impl Kind {
         self.takes_actions() || !is_summary
     }
 
+    /// Whether programs read what is sent there: they are told in English, whoever is at the other end.
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Kind::Webhook | Kind::EventGrid | Kind::StorageQueue)
+    }
+
     /// Whether the place shows the state of alerts, so that it is told of changes which are no news
     /// to people: that somebody knows of one, that its period is over.
     pub fn shows_state(self) -> bool {

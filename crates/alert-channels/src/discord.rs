@@ -142,7 +142,7 @@ fn message(notice: &Notice) -> Vec<u8> {
     }
     embed["timestamp"] = json!(notice.message.at().to_string());
     let subject = words.subject.trim_start_matches("[Cost] ");
-    let line = format!("{}: {}", words.tone.word(), markdown(subject));
+    let line = format!("{}: {}", words.tone_word, markdown(subject));
     json!({
         "content": cut(&line, MAX_CONTENT),
         "allowed_mentions": {"parse": []},

@@ -6,9 +6,12 @@
 //! is not known after the terminating dot is [`SendResult::Unknown`]; the same delivery always
 //! carries the same `Message-ID`, so a second copy can be recognized.
 
+mod chart;
 pub(crate) mod compose;
+mod page;
 mod reply;
 mod smtp;
+mod templates;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,6 +24,8 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParamete
 use secrecy::SecretString;
 use url::Url;
 
+use self::compose::Charts;
+pub use self::templates::{TemplateProblem, Templates};
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::notice::Notice;
 use crate::outcome::{Class, SendResult};
@@ -45,6 +50,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// What the subject says.
     pub subject: Subject,
+    /// Templates of one's own.
+    pub templates: Option<Templates>,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
@@ -59,6 +66,7 @@ impl Config {
             login: None,
             ca_file: None,
             subject: Subject::default(),
+            templates: None,
             timeouts: Timeouts::default(),
         }
     }
@@ -202,7 +210,8 @@ impl Email {
             login: config.login,
             timeouts: config.timeouts,
             tls,
-            composer: compose::Composer::new(from, reply_to, config.subject),
+            composer: compose::Composer::new(from, reply_to, config.subject)
+                .with_templates(config.templates),
         })
     }
 }
@@ -210,6 +219,18 @@ impl Email {
 /// Whether the text is a mail address, with or without a name: `Cost alerts <cost@contoso.example>`.
 pub fn is_mailbox(text: &str) -> bool {
     text.trim().parse::<Mailbox>().is_ok()
+}
+
+/// The address of a mailbox in lower case, without its name; `None` if it is none.
+///
+/// ```
+/// use alert_channels::email::address_of;
+/// assert_eq!(address_of("Anna <Anna@Contoso.example>").as_deref(), Some("anna@contoso.example"));
+/// assert_eq!(address_of("anna"), None);
+/// ```
+pub fn address_of(text: &str) -> Option<String> {
+    let mailbox: Mailbox = text.trim().parse().ok()?;
+    Some(mailbox.email.to_string().to_lowercase())
 }
 
 /// An address with a name that is safe to show.
@@ -241,17 +262,24 @@ impl Channel for Email {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, RenderError> {
-        let mail = self.composer.compose(notice)?;
+        let composed = self.composer.compose(notice, Charts::Shown)?;
         Ok(Rendered {
             content_type: "message/rfc822",
             extension: "eml",
-            bytes: mail.formatted(),
+            bytes: composed.mail.formatted(),
         })
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
-        match self.composer.compose(notice) {
-            Ok(mail) => self.transaction(&mail, attempt.at).await,
+        let compose = |charts| self.composer.compose(notice, charts);
+        match compose(Charts::Shown) {
+            Ok(full) => {
+                // The size that the relay refused is that of the chart, for the most part.
+                let small = full.has_chart.then(|| compose(Charts::LeftOut).ok());
+                let small = small.flatten().map(|small| small.mail);
+                self.transaction(&full.mail, small.as_ref(), attempt.at)
+                    .await
+            }
             Err(error) => SendResult::message(Class::Recipient, error.to_string()),
         }
     }

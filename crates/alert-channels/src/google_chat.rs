@@ -193,7 +193,7 @@ fn card(words: &Wording) -> Value {
     json!({
         "header": {
             "title": cut(&unlinked(subject), MAX_TITLE),
-            "subtitle": words.tone.word(),
+            "subtitle": words.tone_word,
         },
         "sections": sections,
     })

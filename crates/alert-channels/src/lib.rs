@@ -50,7 +50,6 @@ pub mod http;
 pub mod jira;
 pub mod mattermost;
 pub mod pagerduty;
-#[cfg(any(test, feature = "test-util"))]
 pub mod samples;
 pub mod slack;
 pub mod slack_bot;
@@ -74,5 +73,8 @@ mod payloads;
 mod testing;
 
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
-pub use notice::{Carried, Digest, DigestMove, DigestRow, Link, Message, Notice, Standing};
+pub use notice::{
+    Because, Carried, Digest, DigestMove, DigestRow, Link, LinkKind, Message, Notice, Standing,
+};
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};
+pub use text::Language;

@@ -102,7 +102,7 @@ fn message(notice: &Notice) -> Vec<u8> {
 fn lines(words: &Wording) -> Vec<String> {
     let plain = |text: &str| cut(&markdown(text), MAX_LINE);
     let mut lines = vec![
-        format!("**{}: {}**", words.tone.word(), plain(&words.headline)),
+        format!("**{}: {}**", words.tone_word, plain(&words.headline)),
         String::new(),
     ];
     lines.extend(words.remarks.iter().map(|remark| plain(remark)));

@@ -4,6 +4,9 @@ use budget_engine::{Cause, Change, Money, Percent, Transition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::text::Language;
+use crate::untrusted::clean;
+
 /// One notice for one destination, and for channels with recipients for one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,10 +33,82 @@ pub struct Notice {
     /// Where to go from here.
     #[serde(default)]
     pub links: Vec<Link>,
-    /// Why this recipient gets it, to follow "You get this": `because you are an owner of
-    /// payments-prod (tag cost-owner)`.
+    /// Why this recipient gets it, to follow "You get this", where none of [`Because`] says it:
+    /// `because you are an owner of payments-prod (tag cost-owner)`. English.
     #[serde(default)]
     pub reason_for_recipient: String,
+    /// Why this recipient gets it; goes before [`Notice::reason_for_recipient`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
+    /// The language of people's channels. What programs read is English always.
+    #[serde(default)]
+    pub language: Language,
+}
+
+/// Why a recipient gets a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Because {
+    /// A tag of what the budget spends on names the address as owner.
+    OwnerByTag {
+        /// Id of the budget.
+        budget: String,
+    },
+    /// The configuration names the address: as an owner, or among the recipients of a channel.
+    Named {
+        /// Id of the budget.
+        budget: String,
+    },
+    /// Thresholds of the budget name the channel.
+    Destination {
+        /// Id of the budget.
+        budget: String,
+        /// Name of the channel.
+        destination: String,
+    },
+    /// Somebody wants to see what a notice looks like: nothing of it happened.
+    Sample,
+    /// Several thresholds tell it something at a time.
+    Several,
+    /// It is an owner of budgets, or the settings of the digest name it.
+    Digest {
+        /// Name of the channel, if that is what they name.
+        destination: Option<String>,
+    },
+    /// Nobody else would hear of it.
+    Fallback {
+        /// Name of the channel.
+        destination: String,
+    },
+}
+
+impl Because {
+    /// The same with names in which nothing is hidden.
+    pub(crate) fn cleaned(&self) -> Because {
+        match self {
+            Because::OwnerByTag { budget } => Because::OwnerByTag {
+                budget: clean(budget),
+            },
+            Because::Named { budget } => Because::Named {
+                budget: clean(budget),
+            },
+            Because::Destination {
+                budget,
+                destination,
+            } => Because::Destination {
+                budget: clean(budget),
+                destination: clean(destination),
+            },
+            Because::Sample => Because::Sample,
+            Because::Several => Because::Several,
+            Because::Digest { destination } => Because::Digest {
+                destination: destination.as_deref().map(clean),
+            },
+            Because::Fallback { destination } => Because::Fallback {
+                destination: clean(destination),
+            },
+        }
+    }
 }
 
 /// What happened.
@@ -196,10 +271,57 @@ pub struct Carried {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
-    /// A word or two: `Analysis`, `Acknowledge`, `Explain`.
+    /// A word or two. The word of a [`LinkKind`] is shown in the reader's language.
     pub title: String,
     /// Made by the application, never taken from cost data.
     pub url: String,
+}
+
+/// Where links of notices go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    /// What the budget's last evaluation said.
+    Status,
+    /// The costs in the provider's portal.
+    Analysis,
+    /// To say that one knows of an alert.
+    Acknowledge,
+    /// To hear of an alert later.
+    Silence,
+    /// Why an alert was decided.
+    Explain,
+    /// To let an action happen.
+    Approve,
+}
+
+impl LinkKind {
+    /// All.
+    pub const ALL: [LinkKind; 6] = [
+        LinkKind::Status,
+        LinkKind::Analysis,
+        LinkKind::Acknowledge,
+        LinkKind::Silence,
+        LinkKind::Explain,
+        LinkKind::Approve,
+    ];
+
+    /// The English word, for [`Link::title`].
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LinkKind::Status => "Status",
+            LinkKind::Analysis => "Cost analysis",
+            LinkKind::Acknowledge => "Acknowledge",
+            LinkKind::Silence => "Silence",
+            LinkKind::Explain => "Explain",
+            LinkKind::Approve => "Look and approve",
+        }
+    }
+
+    /// The kind whose word is the title of a link.
+    pub fn of(title: &str) -> Option<LinkKind> {
+        let mut all = LinkKind::ALL.into_iter();
+        all.find(|kind| kind.as_str() == title)
+    }
 }
 
 impl Notice {
@@ -215,6 +337,8 @@ impl Notice {
             carried: Vec::new(),
             links: Vec::new(),
             reason_for_recipient: String::new(),
+            because: None,
+            language: Language::default(),
         }
     }
 

@@ -1,14 +1,18 @@
-//! Notices to render in tests and to look at.
+//! Notices to look at, to check templates with, and to render in tests.
 
 use budget_engine::{
-    Breach, Cause, Change, CostBasis, DataState, Driver, Drivers, ForecastSummary, Money, Pace,
-    Percent, Period, Reason, Scope, Severity, Status, ThresholdKind, TimeGrain, Transition,
+    Breach, Cause, Change, CostBasis, Course, DataState, Driver, Drivers, ForecastSummary, Money,
+    Pace, Part, Percent, Period, Reason, Scope, Severity, Span, Status, ThresholdKind, TimeGrain,
+    Transition,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 
-use crate::notice::{Link, Message, Notice};
+use crate::notice::{
+    Because, Carried, Digest, DigestMove, DigestRow, Link, Message, Notice, Standing,
+};
+use crate::text::Language;
 
 /// The moment of all samples.
 pub fn at() -> Timestamp {
@@ -29,6 +33,31 @@ fn driver(service_name: &str, before: &str, now: &str, cause: Cause) -> Driver {
         now,
         change: now.checked_sub(before).expect("one currency"),
         cause,
+    }
+}
+
+/// What May has cost by the 14th, its plan, and a forecast that widens from there.
+pub fn course() -> Course {
+    let cents = |cents: i64| Decimal::new(cents, 2);
+    // Workdays cost more than weekends, which begin on the 2nd, and the machines came on the 9th.
+    let daily = [
+        48_010, 23_140, 22_905, 47_260, 49_875, 48_330, 47_940, 50_115, 61_020, 60_480, 96_735,
+        93_280, 92_010, 80_320,
+    ];
+    let spent: i64 = daily.iter().sum();
+    let expected = (0..18).map(|day: i64| Span {
+        low: cents(spent + day * 50_505),
+        middle: cents(spent + day * 56_975),
+        high: cents(spent + day * 64_034),
+    });
+    Course {
+        step_days: 1,
+        costs: daily.iter().map(|cost| Some(cents(*cost))).collect(),
+        settled: 12,
+        planned: (1..=31)
+            .map(|day: i64| cents(1_000_000 * day / 31))
+            .collect(),
+        expected: expected.collect(),
     }
 }
 
@@ -83,6 +112,7 @@ pub fn status() -> Status {
             ],
             other: money("170 EUR"),
         }),
+        course: Some(course()),
         data: DataState {
             as_of: "2026-05-15T05:10:00Z"
                 .parse()
@@ -129,18 +159,24 @@ pub fn transition() -> Transition {
 pub fn notice(transition: Transition) -> Notice {
     Notice {
         recipient: Some("owner@contoso.example".into()),
+        because: Some(Because::OwnerByTag {
+            budget: "payments-prod".into(),
+        }),
         links: vec![
             Link {
-                title: "Analysis".into(),
+                title: "Cost analysis".into(),
                 url: "https://portal.contoso.example/analysis?scope=payments-prod&period=2026-05"
                     .into(),
+            },
+            Link {
+                title: "Acknowledge".into(),
+                url: "https://costs.contoso.example/api/acknowledge?alert=2c7c18ce&mac=x".into(),
             },
             Link {
                 title: "Explain".into(),
                 url: "https://costs.contoso.example/alerts/2c7c18ce".into(),
             },
         ],
-        reason_for_recipient: "because you own payments-prod (tag cost-owner)".into(),
         ..Notice::new(
             "7f3c9a51e2b84d06",
             "payments-prod/monthly-2026-05-01/owner@contoso.example",
@@ -250,12 +286,13 @@ pub fn bare() -> Notice {
     status.pace = None;
     status.forecast = None;
     status.drivers = None;
+    status.course = None;
     status.owners.clear();
     status.data.stale = true;
     status.data.age_days = 4;
     let mut notice = notice(transition);
     notice.links.clear();
-    notice.reason_for_recipient.clear();
+    notice.because = None;
     notice
 }
 
@@ -280,6 +317,7 @@ pub fn hostile() -> Notice {
             title: evil.into(),
             url: "javascript:alert(1)".into(),
         }],
+        because: None,
         reason_for_recipient: evil.into(),
         thread: evil.into(),
         id: "../../etc\r\npasswd".into(),
@@ -346,7 +384,347 @@ pub fn action() -> Notice {
     }
 }
 
-/// All of them with their names.
+/// A transition after the first, as it follows up a notice.
+fn later(change: Change, reason: Reason) -> Transition {
+    let mut transition = transition();
+    transition.change = change;
+    transition.sequence = 2;
+    transition.also.clear();
+    transition.reason = reason;
+    transition
+}
+
+/// Nobody has acknowledged a crossing, so whoever was told is told again.
+pub fn reminder() -> Notice {
+    notice(later(Change::Reminded, unanswered()))
+}
+
+/// Nobody has acknowledged an expected crossing, so others are told.
+pub fn escalation() -> Notice {
+    let mut transition = later(Change::Escalated, unanswered());
+    transition.kind = ThresholdKind::Forecast;
+    transition.when = "forecast 100%".into();
+    transition.severity = Severity::Critical;
+    notice(transition)
+}
+
+fn unanswered() -> Reason {
+    Reason::Unanswered {
+        since: "2026-05-14T06:30:00Z"
+            .parse()
+            .expect("the text is a timestamp"),
+        hours: 24,
+    }
+}
+
+/// Somebody knows of a crossing.
+pub fn acknowledged() -> Notice {
+    notice(later(
+        Change::Acknowledged,
+        Reason::Acknowledged {
+            by: "lead@contoso.example".into(),
+            note: Some("the load test ends on Friday".into()),
+        },
+    ))
+}
+
+/// A forecast that was told is below its level again.
+pub fn resolved() -> Notice {
+    let mut transition = later(
+        Change::Resolved,
+        Reason::NoLongerExpected {
+            level: money("10000 EUR"),
+            probability: Percent(Decimal::new(412, 1)),
+            required: Percent(Decimal::from(80)),
+        },
+    );
+    transition.kind = ThresholdKind::Forecast;
+    transition.when = "forecast 100%".into();
+    transition.also = vec!["forecast-90pct".into()];
+    let status = &mut transition.status;
+    status.forecast = Some(ForecastSummary {
+        mean: money("9850 EUR"),
+        range80: (money("9420 EUR"), money("10310 EUR")),
+        range95: (money("9130 EUR"), money("10640 EUR")),
+        probability: Decimal::new(412, 1),
+        breach: None,
+    });
+    notice(transition)
+}
+
+/// Spending is no longer ahead of the plan.
+pub fn back_on_plan() -> Notice {
+    let mut transition = later(
+        Change::Resolved,
+        Reason::BackOnPlan {
+            spent: money("8214.2049 EUR"),
+            expected: money("7900 EUR"),
+            percent: Percent(Decimal::new(10397, 2)),
+            required: Percent(Decimal::from(120)),
+        },
+    );
+    transition.kind = ThresholdKind::Pace;
+    transition.when = "pace 120%".into();
+    notice(transition)
+}
+
+/// Data arrive after they were missing.
+pub fn data_again() -> Notice {
+    let mut transition = later(
+        Change::Resolved,
+        Reason::DataArrived {
+            last_day: date(2026, 5, 14),
+            age_days: 1,
+        },
+    );
+    transition.kind = ThresholdKind::Stale;
+    transition.when = "stale 3 days".into();
+    notice(transition)
+}
+
+/// A raised amount has undone a crossing.
+pub fn plan_changed() -> Notice {
+    let mut transition = later(
+        Change::Withdrawn,
+        Reason::PlanChanged {
+            before: money("10000 EUR"),
+            now: money("12000 EUR"),
+            level: money("9600 EUR"),
+        },
+    );
+    let status = &mut transition.status;
+    status.planned = money("12000 EUR");
+    status.remaining = money("3785.7951 EUR");
+    status.percent = Percent(Decimal::new(68_451, 3));
+    notice(transition)
+}
+
+/// The period of an alert is over.
+pub fn closed() -> Notice {
+    let end = date(2026, 6, 1);
+    notice(later(Change::Closed, Reason::PeriodEnded { end }))
+}
+
+/// The condition of an alert was rewritten.
+pub fn reconfigured() -> Notice {
+    let now = "actual 85%".into();
+    notice(later(Change::Closed, Reason::Reconfigured { now }))
+}
+
+/// A crossing of a budget with parts, during a planned event.
+pub fn family() -> Notice {
+    let mut transition = transition();
+    transition.status.name = "Payments".into();
+    transition.parts = vec![
+        Part {
+            budget: "payments-prod".into(),
+            name: "Payments, production".into(),
+            when: "actual 80%".into(),
+            percent: Percent(Decimal::new(910, 1)),
+        },
+        Part {
+            budget: "payments-test".into(),
+            name: "Payments, test".into(),
+            when: "forecast 100%".into(),
+            percent: Percent(Decimal::new(555, 1)),
+        },
+    ];
+    transition.events = vec!["Load test before the spring release".into()];
+    notice(transition)
+}
+
+/// The first period of a budget, before any data of it have come.
+pub fn first_days() -> Notice {
+    let mut transition = transition();
+    transition.also.clear();
+    let status = &mut transition.status;
+    status.period_label = "2026-Q2".into();
+    status.elapsed_days = 0;
+    status.pace = None;
+    status.forecast = None;
+    let why = "5 settled days of history are too few for a forecast, 14 are needed";
+    status.no_forecast = Some(why.into());
+    status.course = None;
+    status.data.skipped_rows = 2;
+    status.data.settled_to = date(2025, 10, 30);
+    if let Some(drivers) = &mut status.drivers {
+        drivers.compared_with = None;
+    }
+    let mut notice = notice(transition);
+    notice.because = Some(Because::Fallback {
+        destination: "finops".into(),
+    });
+    notice
+}
+
+/// A year, drawn by six days at a time, with credits in it.
+pub fn yearly() -> Notice {
+    let mut transition = transition();
+    let status = &mut transition.status;
+    status.time_grain = TimeGrain::Annually;
+    status.period = Period::new(date(2026, 1, 1), date(2027, 1, 1)).expect("a year has days");
+    status.period_label = "2026".into();
+    status.period_key = "annually-2026-01-01".into();
+    (status.day, status.elapsed_days) = (135, 134);
+    let costs: Vec<Decimal> = (0..23)
+        .map(|step: i64| match step {
+            9 => Decimal::from(-420),
+            step => Decimal::from(330 + 11 * step),
+        })
+        .collect();
+    let spent: Decimal = costs.iter().sum();
+    let expected = (0..39).map(|step: i64| Span {
+        low: spent + Decimal::from(380 * step),
+        middle: spent + Decimal::from(560 * step),
+        high: spent + Decimal::from(790 * step),
+    });
+    status.course = Some(Course {
+        step_days: 6,
+        costs: costs.into_iter().map(Some).collect(),
+        settled: 22,
+        planned: (1..=61)
+            .map(|step| Decimal::from(10_000 * step / 61))
+            .collect(),
+        expected: expected.collect(),
+    });
+    notice(transition)
+}
+
+fn held_back() -> Vec<Carried> {
+    let carried = |delivery: &str, at: &str, budget: &str, when: &str, change, percent| Carried {
+        delivery: delivery.into(),
+        alert: "2c7c18cee59d20de614d".into(),
+        at: at.parse().expect("the text is a timestamp"),
+        budget: budget.into(),
+        period_label: "2026-05".into(),
+        when: when.into(),
+        change,
+        percent: Percent(Decimal::new(percent, 1)),
+    };
+    vec![
+        carried(
+            "a1",
+            "2026-05-14T22:10:00Z",
+            "Data platform",
+            "actual 80%",
+            Change::Fired,
+            803,
+        ),
+        carried(
+            "a2",
+            "2026-05-15T01:10:00Z",
+            "Data platform",
+            "actual 90%",
+            Change::Fired,
+            921,
+        ),
+        carried(
+            "a3",
+            "2026-05-15T04:10:00Z",
+            "Web shop",
+            "pace 120%",
+            Change::Resolved,
+            377,
+        ),
+    ]
+}
+
+/// A crossing with what was held back before it.
+pub fn released() -> Notice {
+    Notice {
+        carried: held_back(),
+        ..crossing()
+    }
+}
+
+/// More notices than the recipient gets single ones for.
+pub fn bundle() -> Notice {
+    Notice {
+        recipient: Some("owner@contoso.example".into()),
+        carried: held_back(),
+        because: Some(Because::Several),
+        ..Notice::new(
+            "c41be7730f5d9a26",
+            "bundle/owner@contoso.example",
+            Message::Bundle {
+                at: at(),
+                allowance: 2,
+                hours: 24,
+            },
+        )
+    }
+}
+
+/// A crossing that did not reach the chat it was meant for.
+pub fn instead() -> Notice {
+    let mut notice = crossing();
+    notice.instead_of = Some("finops-teams".into());
+    notice.because = Some(Because::Named {
+        budget: "payments-prod".into(),
+    });
+    notice
+}
+
+/// Where three of five budgets need a look.
+pub fn digest() -> Notice {
+    let row = |budget: &str, spent, percent: i64, forecast: Option<i64>, standing| DigestRow {
+        budget: budget.into(),
+        period_label: "2026-05".into(),
+        spent: money(spent),
+        planned: money("10000 EUR"),
+        percent: Percent(Decimal::new(percent, 1)),
+        forecast_percent: forecast.map(|percent| Percent(Decimal::from(percent))),
+        standing,
+    };
+    let moved = |service: &str, cause, change| DigestMove {
+        budget: "Data platform".into(),
+        service_name: service.into(),
+        cause,
+        change: money(change),
+    };
+    let digest = Digest {
+        at: at(),
+        rows: vec![
+            row(
+                "Data platform",
+                "10400 EUR",
+                1040,
+                Some(212),
+                Standing::Over,
+            ),
+            row(
+                "Payments, production",
+                "8214.20 EUR",
+                821,
+                Some(179),
+                Standing::ExpectedOver,
+            ),
+            row("Web shop", "4100 EUR", 410, None, Standing::Stale),
+        ],
+        more: 1,
+        fine: 2,
+        moved: vec![
+            moved("Azure Databricks", Cause::New, "2210 EUR"),
+            moved("HDInsight", Cause::Stopped, "-804.5 EUR"),
+        ],
+    };
+    Notice {
+        recipient: Some("owner@contoso.example".into()),
+        because: Some(Because::Digest { destination: None }),
+        ..Notice::new(
+            "3e90b1d75ac2f846",
+            "digest/owner@contoso.example",
+            Message::Digest(Box::new(digest)),
+        )
+    }
+}
+
+/// The same notice in another language.
+pub fn in_language(notice: Notice, language: Language) -> Notice {
+    Notice { language, ..notice }
+}
+
+/// All of them with their names, in English.
 pub fn all() -> Vec<(&'static str, Notice)> {
     vec![
         ("crossing", crossing()),
@@ -359,5 +737,21 @@ pub fn all() -> Vec<(&'static str, Notice)> {
         ("probe", probe()),
         ("trouble", trouble()),
         ("action", action()),
+        ("reminder", reminder()),
+        ("escalation", escalation()),
+        ("acknowledged", acknowledged()),
+        ("resolved", resolved()),
+        ("back_on_plan", back_on_plan()),
+        ("data_again", data_again()),
+        ("plan_changed", plan_changed()),
+        ("closed", closed()),
+        ("reconfigured", reconfigured()),
+        ("family", family()),
+        ("first_days", first_days()),
+        ("yearly", yearly()),
+        ("released", released()),
+        ("bundle", bundle()),
+        ("instead", instead()),
+        ("digest", digest()),
     ]
 }

@@ -112,10 +112,9 @@ pub(crate) fn message_value(notice: &Notice) -> Value {
 
 fn payload(words: &Wording) -> Value {
     let mark = match words.tone {
-        Tone::Calm => "",
-        Tone::Info => "info: ",
-        Tone::Warning => "warning: ",
-        Tone::Critical => "CRITICAL: ",
+        Tone::Calm => String::new(),
+        Tone::Info | Tone::Warning => format!("{}: ", words.tone_word),
+        Tone::Critical => format!("{}: ", words.tone_word.to_uppercase()),
     };
     let subject = words.subject.trim_start_matches("[Cost] ");
     let mut blocks = vec![

@@ -139,7 +139,7 @@ fn card(words: &Wording) -> Value {
         Tone::Critical => "attention",
     };
     let mut head = vec![text(vec![
-        run(&format!("{}  ", words.tone.word()))
+        run(&format!("{}  ", words.tone_word))
             .with("weight", "Bolder")
             .with("isSubtle", true),
         run(&words.headline)

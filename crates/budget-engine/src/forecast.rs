@@ -18,6 +18,21 @@ pub struct Forecast {
     pub quantiles: Vec<(Decimal, Decimal)>,
     /// When the planned amount is expected to be reached, if before the period's end.
     pub breach: Option<Breach>,
+    /// Spend to date by the end of each day that is not settled, oldest first; may be left out.
+    pub path: Vec<PathDay>,
+}
+
+/// Spend from the first day of a period to the end of one of its days, as it is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathDay {
+    /// The day.
+    pub date: Date,
+    /// One time of ten it is less.
+    pub low: Decimal,
+    /// Half of the time it is less.
+    pub middle: Decimal,
+    /// Nine times of ten it is less.
+    pub high: Decimal,
 }
 
 /// When an amount is expected to be reached.
@@ -123,6 +138,7 @@ mod tests {
             mean: Decimal::from(1000),
             quantiles: vec![at(10, 900), at(50, 1000), at(90, 1200)],
             breach: None,
+            path: Vec::new(),
         }
     }
 
@@ -151,6 +167,7 @@ mod tests {
                 (Decimal::from(99), Decimal::from(500)),
             ],
             breach: None,
+            path: Vec::new(),
         };
         assert_eq!(certain.probability_of(500.into()), Decimal::ONE_HUNDRED);
         assert_eq!(certain.probability_of(501.into()), Decimal::ZERO);

@@ -16,6 +16,7 @@
 
 mod budget;
 mod charge;
+mod course;
 mod decide;
 mod drivers;
 mod facts;
@@ -27,6 +28,7 @@ mod money;
 mod observe;
 mod period;
 mod recheck;
+mod rhythm;
 mod scope;
 mod status;
 
@@ -35,11 +37,12 @@ pub use budget::{
     Statistic, Threshold, ThresholdKind, When, WhenError,
 };
 pub use charge::{ChargeCategory, CostBasis, UnknownCategory};
+pub use course::{Course, MOST_STEPS, Span};
 pub use decide::{Decision, Evaluation, Outcome, Reason, decide};
 pub use drivers::{Cause, Driver, Drivers};
 pub use facts::{CostFacts, DayCost, FactsBuilder, Place, Series, SeriesId, SeriesKey};
 pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDimension};
-pub use forecast::{Breach, Forecast, ForecastSummary};
+pub use forecast::{Breach, Forecast, ForecastSummary, PathDay};
 pub use ledger::{
     Acknowledgement, Alert, AlertState, Change, Ledger, Part, RoutedAction, RoutedDelivery,
     Transition, alert_id,

@@ -4,17 +4,18 @@
 
 use std::fmt;
 
-use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::charge::CostBasis;
+use crate::course::{Course, course};
 use crate::drivers::{Drivers, drivers};
 use crate::forecast::{Forecast, ForecastSummary};
 use crate::money::{Money, percent_of};
-use crate::observe::{DataState, DayState, ObserveError, Observed};
-use crate::period::{Period, TimeGrain, days_between, plus_days, weekday_index};
+use crate::observe::{DataState, ObserveError, Observed};
+use crate::period::{Period, TimeGrain, days_between, plus_days};
+use crate::rhythm::Rhythm;
 use crate::scope::Scope;
 
 /// A percentage: 80 stands for eighty percent.
@@ -107,6 +108,9 @@ pub struct Status {
     pub no_forecast: Option<String>,
     /// What moved.
     pub drivers: Option<Drivers>,
+    /// How the period went and is expected to go on; `None` in what earlier versions stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
     /// How old and how settled the data are.
     pub data: DataState,
     /// Addresses from the owner tags of the costly resources: untrusted text.
@@ -116,8 +120,6 @@ pub struct Status {
 
 /// Days of a period that must have data before its pace says anything.
 const PACE_NEEDS_DAYS: u32 = 3;
-/// Weeks before the period from which the weekly rhythm is learned.
-const RHYTHM_WEEKS: i32 = 8;
 
 /// Puts the figures of one budget and period together.
 pub fn status(
@@ -153,7 +155,7 @@ pub fn status(
             )
         });
     let pace = (elapsed_days >= PACE_NEEDS_DAYS)
-        .then(|| expected_share(observed, &counted, after_data))
+        .then(|| Rhythm::learn(observed, &counted)?.share_before(&counted, after_data))
         .flatten()
         .and_then(|share| {
             let expected = planned.amount.checked_mul(share)?;
@@ -163,6 +165,7 @@ pub fn status(
                 percent,
             })
         });
+    let course = course(observed, &counted, planned, forecast.as_ref().ok().copied());
     let (forecast, no_forecast) = match forecast {
         Ok(forecast) => (Some(summarize(forecast, planned, spent)), None),
         Err(reason) => (None, Some(reason)),
@@ -188,6 +191,7 @@ pub fn status(
         forecast,
         no_forecast,
         drivers: drivers(observed, &budget.calendar, &counted, observed.data.last_day),
+        course,
         data: observed.data,
         owners: observed.owners.clone(),
     })
@@ -207,37 +211,4 @@ fn summarize(forecast: &Forecast, planned: Money, spent: Money) -> ForecastSumma
         },
         breach: forecast.breach,
     }
-}
-
-/// The share of a period's spend that falls before `until`, by what each weekday cost in the eight
-/// weeks before the period; by days alone when there are less than four weeks of settled history.
-fn expected_share(observed: &Observed, period: &Period, until: Date) -> Option<Decimal> {
-    let from = plus_days(period.start(), -7 * RHYTHM_WEEKS);
-    let mut sums = [Decimal::ZERO; 7];
-    let mut counts = [0_u32; 7];
-    for day in &observed.days {
-        if from <= day.date && day.date < period.start() && day.state == DayState::Settled {
-            let index = weekday_index(day.date);
-            sums[index] = sums[index].checked_add(day.cost)?;
-            counts[index] += 1;
-        }
-    }
-    let learned = counts.iter().all(|count| *count >= 4)
-        && sums.iter().all(|sum| *sum >= Decimal::ZERO)
-        && sums.iter().any(|sum| *sum > Decimal::ZERO);
-    let weight = |date: Date| {
-        let index = weekday_index(date);
-        if learned {
-            sums[index].checked_div(Decimal::from(counts[index]))
-        } else {
-            Some(Decimal::ONE)
-        }
-    };
-    let total = |end: Date| {
-        period
-            .iter()
-            .take_while(|day| *day < end)
-            .try_fold(Decimal::ZERO, |sum, day| sum.checked_add(weight(day)?))
-    };
-    total(until)?.checked_div(total(period.end())?)
 }

@@ -1,4 +1,4 @@
-//! When an amount is passed.
+//! Running totals, and when they pass an amount.
 
 use jiff::civil::Date;
 
@@ -15,13 +15,55 @@ pub struct Breach {
     pub latest: Option<Date>,
 }
 
+/// The cost of the unsettled days of a range up to the end of one of them, in the unit of the series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunningTotal {
+    /// The day.
+    pub date: Date,
+    /// One time of ten it is less.
+    pub low: f64,
+    /// Half of the time it is less.
+    pub middle: f64,
+    /// Nine times of ten it is less.
+    pub high: f64,
+}
+
 impl Fitted {
+    /// The running total of the unsettled days from `from` until before `until`: one entry for each
+    /// day of the path of [`predict`](Self::predict), the last one for its total.
+    ///
+    /// Each has the spread of its own horizon, so that the range need not widen with every day.
+    pub fn running_totals(&self, from: Date, until: Date) -> Vec<RunningTotal> {
+        let Some((open, _)) = self.open_days(from, until) else {
+            return Vec::new();
+        };
+        let days = open.path.iter().enumerate();
+        let totals = days.map(|(index, day)| {
+            let count = index + 1;
+            let total = self.total_of(&open, count, self.level_over(&open, count));
+            RunningTotal {
+                date: day.date,
+                low: total.quantile(0.1),
+                middle: total.quantile(0.5),
+                high: total.quantile(0.9),
+            }
+        });
+        totals.collect()
+    }
+
     /// The days on which spend reaches `amount`, given that `spent` is the settled cost of the range
     /// from `from` until before `until`.
     ///
     /// `None` if less than 10 % of what may happen reaches it before `until`. If `spent` has reached
     /// it already, all three are `from`: the caller knows the day better.
     pub fn breach(&self, spent: f64, amount: f64, from: Date, until: Date) -> Option<Breach> {
+        Breach::of(&self.running_totals(from, until), spent, amount, from)
+    }
+}
+
+impl Breach {
+    /// The same from running totals that are known.
+    pub fn of(totals: &[RunningTotal], spent: f64, amount: f64, from: Date) -> Option<Breach> {
         if spent >= amount {
             return Some(Breach {
                 earliest: from,
@@ -29,31 +71,15 @@ impl Fitted {
                 latest: Some(from),
             });
         }
-        let (open, _) = self.open_days(from, until)?;
-        let (mut earliest, mut likely) = (None, None);
-        for (index, day) in open.path.iter().enumerate() {
-            let count = index + 1;
-            let total = self
-                .total_of(&open, count, self.level_over(&open, count))
-                .shifted_by(spent);
-            if total.quantile(0.9) >= amount {
-                earliest.get_or_insert(day.date);
-            }
-            if total.quantile(0.5) >= amount {
-                likely.get_or_insert(day.date);
-            }
-            if total.quantile(0.1) >= amount {
-                return Some(Breach {
-                    earliest: earliest?,
-                    likely,
-                    latest: Some(day.date),
-                });
-            }
-        }
+        let first = |quantile: fn(&RunningTotal) -> f64| -> Option<Date> {
+            let mut totals = totals.iter();
+            let reached = totals.find(|total| spent + quantile(total) >= amount)?;
+            Some(reached.date)
+        };
         Some(Breach {
-            earliest: earliest?,
-            likely,
-            latest: None,
+            earliest: first(|total| total.high)?,
+            likely: first(|total| total.middle),
+            latest: first(|total| total.low),
         })
     }
 }

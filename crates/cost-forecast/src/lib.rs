@@ -42,7 +42,7 @@ mod normal;
 mod profile;
 mod series;
 
-pub use breach::Breach;
+pub use breach::{Breach, RunningTotal};
 pub use distribution::{Distribution, Interval};
 pub use error::Error;
 pub use model::{DayForecast, Fitted, Forecast, Model, Options};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alert_channels::Channel;
 use alert_channels::acs_email::AcsEmail;
 use alert_channels::discord::Discord;
-use alert_channels::email::{self, Email, Login, Subject};
+use alert_channels::email::{self, Email, Login, Subject, Templates};
 use alert_channels::event_grid::EventGrid;
 use alert_channels::folder::Folder;
 use alert_channels::google_chat::GoogleChat;
@@ -85,6 +85,15 @@ pub(crate) fn to_folder(
     Ok(Arc::new(Folder::new(real, folder)))
 }
 
+/// The templates of a mail channel. What is wrong with them stops no mail.
+fn templates(mailing: &config::Mailing) -> Option<Templates> {
+    let (templates, problems) = Templates::load(mailing.templates.as_deref()?);
+    for problem in problems {
+        tracing::warn!(problem = %problem, "a template cannot be used, and the built-in text is sent instead");
+    }
+    Some(templates)
+}
+
 /// A text that has the form of a channel's secret.
 fn stand_in(kind: &ChannelKind, secret: &config::Secret) -> &'static str {
     match kind {
@@ -137,15 +146,18 @@ impl Builder<'_> {
         let (secret, tokens) = (self.secret, self.tokens);
         Ok(match kind {
             ChannelKind::Email(email) => Arc::new(self.mail(email)?),
-            ChannelKind::AcsEmail(email) => Arc::new(AcsEmail::new(
-                &http()?,
-                email.endpoint.as_str(),
-                access(),
-                tokens(&email.auth, &email.endpoint)?,
-                &email.mailing.from,
-                None,
-                Subject::default(),
-            )?),
+            ChannelKind::AcsEmail(email) => {
+                let mail = AcsEmail::new(
+                    &http()?,
+                    email.endpoint.as_str(),
+                    access(),
+                    tokens(&email.auth, &email.endpoint)?,
+                    &email.mailing.from,
+                    None,
+                    Subject::default(),
+                )?;
+                Arc::new(mail.with_templates(templates(&email.mailing)))
+            }
             ChannelKind::Teams { url } => Arc::new(Teams::new(&http()?, &secret(url)?, access())?),
             ChannelKind::Slack { url } => Arc::new(Slack::new(&http()?, &secret(url)?, access())?),
             ChannelKind::SlackBot {
@@ -229,6 +241,7 @@ impl Builder<'_> {
         let mut settings = email::Config::new(email.smtp.clone(), &email.mailing.from);
         settings.login = login;
         settings.ca_file = email.ca_file.clone();
+        settings.templates = templates(&email.mailing);
         // The channel knows how far it came, so its own deadline has to be the first to pass.
         let deadline = self.deadline.mul_f64(0.9);
         settings.timeouts.whole = settings.timeouts.whole.min(deadline);

@@ -19,6 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use alert_channels::Language;
 use azure_cost::{Cloud, RateCardQuery};
 use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,15 @@ pub struct Config {
     pub links: Option<Links>,
     /// When people are left alone, and how much they are told at a time.
     pub attention: Attention,
+    /// What is known of recipients, by their address in lower case.
+    pub recipients: BTreeMap<String, Recipient>,
+}
+
+/// What is known of a recipient.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// The language to write in; that of the channel if not set.
+    pub language: Option<Language>,
 }
 
 /// One place that costs are read from.
@@ -293,5 +303,16 @@ impl Config {
             .iter()
             .filter(|(_, channel)| channel.kind.mailing().is_some());
         emails.next().map(|(name, _)| name.as_str())
+    }
+
+    /// The language of what a destination tells a recipient.
+    pub fn language_of(&self, destination: &str, recipient: Option<&str>) -> Language {
+        let address = recipient.and_then(alert_channels::email::address_of);
+        let recipient = address.and_then(|address| self.recipients.get(&address));
+        let channel = self.channels.get(destination);
+        recipient
+            .and_then(|recipient| recipient.language)
+            .or(channel.map(|channel| channel.language))
+            .unwrap_or_default()
     }
 }

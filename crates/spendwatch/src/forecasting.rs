@@ -1,7 +1,7 @@
 //! Between the engine's decimals and the forecaster's floats: converted once each way, here.
 
-use budget_engine::{Breach, DayState, Forecast, Observed, Period};
-use cost_forecast::{DailySeries, Day, Fitted, Model, Options};
+use budget_engine::{Breach, DayState, Forecast, Observed, PathDay, Period};
+use cost_forecast::{DailySeries, Day, Fitted, Model, Options, RunningTotal};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
@@ -25,8 +25,11 @@ pub fn forecast(
 ) -> Result<Forecast, String> {
     let model = fit(observed)?;
     let (settled, mut forecast) = total(&model, observed, period)?;
+    let totals = model.running_totals(period.start(), period.end());
+    forecast.path = path(observed, period, &totals)?;
     forecast.breach = reached_on(observed, period, planned).or_else(|| {
-        let breach = model.breach(settled, planned.to_f64()?, period.start(), period.end())?;
+        let planned = planned.to_f64()?;
+        let breach = cost_forecast::Breach::of(&totals, settled, planned, period.start())?;
         Some(Breach {
             likely: breach.likely?,
             earliest: Some(breach.earliest),
@@ -36,8 +39,8 @@ pub fn forecast(
     Ok(forecast)
 }
 
-/// The same without the day on which an amount is reached, which only readers of a notice want to
-/// know: it is the same for every planned amount.
+/// The same without the days in between, which only readers of a notice want to know: it is the same
+/// for every planned amount.
 pub(crate) fn forecast_total(observed: &Observed, period: &Period) -> Result<Forecast, String> {
     let (_, forecast) = total(&fit(observed)?, observed, period)?;
     Ok(forecast)
@@ -75,10 +78,6 @@ fn total(model: &Fitted, observed: &Observed, period: &Period) -> Result<(f64, F
         .predict(period.start(), period.end())
         .total
         .shifted_by(settled);
-    let decimal = |value: f64| -> Result<Decimal, String> {
-        let value = Decimal::from_f64(value).ok_or("the forecast is too large")?;
-        Ok(value.round_dp(DIGITS))
-    };
     let mut quantiles = Vec::with_capacity(QUANTILES.len());
     for percent in QUANTILES {
         quantiles.push((decimal(percent)?, decimal(total.quantile(percent / 100.0))?));
@@ -87,8 +86,46 @@ fn total(model: &Fitted, observed: &Observed, period: &Period) -> Result<(f64, F
         mean: decimal(total.mean())?,
         quantiles,
         breach: None,
+        path: Vec::new(),
     };
     Ok((settled, forecast))
+}
+
+/// Spend by the end of each unsettled day: its running total and what is settled up to then.
+fn path(
+    observed: &Observed,
+    period: &Period,
+    totals: &[RunningTotal],
+) -> Result<Vec<PathDay>, String> {
+    let mut days = observed
+        .days
+        .iter()
+        .filter(|day| day.state == DayState::Settled && period.contains(day.date))
+        .peekable();
+    let mut settled = Decimal::ZERO;
+    let too_large = "the forecast is too large";
+    let mut path = Vec::with_capacity(totals.len());
+    for total in totals {
+        while let Some(day) = days.next_if(|day| day.date <= total.date) {
+            settled = settled.checked_add(day.cost).ok_or(too_large)?;
+        }
+        let by_then = |value: f64| -> Result<Decimal, String> {
+            let sum = settled.checked_add(decimal(value)?);
+            sum.ok_or_else(|| too_large.to_owned())
+        };
+        path.push(PathDay {
+            date: total.date,
+            low: by_then(total.low)?,
+            middle: by_then(total.middle)?,
+            high: by_then(total.high)?,
+        });
+    }
+    Ok(path)
+}
+
+fn decimal(value: f64) -> Result<Decimal, String> {
+    let value = Decimal::from_f64(value).ok_or("the forecast is too large")?;
+    Ok(value.round_dp(DIGITS))
 }
 
 /// The day on which known costs reached the amount, if they did.

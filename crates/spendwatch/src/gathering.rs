@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alert_channels::{Carried, Message, Notice};
+use alert_channels::{Because, Carried, Message, Notice};
 use budget_engine::{Change, Severity, Transition};
 use jiff::{SignedDuration, Timestamp};
 
@@ -119,32 +119,75 @@ pub(crate) fn counts(delivery: &Delivery) -> bool {
 }
 
 /// Gathers what is due: deliveries of crossings that nobody has tried to send and that nothing holds
-/// back, in the order of their decisions.
+/// back, in the order of their decisions. `others` are those of the same lane that wait for another
+/// time, or were tried before.
 pub(crate) fn gather(
     attention: &Attention,
     due: &[&Delivery],
+    others: &[&Delivery],
     sent: &Sent,
     now: Timestamp,
 ) -> Vec<Gathering> {
     let mut taken: BTreeSet<usize> = BTreeSet::new();
     let mut gatherings = Vec::new();
-    released(attention, due, &mut taken, &mut gatherings);
+    let lane = Lane { due, others };
+    released(attention, &lane, &mut taken, &mut gatherings);
     if attention.parent_tells {
-        parents(due, &mut taken, &mut gatherings);
+        parents(&lane, &mut taken, &mut gatherings);
     }
     if let Some(allowance) = attention.allowance {
-        overflow(allowance, due, sent, now, &taken, &mut gatherings);
+        overflow(allowance, &lane, sent, now, &taken, &mut gatherings);
     }
     gatherings
+}
+
+/// What is live in a lane.
+struct Lane<'a> {
+    due: &'a [&'a Delivery],
+    others: &'a [&'a Delivery],
+}
+
+impl Lane<'_> {
+    /// Leaves in `members` only what can be told at another place in the order without overtaking
+    /// what is told of the same alert, or being overtaken by it: nothing of the kind may lie between
+    /// its own place and the moment `told_at`. `teller` is in the order of its own.
+    fn keep_order(&self, members: &mut Vec<usize>, teller: Option<usize>, told_at: Timestamp) {
+        loop {
+            let is_in_the_way = |member: &Delivery, other: &Delivery| {
+                let at = member.created_at;
+                let between = at.min(told_at)..=at.max(told_at);
+                between.contains(&other.created_at)
+                    && member
+                        .sequences()
+                        .any(|one| other.sequences().any(|another| another == one))
+            };
+            let stay = |index: &usize| {
+                let mut due = self.due.iter().enumerate();
+                let blocked = due.any(|(other, delivery)| {
+                    Some(other) != teller
+                        && !members.contains(&other)
+                        && is_in_the_way(self.due[*index], delivery)
+                });
+                let mut others = self.others.iter();
+                !blocked && !others.any(|delivery| is_in_the_way(self.due[*index], delivery))
+            };
+            let kept: Vec<usize> = members.iter().copied().filter(stay).collect();
+            if kept.len() == members.len() {
+                return;
+            }
+            *members = kept;
+        }
+    }
 }
 
 /// What waited together in one thread is told by the most important of it that still stands.
 fn released(
     attention: &Attention,
-    due: &[&Delivery],
+    lane: &Lane<'_>,
     taken: &mut BTreeSet<usize>,
     gatherings: &mut Vec<Gathering>,
 ) {
+    let due = lane.due;
     let mut threads: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, one) in due.iter().enumerate() {
         threads.entry(&one.notice.thread).or_default().push(index);
@@ -175,9 +218,14 @@ fn released(
                     .iter()
                     .any(|fired| fired.change == Change::Fired && one.follows.contains(&fired.id()))
         });
+        // Whoever tells of others has their news as well.
+        let carries = members
+            .iter()
+            .any(|index| !due[*index].notice.carried.is_empty());
         if all_over
             && fired_here > 0
             && ends_only_these
+            && !carries
             && attention.ended_while_held == EndedWhileHeld::Nothing
         {
             taken.extend(&members);
@@ -195,7 +243,11 @@ fn released(
             .copied()
             .max_by_key(|index| crossing(due[*index]).map(rank));
         let Some(carrier) = best else { continue };
-        let members: Vec<usize> = members.into_iter().filter(|one| *one != carrier).collect();
+        let mut members: Vec<usize> = members.into_iter().filter(|one| *one != carrier).collect();
+        lane.keep_order(&mut members, Some(carrier), due[carrier].created_at);
+        if members.is_empty() {
+            continue;
+        }
         taken.extend(&members);
         taken.insert(carrier);
         gatherings.push(Gathering::Carry {
@@ -207,7 +259,8 @@ fn released(
 }
 
 /// The notice of a budget tells of its parts.
-fn parents(due: &[&Delivery], taken: &mut BTreeSet<usize>, gatherings: &mut Vec<Gathering>) {
+fn parents(lane: &Lane<'_>, taken: &mut BTreeSet<usize>, gatherings: &mut Vec<Gathering>) {
+    let due = lane.due;
     let fired = |index: &usize| {
         let transition = crossing(due[*index])?;
         (transition.change == Change::Fired).then_some(transition)
@@ -226,7 +279,8 @@ fn parents(due: &[&Delivery], taken: &mut BTreeSet<usize>, gatherings: &mut Vec<
                         && part.severity <= parent.severity
                 })
         };
-        let members: Vec<usize> = (0..due.len()).filter(is_part).collect();
+        let mut members: Vec<usize> = (0..due.len()).filter(is_part).collect();
+        lane.keep_order(&mut members, Some(carrier), due[carrier].created_at);
         if members.is_empty() {
             continue;
         }
@@ -243,12 +297,13 @@ fn parents(due: &[&Delivery], taken: &mut BTreeSet<usize>, gatherings: &mut Vec<
 /// What is beyond the allowance of a recipient comes in one notice.
 fn overflow(
     allowance: Allowance,
-    due: &[&Delivery],
+    lane: &Lane<'_>,
     sent: &Sent,
     now: Timestamp,
     taken: &BTreeSet<usize>,
     gatherings: &mut Vec<Gathering>,
 ) {
+    let due = lane.due;
     let mut by_recipient: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let gone: BTreeSet<usize> = gatherings
         .iter()
@@ -295,6 +350,14 @@ fn overflow(
         let mut rest = members.split_off(room - 1);
         rest.retain(|index| !taken.contains(index));
         rest.sort_unstable();
+        // The bundle comes where the last of it would; without that one, at another place.
+        while let Some(last) = rest.last().copied() {
+            let told_at = due[last].created_at;
+            lane.keep_order(&mut rest, None, told_at);
+            if rest.last() == Some(&last) {
+                break;
+            }
+        }
         if rest.len() > 1 {
             gatherings.push(Gathering::Bundle {
                 members: rest,
@@ -337,7 +400,8 @@ pub(crate) fn bundle(members: &[&Delivery], allowance: Allowance) -> Option<Deli
     let mut notice = Notice::new(&id, format!("bundles/{to}"), message);
     notice.recipient.clone_from(&first.notice.recipient);
     notice.carried = members.iter().flat_map(|one| carried(one)).collect();
-    notice.reason_for_recipient = "because several thresholds tell you at a time".to_owned();
+    notice.because = Some(Because::Several);
+    notice.language = first.notice.language;
     let expires_at = members.iter().map(|one| one.expires_at).max()?;
     Some(Delivery::new(destination, notice, at, expires_at))
 }

@@ -127,7 +127,7 @@ pub(crate) async fn deliveries_of(
             );
         }
         for one in route {
-            let mut delivery = routing::delivery(earlier, transition, one);
+            let mut delivery = routing::delivery(app.config(), earlier, transition, one);
             delivery.notice.links = answers::links(app, transition, &one.id);
             if outbox::put(app.documents(), &delivery).await? {
                 routed.deliveries += 1;

@@ -164,12 +164,21 @@ impl Delivery {
     }
 
     /// What must arrive in order: the messages about one alert to one recipient. A notice that tells
-    /// of others is in the order of all of them.
+    /// of others is in the order of all of them, and one that follows up the notices of several
+    /// alerts in the order of each.
     pub(crate) fn sequences(&self) -> impl Iterator<Item = Sequence> {
         let carried = self.notice.carried.iter().map(|one| one.alert.as_str());
+        let followed = match &self.notice.message {
+            Message::Crossing(transition) => transition.follows.as_slice(),
+            _ => &[],
+        };
+        // The id of a transition is its alert and its number.
+        let followed = followed.iter().filter_map(|id| id.rsplit_once('-'));
+        let followed = followed.map(|(alert, _)| alert);
         let recipient = self.notice.recipient.clone();
         std::iter::once(self.alert())
             .chain(carried)
+            .chain(followed)
             .map(move |alert| (alert.to_owned(), recipient.clone()))
     }
 

@@ -1,6 +1,6 @@
 //! From a transition to deliveries: who is told, frozen with the decision.
 
-use alert_channels::{Message, Notice};
+use alert_channels::{Because, Message, Notice};
 use budget_engine::{Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -160,11 +160,42 @@ fn owners(budget: &Budget, tagged: &[String], mailing: &Mailing) -> Vec<String> 
     owners
 }
 
+/// Why somebody is told.
+fn because(config: &Config, transition: &Transition, routed: &RoutedDelivery) -> Because {
+    let status = &transition.status;
+    let (budget, destination) = (status.budget.clone(), routed.destination.clone());
+    let is_named = transition.notify.contains(&destination) || !transition.follows.is_empty();
+    let Some(recipient) = &routed.recipient else {
+        return match is_named {
+            true => Because::Destination {
+                budget,
+                destination,
+            },
+            false => Because::Fallback { destination },
+        };
+    };
+    let is_one_of = |owners: &[String]| {
+        let mut owners = owners.iter();
+        owners.any(|owner| owner.trim().eq_ignore_ascii_case(recipient))
+    };
+    let configured = config.budgets.get(&budget);
+    if configured.is_some_and(|budget| is_one_of(&budget.owners)) {
+        Because::Named { budget }
+    } else if is_one_of(&status.owners) {
+        Because::OwnerByTag { budget }
+    } else if !is_named && config.fallback.as_ref() == Some(&destination) {
+        Because::Fallback { destination }
+    } else {
+        Because::Named { budget }
+    }
+}
+
 /// How long a reminder is worth sending; another one follows.
 const WORTH_REMINDING: SignedDuration = SignedDuration::from_hours(24);
 
 /// The document of one routed delivery of a transition that came after `earlier` ones.
 pub(crate) fn delivery(
+    config: &Config,
     earlier: &[Transition],
     transition: &Transition,
     routed: &RoutedDelivery,
@@ -178,21 +209,8 @@ pub(crate) fn delivery(
         Message::Crossing(Box::new(transition.clone())),
     );
     notice.recipient = routed.recipient.clone();
-    let is_named = transition.notify.contains(&routed.destination);
-    notice.reason_for_recipient = match &routed.recipient {
-        Some(_) => format!(
-            "as an owner of {} or because its thresholds name you",
-            status.budget
-        ),
-        None if is_named || !transition.follows.is_empty() => format!(
-            "because the thresholds of {} name {}",
-            status.budget, routed.destination
-        ),
-        None => format!(
-            "because the thresholds of {} reach nobody else, and {} is the fallback",
-            status.budget, routed.destination
-        ),
-    };
+    notice.because = Some(because(config, transition, routed));
+    notice.language = config.language_of(&routed.destination, routed.recipient.as_deref());
     let at = transition.at;
     let after =
         |span: SignedDuration, from: Timestamp| from.saturating_add(span).unwrap_or(Timestamp::MAX);

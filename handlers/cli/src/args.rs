@@ -279,6 +279,9 @@ pub(crate) struct Probe {
     /// Mail this address instead of the channel's own recipients
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Option<String>,
+    /// Send a notice to look at, such as crossing, forecast or correction, instead of a plain test
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sample: Option<String>,
 }
 
 #[derive(Debug, Args)]

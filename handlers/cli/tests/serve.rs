@@ -117,9 +117,17 @@ fn it_evaluates_delivers_answers_and_stops() {
     for (host, header) in [
         ("evil.example", ""),
         ("localhost", "origin: http://evil.example\r\n"),
+        ("localhost", "origin: null\r\n"),
+        (
+            "localhost",
+            "origin: null\r\nsec-fetch-site: cross-site\r\n",
+        ),
     ] {
         assert!(get_with(&address, "/api/status", host, header).starts_with("HTTP/1.1 403"));
     }
+    // Our own pages tell their address to nobody.
+    let own = "origin: null\r\nsec-fetch-site: same-origin\r\n";
+    assert!(get_with(&address, "/api/status", "localhost", own).starts_with("HTTP/1.1 200"));
 
     #[cfg(unix)]
     {

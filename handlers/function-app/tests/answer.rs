@@ -356,6 +356,8 @@ async fn the_api_acknowledges_lists_and_explains() {
         .await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["acknowledged"]["note"], "mine");
+    // The same again at the same moment would be the answer to a lost answer.
+    scene.clock.advance(SignedDuration::from_secs(1));
     let (status, answer) = scene
         .api("acknowledge", "POST", "", &body.to_string())
         .await;

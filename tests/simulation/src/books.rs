@@ -185,17 +185,24 @@ pub(crate) struct Books {
     told_to_wait: [BTreeMap<String, Timestamp>; WORKERS],
     /// Until when a destination waits, as was stored.
     parked: BTreeMap<String, Timestamp>,
-    pub(crate) arrivals: BTreeMap<String, Arrivals>,
+    /// How often a delivery arrived at a destination.
+    pub(crate) arrivals: BTreeMap<(String, String), Arrivals>,
     /// The newest that arrived about an alert at a place.
     last: BTreeMap<(String, String, Option<String>), Timestamp>,
     /// Deliveries that arrived, or may have.
     reached: BTreeSet<String>,
+    /// The destination of each delivery that comes from a decision.
+    routed: BTreeMap<String, String>,
+    /// The alert of each transition.
+    alerts: BTreeMap<String, String>,
     /// Where the notices of a transition go.
     routes: BTreeMap<String, Vec<Routed>>,
     /// Sends of workers whose lease was over, which freezing makes possible.
     pub(crate) beyond_lease: u64,
     /// Whether workers may stand still for longer than their leases.
     pub(crate) freezes: bool,
+    /// Whether every document is looked through.
+    pub(crate) looks_for_secrets: bool,
 }
 
 /// By how much two clocks may differ.
@@ -218,7 +225,8 @@ impl Books {
 
     /// A document was written.
     pub(crate) fn wrote(&mut self, worker: usize, key: &str, bytes: &[u8]) {
-        if std::str::from_utf8(bytes).is_ok_and(|text| text.contains(CANARY)) {
+        let is_sample = self.looks_for_secrets;
+        if is_sample && std::str::from_utf8(bytes).is_ok_and(|text| text.contains(CANARY)) {
             self.secret_in(key);
         }
         if key.starts_with("ledger/") {
@@ -267,12 +275,16 @@ impl Books {
         }
         for (index, new) in ledger.transitions.iter().enumerate().skip(known) {
             let earlier = ledger.transitions[..index].iter();
-            let last = earlier.filter(|one| one.alert == new.alert).last();
+            let last = earlier.rev().find(|one| one.alert == new.alert);
             if new.sequence != last.map_or(1, |last| last.sequence + 1) {
                 let what = format!("{key}: {} does not follow {last:?}", new.id());
                 self.accuse(Invariant::DecidedOnce, what);
             }
+            self.alerts.insert(new.id(), new.alert.clone());
             if let Some(route) = &new.route {
+                let places = route.iter();
+                self.routed
+                    .extend(places.map(|one| (one.id.clone(), one.destination.clone())));
                 self.routes.insert(new.id(), route.clone());
             }
             let stood = before.alerts.get(&new.threshold).filter(|old| {
@@ -335,7 +347,9 @@ impl Books {
     pub(crate) fn arrived(&mut self, sending: &Sending, beyond: bool) {
         let carried = sending.carried.iter().map(|one| &one.delivery);
         for delivery in std::iter::once(&sending.delivery).chain(carried) {
-            let arrivals = self.arrivals.entry(delivery.clone()).or_default();
+            // What is told in place of another may have arrived there after all.
+            let place = (delivery.clone(), sending.destination.clone());
+            let arrivals = self.arrivals.entry(place).or_default();
             arrivals.all += 1;
             arrivals.unmarked += u32::from(!sending.marked);
             if arrivals.unmarked > 1 {
@@ -369,10 +383,23 @@ impl Books {
 
     fn in_order(&mut self, sending: &Sending, beyond: bool) {
         let own = sending.transition.iter().map(|told| (&told.alert, told.at));
-        let carried = sending.carried.iter().map(|one| (&one.alert, one.at));
-        let mut told: Vec<(&String, Timestamp)> = own.chain(carried).collect();
-        told.sort_by_key(|(_, at)| *at);
-        for (alert, at) in told {
+        let followed = sending.transition.iter().flat_map(|told| {
+            let routes = told.follows.iter().filter_map(|id| self.alerts.get(id));
+            routes.map(|alert| (alert, told.at))
+        });
+        let own = own.chain(followed);
+        let carried = sending.carried.iter().filter(|one| {
+            let routed = self.routed.get(&one.delivery);
+            routed == Some(&sending.destination)
+        });
+        let carried = carried.map(|one| (&one.alert, one.at));
+        // Of one alert the newest counts, so that a repetition of the whole is in order.
+        let mut newest: BTreeMap<&String, Timestamp> = BTreeMap::new();
+        for (alert, at) in own.chain(carried) {
+            let known = newest.entry(alert).or_insert(at);
+            *known = at.max(*known);
+        }
+        for (alert, at) in newest {
             let place = (
                 alert.clone(),
                 sending.destination.clone(),
@@ -408,7 +435,9 @@ impl Books {
                 told.change,
                 Change::Fired | Change::Reminded | Change::Escalated
             );
-            !urges && !sending.is_instead
+            // What tells of other alerts, too, has always something to say.
+            let tells_of_others = sending.carried.iter().any(|one| one.alert != told.alert);
+            !urges && !sending.is_instead && !tells_of_others
         }) else {
             return;
         };

@@ -74,6 +74,20 @@ fn variant(number: usize) -> Variant {
             main: "actual 60%",
             ..base
         },
+        6 => Variant {
+            attention: QUIET,
+            defaults: AGAIN,
+            ..base
+        },
+        7 => Variant {
+            attention: QUIET_AND_FORGETFUL,
+            ..base
+        },
+        8 => Variant {
+            attention: FEW,
+            defaults: AGAIN,
+            ..base
+        },
         _ => base,
     }
 }

@@ -205,6 +205,7 @@ impl<'a> Executor<'a> {
         {
             let mut world = rig.hub.world();
             world.books.freezes = schedule.freezes;
+            world.books.looks_for_secrets = seed.is_multiple_of(8) || sabotage.is_some();
             world.renders = seed.is_multiple_of(64);
         }
         let slots = (0..schedule.workers).map(|worker| {

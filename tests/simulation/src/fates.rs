@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use budget_engine::{Budget, Change, Level, Planned, When};
+use budget_engine::{Budget, Change, Level, Planned, When, plus_days};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -77,6 +77,10 @@ impl Executor<'_> {
         };
         let today: Date = spendwatch::day_of(known.as_of);
         let first = today.first_of_month();
+        if plus_days(today.last_of_month(), 5) < self.today() {
+            // The alerts of that month were closed on the way to rest.
+            return Ok(());
+        }
         let group = GROUPS.iter().position(|group| *group == budget.id);
         let spent = Decimal::from(known.total(group, first, today));
         let key = format!("ledger/{}/monthly-{first}", budget.id);
@@ -131,7 +135,8 @@ fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
         .collect();
     for one in finished.values() {
         let id = &one.id;
-        let arrivals = books.arrivals.get(id).copied().unwrap_or_default();
+        let place = (id.clone(), one.destination.clone());
+        let arrivals = books.arrivals.get(&place).copied().unwrap_or_default();
         match &one.state {
             Fate::Delivered | Fate::Accepted if arrivals.all == 0 => {
                 let what = format!("delivery {id} never arrived and is recorded as a success");
@@ -143,7 +148,16 @@ fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
                 {
                     teller = finished.get(by);
                 }
-                if teller.is_none_or(|teller| matches!(teller.state, Fate::Suppressed { .. })) {
+                let tells =
+                    teller.is_some_and(|teller| !matches!(teller.state, Fate::Suppressed { .. }));
+                // That nobody is urged any more is no loss, nor is an end without a beginning.
+                let matters = match (&one.notice.message, teller.map(|one| &one.notice.message)) {
+                    (About::Crossing(what), Some(About::Crossing(told))) => {
+                        what.change == Change::Fired || what.alert != told.alert
+                    }
+                    _ => true,
+                };
+                if !tells && matters {
                     let what = format!("{one:?} is told by {teller:?}, which tells nothing");
                     books.accuse(Invariant::Terminal, what);
                 }

@@ -27,6 +27,7 @@ mod sabotage;
 mod schedule;
 mod world;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -58,40 +59,44 @@ struct Broken {
     violations: Vec<Violation>,
 }
 
-/// Runs schedules on all cores until one breaks a promise.
-fn search(first: u64, count: u64) -> (Counts, Option<Broken>) {
+/// So many broken schedules are enough to stop.
+const ENOUGH: usize = 5;
+
+/// Runs schedules on all cores until some have broken a promise.
+fn search(first: u64, count: u64) -> (Counts, Vec<Broken>) {
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let threads = threads.min(usize::try_from(count).unwrap_or(1));
+    let found: Mutex<Vec<Broken>> = Mutex::default();
     let work = || {
         let rig = Rig::new();
         let mut counts = Counts::default();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= count {
-                return (counts, None);
+                return counts;
             }
             let seed = first.wrapping_add(index);
             let run = rig.run(seed, None, false);
             counts += run.counts;
             if !run.violations.is_empty() {
-                next.store(count, Ordering::Relaxed);
                 let violations = run.violations;
-                return (counts, Some(Broken { seed, violations }));
+                let mut found = found.lock().unwrap();
+                found.push(Broken { seed, violations });
+                if found.len() >= ENOUGH {
+                    next.store(count, Ordering::Relaxed);
+                }
             }
         }
     };
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        running.into_iter().map(|one| one.join().unwrap()).collect()
-    });
     let mut counts = Counts::default();
-    let mut broken: Option<Broken> = None;
-    for (counted, found) in results {
-        counts += counted;
-        broken = broken.or(found);
-    }
-    (counts, broken)
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        for one in running {
+            counts += one.join().unwrap();
+        }
+    });
+    (counts, found.into_inner().unwrap())
 }
 
 #[test]
@@ -103,24 +108,25 @@ fn no_schedule_breaks_a_promise() {
     if count == 1 {
         let run = Rig::new().run(first, None, true);
         println!("{}", run.trace.join("\n"));
-        println!("{}", run.counts);
     }
     let begun = Instant::now();
     let (counts, broken) = search(first, count);
     println!("{counts}\nin {:.1} s", begun.elapsed().as_secs_f64());
-    if let Some(Broken { seed, violations }) = broken {
-        let trace = Rig::new().run(seed, None, true).trace;
-        let last = trace[trace.len().saturating_sub(400)..].join("\n");
-        let lines: Vec<String> = violations
-            .iter()
-            .map(|violation| format!("{}: {}", violation.invariant, violation.what))
-            .collect();
-        panic!(
-            "{last}\n\nseed {seed} breaks a promise:\n{}\nrun it again with \
-             SPENDWATCH_SIM_SEED={seed} SPENDWATCH_SIM_SCHEDULES=1",
-            lines.join("\n")
-        );
-    }
+    let Some(Broken { seed, .. }) = broken.first() else {
+        return;
+    };
+    let trace = Rig::new().run(*seed, None, true).trace;
+    let last = trace[trace.len().saturating_sub(300)..].join("\n");
+    let lines = broken.iter().flat_map(|one| {
+        let violations = one.violations.iter();
+        violations.map(|each| format!("seed {}: {}: {}", one.seed, each.invariant, each.what))
+    });
+    let lines: Vec<String> = lines.collect();
+    panic!(
+        "the end of seed {seed}:\n{last}\n\nbroken promises:\n{}\nto run one again: \
+         SPENDWATCH_SIM_SEED={seed} SPENDWATCH_SIM_SCHEDULES=1",
+        lines.join("\n")
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Schedule {
             starts,
             at: rng.i32(0..86_400),
             first_cost,
-            beats: rng.usize(2..=4),
+            beats: rng.usize(2..=3),
             fails: pick(rng, &[0, 2, 10, 40]),
             loses_answers: pick(rng, &[0, 5, 20, 60]),
             kills: pick(rng, &[0, 3, 10, 25]),

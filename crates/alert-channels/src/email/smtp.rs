@@ -27,10 +27,25 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 const PIECE: usize = 8 * 1024;
 
 impl Email {
-    pub(super) async fn transaction(&self, mail: &Mail, at: Timestamp) -> SendResult {
+    /// Sends a mail; once more as `smaller`, if the server says that it is too large. Its refusal is
+    /// final, so nothing arrives twice. All of it has one deadline.
+    pub(super) async fn transaction(
+        &self,
+        mail: &Mail,
+        smaller: Option<&Mail>,
+        at: Timestamp,
+    ) -> SendResult {
         let dot = AtomicBool::new(false);
         let begun = Instant::now();
-        let steps = self.steps(mail, at, &dot);
+        let steps = async {
+            match (self.steps(mail, at, &dot).await, smaller) {
+                (Err(result), Some(smaller)) if is_too_large(&result) => {
+                    dot.store(false, Ordering::Relaxed);
+                    self.steps(smaller, at, &dot).await
+                }
+                (result, _) => result,
+            }
+        };
         match timeout(self.timeouts.whole, steps).await {
             Ok(Ok(mut connection)) => {
                 // The mail is taken, whatever happens now.
@@ -143,6 +158,12 @@ impl Email {
         expect(&reply, 2, step, at)?;
         Ok(connection)
     }
+}
+
+/// Whether the server refuses a mail of this size for good.
+fn is_too_large(result: &SendResult) -> bool {
+    let is_refusal = matches!(result, SendResult::RejectedMessage { .. });
+    is_refusal && result.failure().map(|failure| failure.class) == Some(Class::TooLarge)
 }
 
 /// A step within its deadline.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::SPEC_VERSION;
 use crate::notice::{Message, Notice};
-use crate::text::{Wording, wording};
+use crate::text::{Language, Wording, wording_in};
 use crate::untrusted::clean;
 
 /// Own limit of the body; receivers are told to expect less than 20 KB.
@@ -16,7 +16,7 @@ const MAX_SCOPES: usize = 20;
 
 /// The body of a notice, under 20 KB.
 pub(crate) fn body(notice: &Notice) -> Value {
-    let words = wording(notice);
+    let words = wording_in(notice, Language::English);
     let mut body = json!({
         "specVersion": SPEC_VERSION,
         "id": notice.safe_id(),

@@ -48,6 +48,7 @@ fn forecast(low: i64, middle: i64, high: i64) -> Forecast {
             (Decimal::from(90), Decimal::from(high)),
         ],
         breach: None,
+        path: Vec::new(),
     }
 }
 

@@ -439,3 +439,88 @@ proptest! {
         prop_assert_eq!(named + drivers.other.amount, drivers.total.amount);
     }
 }
+
+#[test]
+fn the_course_has_a_step_for_each_day_with_plan_and_expectation() {
+    let day = |day| date(2026, 11, day);
+    let facts = Costs::new()
+        .every_day(day(1), day(11), "Storage", "12.345")
+        .written(at(day(11)));
+    let path = (9..=30)
+        .map(|number| PathDay {
+            date: day(number),
+            low: Decimal::from(number) * decimal("10.001"),
+            middle: Decimal::from(number) * decimal("12"),
+            high: Decimal::from(number) * decimal("15"),
+        })
+        .collect();
+    let forecast = Forecast {
+        mean: Decimal::from(360),
+        quantiles: Vec::new(),
+        breach: None,
+        path,
+    };
+    let status = status_of(&budget(&[]), &facts, Some(&forecast), day(12));
+    let course = status.course.unwrap();
+    assert_eq!((course.step_days, course.steps()), (1, 30));
+    // Ten days of data, written at the beginning of the 11th: the 10th may still change.
+    assert_eq!(course.costs, vec![Some(decimal("12.35")); 10]);
+    assert_eq!(course.settled, 9);
+    // 1,000 over 30 days that count alike, because there is no history.
+    assert_eq!(course.planned[0], decimal("33.33"));
+    assert_eq!(course.planned[14], decimal("500.00"));
+    assert_eq!(course.planned[29], decimal("1000.00"));
+    // From the end of the last day with data to the end of the period.
+    assert_eq!((course.expected_from(), course.expected.len()), (9, 21));
+    assert_eq!(course.expected[0].low, decimal("100.01"));
+    let last = course.expected[20];
+    let expected = ["300.03", "360.00", "450.00"].map(decimal);
+    assert_eq!([last.low, last.middle, last.high], expected);
+    // Amounts are stored as text.
+    let stored = serde_json::to_value(&course).unwrap();
+    assert_eq!(stored["costs"][0], "12.35");
+    assert_eq!(stored["expected"][0]["middle"], "120.00");
+}
+
+#[test]
+fn a_long_period_has_few_steps_and_the_plan_follows_the_weekdays() {
+    let mut costs = Costs::new();
+    // Eight weeks before the period: 30 on workdays, nothing at weekends.
+    for day in dates(date(2026, 11, 1), date(2027, 1, 1)) {
+        let cost = if day.weekday().to_monday_zero_offset() < 5 {
+            "30"
+        } else {
+            "0"
+        };
+        costs = costs.row(day, "Storage", cost);
+    }
+    let facts = costs
+        .every_day(date(2027, 1, 1), date(2027, 1, 10), "Storage", "1")
+        .written(at(date(2027, 1, 20)));
+    let mut yearly = budget(&[]);
+    yearly.calendar = Calendar::new(TimeGrain::Annually, date(2026, 1, 1));
+    yearly.planned = Planned::Flat(Decimal::from(2610));
+    let status = status_of(&yearly, &facts, None, date(2027, 1, 10));
+    let course = status.course.unwrap();
+    // 365 days by six are 60 steps and one of five days.
+    assert_eq!((course.step_days, course.steps()), (6, 61));
+    assert!(course.expected.is_empty());
+    // Nine days have data: six of the first step and three of the second.
+    let expected = ["6.00", "3.00"].map(|cost| Some(decimal(cost)));
+    assert_eq!(course.costs, expected);
+    // The 9th may still change.
+    assert_eq!(course.settled, 1);
+    // 261 workdays in 2027, ten each. January 1st is a Friday: four workdays in the first six days.
+    assert_eq!(course.planned[0], decimal("40.00"));
+    assert_eq!(course.planned[60], decimal("2610.00"));
+}
+
+#[test]
+fn before_the_data_begin_no_cost_is_known() {
+    let facts = Costs::new()
+        .every_day(date(2026, 11, 4), date(2026, 11, 6), "Storage", "5")
+        .written(at(date(2026, 11, 9)));
+    let status = status_of(&budget(&[]), &facts, None, date(2026, 11, 9));
+    let five = Some(decimal("5.00"));
+    assert_eq!(status.course.unwrap().costs, [None, None, None, five, five]);
+}

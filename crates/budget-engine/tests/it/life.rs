@@ -41,6 +41,7 @@ fn reaching(total: i64) -> Forecast {
         mean: Decimal::from(total + 100),
         quantiles: vec![at(10, total - 10), at(20, total), at(90, total + 400)],
         breach: None,
+        path: Vec::new(),
     }
 }
 

@@ -33,6 +33,7 @@ fn forecast() -> Forecast {
             at("97.5", 1500),
         ],
         breach: None,
+        path: Vec::new(),
     }
 }
 

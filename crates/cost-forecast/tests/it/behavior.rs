@@ -278,6 +278,28 @@ fn constant_spend_breaches_on_the_day_it_reaches_the_amount() {
 }
 
 #[test]
+fn running_totals_of_constant_spend_rise_by_that_and_end_with_the_total() {
+    let (from, until) = (date(2026, 3, 1), date(2026, 4, 1));
+    let fitted = fitted(date(2026, 2, 1), settled([10.0; 43]));
+    let totals = fitted.running_totals(from, until);
+    // The 16th is the first day that is not settled, the 31st the last.
+    assert_eq!(totals.len(), 16);
+    assert_eq!(totals[0].date, date(2026, 3, 16));
+    for (index, total) in totals.iter().enumerate() {
+        check_near(total.middle, 10.0 * (index + 1) as f64, 1e-9);
+        assert!(total.low < total.middle && total.middle < total.high);
+    }
+    let whole = fitted.predict(from, until).total;
+    let last = totals.last().expect("there are 16");
+    assert_eq!(last.date, date(2026, 3, 31));
+    assert_eq!(
+        (last.low, last.high),
+        (whole.quantile(0.1), whole.quantile(0.9))
+    );
+    assert_eq!(fitted.running_totals(from, date(2026, 3, 10)), []);
+}
+
+#[test]
 fn amount_out_of_reach_is_not_breached() {
     let fitted = fitted(date(2026, 2, 1), settled([10.0; 43]));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alert_channels::Kind;
+use alert_channels::{Kind, Language};
 use url::Url;
 
 use super::Secret;
@@ -14,6 +14,8 @@ pub struct Channel {
     pub kind: ChannelKind,
     /// Networks besides the public internet that it may be in (self-hosted chat).
     pub allow_networks: Vec<ipnet::IpNet>,
+    /// The language of its notices; English where programs read them.
+    pub language: Language,
 }
 
 /// The kinds of channel.
@@ -139,6 +141,8 @@ pub struct Mailing {
     pub to: Vec<String>,
     /// Domains that an owner tag may name; the sender's own if empty.
     pub owner_domains: Vec<String>,
+    /// Folder of templates to use instead of the built-in text.
+    pub templates: Option<PathBuf>,
 }
 
 /// Mail by SMTP.

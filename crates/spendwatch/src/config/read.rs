@@ -8,6 +8,7 @@ mod channels;
 mod hook;
 mod links;
 mod native;
+mod recipients;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +28,11 @@ use self::channels::read_channel;
 use self::links::read_links;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, check_described, read_native};
+use self::recipients::read_recipients;
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, Config, Delivery, Links, Source};
+use super::{Attention, Channel, Config, Delivery, Links, Recipient, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -49,6 +51,7 @@ struct Draft {
     actions: ActionsDraft,
     links: Option<Links>,
     attention: Attention,
+    recipients: BTreeMap<String, Recipient>,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
     /// The names of all channels, the broken ones too.
@@ -122,6 +125,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         read_actions(root, folder, &mut draft);
         read_links(root, folder, &mut draft);
         read_attention(root, &mut draft);
+        read_recipients(root, &mut draft.recipients);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
     for (root, _) in &parsed {
@@ -245,6 +249,7 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
         actions,
         links: draft.links,
         attention: draft.attention,
+        recipients: draft.recipients,
     })
 }
 

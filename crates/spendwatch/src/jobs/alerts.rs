@@ -18,7 +18,7 @@ use state_store::{Version, json};
 
 use crate::app::App;
 use crate::clock::day_of;
-use crate::config::Config;
+use crate::config::{Config, SourceKind};
 use crate::jobs::plan::Created;
 use crate::ledgers;
 use crate::reads::counted;
@@ -137,6 +137,22 @@ pub async fn list(app: &App, scopes: &[Scope], whose: Whose) -> anyhow::Result<A
             failures: Vec::new(),
         }),
     }
+}
+
+/// Whether a configuration says anything of Azure's APIs: a source that reads them, or budgets that
+/// are kept there. Otherwise asking would mean whoever happens to be signed in.
+pub fn has_azure(config: &Config) -> bool {
+    let reads = config.sources.iter().any(|source| {
+        matches!(
+            source.kind,
+            SourceKind::Azure { .. } | SourceKind::UsageAggregates { .. }
+        )
+    });
+    let native = &config.native;
+    reads
+        || native.connection.is_some()
+        || !native.settings.is_empty()
+        || !native.budgets.is_empty()
 }
 
 /// Azure's alerts alone.

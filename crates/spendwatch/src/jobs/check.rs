@@ -5,6 +5,7 @@ mod native;
 
 use std::path::PathBuf;
 
+use alert_channels::email::Templates;
 use budget_engine::{Budget, Planned};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,14 @@ pub fn run(app: &App) -> Vec<Finding> {
             && email.username.is_some() != email.password.is_some()
         {
             findings.push(error(&about, "`username` and `password` belong together"));
+        }
+        if let Some(mailing) = channel.kind.mailing()
+            && let Some(folder) = &mailing.templates
+        {
+            let (templates, mut problems) = Templates::load(folder);
+            problems.extend(templates.check());
+            let problems = problems.iter();
+            findings.extend(problems.map(|problem| error(&about, problem.to_string())));
         }
     }
     if app.config().fallback.is_none() && !app.config().channels.is_empty() {

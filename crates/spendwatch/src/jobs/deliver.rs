@@ -93,20 +93,21 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         report,
     };
     let live = load(app, destination).await?;
-    let live = gather::run(&mut visit, live).await?;
+    let (live, held_back) = gather::run(&mut visit, live).await?;
     // What is said about one alert arrives in order: later messages wait as long as earlier ones.
     let mut waiting: BTreeMap<Sequence, Timestamp> = BTreeMap::new();
-    for Live {
-        key,
-        delivery,
-        version,
-    } in live
-    {
+    for one in live {
+        let behind = held_back.of(&one);
+        let Live {
+            key,
+            delivery,
+            version,
+        } = one;
         let sequences: Vec<Sequence> = delivery.sequences().collect();
         let now = app.now();
         let is_parked = visit.lane.not_before.is_some_and(|until| until > now);
         let earlier = sequences.iter().filter_map(|one| waiting.get(one)).max();
-        let earlier = earlier.copied();
+        let earlier = earlier.copied().max(behind);
         let after = if is_parked || earlier.is_some() || visit.ends <= now {
             After::Waits {
                 next_at: delivery.next_at,

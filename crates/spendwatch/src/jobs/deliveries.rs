@@ -63,7 +63,7 @@ pub struct Fate {
 }
 
 impl Fate {
-    /// Whether it will never arrive, or has not yet and is in trouble.
+    /// Whether it will never arrive, and nobody wanted that.
     pub fn is_bad(&self) -> bool {
         matches!(&*self.state, "dead" | "expired")
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alert_channels::{Digest, DigestMove, DigestRow, Message, Notice, Standing};
+use alert_channels::{Because, Digest, DigestMove, DigestRow, Message, Notice, Standing};
 use budget_engine::{Cause, Money, Percent, Status};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -65,10 +65,10 @@ pub async fn run(app: &App, notify: &[String], at: Timestamp) -> anyhow::Result<
         let message = Message::Digest(Box::new(digest(statuses, at)));
         let mut notice = Notice::new(&id, format!("digest/{to}"), message);
         notice.recipient.clone_from(&recipient);
-        notice.reason_for_recipient = match recipient {
-            Some(_) => "as an owner of budgets or because the digest names you".to_owned(),
-            None => format!("because the digest names {destination}"),
-        };
+        notice.language = app.config().language_of(&destination, recipient.as_deref());
+        notice.because = Some(Because::Digest {
+            destination: recipient.is_none().then(|| destination.clone()),
+        });
         let delivery = Delivery::new(&destination, notice, at, at.saturating_add(WORTH_SENDING)?);
         if outbox::put(app.documents(), &delivery).await? {
             app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)

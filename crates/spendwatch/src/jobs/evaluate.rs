@@ -1,6 +1,6 @@
 //! Evaluate: read costs once, decide about every budget of the read, write ledgers, route notices.
 //!
-//! What is decided is written by [`ledgers::commit`], in an order in which a kill anywhere loses
+//! What is decided is written by `ledgers::commit`, in an order in which a kill anywhere loses
 //! nothing; then the delivery queue gets its hints.
 
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! Probe: send a test notice to a destination and report its fate.
 
-use alert_channels::{Attempt, Message, Notice, SendResult};
+use alert_channels::{Attempt, Because, Message, Notice, SendResult, samples};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -32,7 +33,17 @@ impl Report {
 ///
 /// A probe is sent at once and once. One that gets through revives a destination that was switched off;
 /// otherwise it leaves nothing in the store.
-pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Result<Vec<Report>> {
+///
+/// With `sample`, a name of [`samples::all`], it looks like a notice of that kind and says that it is none.
+///
+/// # Errors
+/// When there is no such channel, recipient or sample, or the state cannot be written.
+pub async fn run(
+    app: &App,
+    destination: &str,
+    to: Option<&str>,
+    sample: Option<&str>,
+) -> anyhow::Result<Vec<Report>> {
     let Some(settings) = app.config().channels.get(destination) else {
         let known: Vec<&str> = app.config().channels.keys().map(String::as_str).collect();
         anyhow::bail!(
@@ -54,6 +65,7 @@ pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Resu
         }
         (None, None) => vec![None],
     };
+    let sample = sample.map(sample_of).transpose()?;
     let now = app.now();
     let mut reports = Vec::new();
     for recipient in recipients {
@@ -66,11 +78,22 @@ pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Resu
         match app.channel(destination) {
             Some(Ok(channel)) => {
                 let id = delivery_id(&now.to_string(), destination, recipient.as_deref(), "probe");
-                let message = Message::Probe {
-                    at: now,
-                    from: "spendwatch".to_owned(),
+                let mut notice = match &sample {
+                    Some(sample) => Notice {
+                        because: Some(Because::Sample),
+                        ..sample.clone()
+                    },
+                    None => {
+                        let message = Message::Probe {
+                            at: now,
+                            from: "spendwatch".to_owned(),
+                        };
+                        Notice::new(&id, "", message)
+                    }
                 };
-                let mut notice = Notice::new(&id, format!("probe/{id}"), message);
+                notice.thread = format!("probe/{id}");
+                notice.id = id;
+                notice.language = app.config().language_of(destination, recipient.as_deref());
                 notice.recipient = recipient;
                 let result = channel.send(&notice, Attempt::first(now)).await;
                 if result.is_success() {
@@ -84,4 +107,18 @@ pub async fn run(app: &App, destination: &str, to: Option<&str>) -> anyhow::Resu
         reports.push(report);
     }
     Ok(reports)
+}
+
+/// A notice to look at, by its name.
+fn sample_of(name: &str) -> anyhow::Result<Notice> {
+    let all = samples::all();
+    let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let found = all.iter().find(|(known, _)| *known == name);
+    let (_, notice) = found.with_context(|| {
+        format!(
+            "there is no sample `{name}`; known are: {}",
+            known.join(", ")
+        )
+    })?;
+    Ok(notice.clone())
 }

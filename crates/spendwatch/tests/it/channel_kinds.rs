@@ -197,7 +197,9 @@ async fn what_every_kind_would_send_can_be_looked_at_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(everything(), &Environment::default()).with_folder_delivery(folder.path());
     for kind in Kind::ALL {
-        let reports = jobs::probe::run(&app, kind.as_str(), None).await.unwrap();
+        let reports = jobs::probe::run(&app, kind.as_str(), None, None)
+            .await
+            .unwrap();
         let expected = if kind == Kind::AcsEmail { 2 } else { 1 };
         assert_eq!(reports.len(), expected, "{kind}");
         for report in reports {
@@ -216,9 +218,9 @@ async fn what_every_kind_would_send_can_be_looked_at_without_secrets() {
         }
     }
     let to = Some("eve@contoso.example");
-    let reports = jobs::probe::run(&app, "acs-email", to).await.unwrap();
+    let reports = jobs::probe::run(&app, "acs-email", to, None).await.unwrap();
     assert_eq!(reports[0].recipient.as_deref(), to);
-    let refused = jobs::probe::run(&app, "discord", to).await;
+    let refused = jobs::probe::run(&app, "discord", to, None).await;
     assert!(refused.is_err());
 }
 

@@ -310,6 +310,39 @@ async fn nobody_signs_in_where_there_is_nothing_to_ask() {
 }
 
 #[test]
+fn templates_are_rendered_with_every_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("subject.txt"), "{{ words.headline }}").unwrap();
+    let page = "<h1>{{ words.headline }}</h1>\n<p>{{ words.chart.alt }}</p>";
+    std::fs::write(folder.path().join("body.html"), page).unwrap();
+    let path = folder.path().display();
+    let more = format!(
+        "[channel.own]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example\"\n\
+         from = \"cost@contoso.example\"\ntemplates = \"{path}\"\n{}",
+        budget("a", "")
+    );
+    let found = check::run(&app(&more));
+    let own: Vec<&Finding> = found
+        .iter()
+        .filter(|one| one.about == "channel.own")
+        .collect();
+    assert_eq!(own.len(), 1, "{own:#?}");
+    assert_eq!(own[0].level, Level::Error);
+    // Not every notice has a chart, and the second line asks for one.
+    let expected = format!("{path}/body.html:2: undefined value");
+    assert!(own[0].message.starts_with(&expected), "{}", own[0].message);
+    let careful = page
+        .replace("<p>", "{% if chart %}<p>")
+        .replace("</p>", "</p>{% endif %}");
+    std::fs::write(folder.path().join("body.html"), careful).unwrap();
+    let found = check::run(&app(&more));
+    assert!(
+        found.iter().all(|one| one.about != "channel.own"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn budgets_that_would_be_one_in_azure_are_a_mistake() {
     let text = [
         budget(

@@ -384,6 +384,49 @@ fn a_planned_amount_names_exactly_one_period() {
 }
 
 #[test]
+fn languages_are_set_by_channel_and_by_recipient() {
+    let text = GOOD
+        .replace("[channel.mail]", "[channel.mail]\nlanguage = \"nl\"")
+        .replace(
+            "[defaults]",
+            "[recipients.\"Anna@contoso.example\"]\nlanguage = \"fr\"\n[defaults]",
+        );
+    let config = parse(&text).unwrap();
+    let of = |channel, recipient| config.language_of(channel, recipient).as_str();
+    assert_eq!(of("mail", Some("bob@contoso.example")), "nl");
+    assert_eq!(of("mail", Some("Anna <anna@CONTOSO.example>")), "fr");
+    assert_eq!(of("finops-teams", None), "en");
+    assert_eq!(of("gone", Some("bob@contoso.example")), "en");
+    for (from, to, expected) in [
+        (
+            "[channel.mail]",
+            "[channel.mail]\nlanguage = \"it\"",
+            "`it` is not a language",
+        ),
+        (
+            "[channel.mail]",
+            "[channel.hook]\nkind = \"webhook\"\nurl = { secret = \"A\" }\nsigning = { secret = \"B\" }\n\
+             language = \"nl\"\n[channel.mail]",
+            "`language` is not a setting",
+        ),
+        (
+            "[defaults]",
+            "[recipients.anna]\nlanguage = \"nl\"\n[defaults]",
+            "`anna` is not a plain mail address",
+        ),
+        (
+            "[defaults]",
+            "[recipients.\"Anna <anna@contoso.example>\"]\n[defaults]",
+            "is not a plain mail address",
+        ),
+    ] {
+        let problems = parse(&GOOD.replace(from, to)).unwrap_err();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|one| one.contains(expected)), "{shown:#?}");
+    }
+}
+
+#[test]
 fn networks_that_open_too_much_are_refused() {
     for network in [
         "0.0.0.0/0",
@@ -561,6 +604,11 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             format!("[[budget]]\nid = \"a\"\n[[budget.threshold]]\n{typo}"),
             "budget.a.threshold[0]",
             "/$defs/budget/properties/threshold/items/properties",
+        ),
+        (
+            format!("[recipients.\"a@contoso.example\"]\n{typo}"),
+            "recipients.a@contoso.example",
+            "/properties/recipients/additionalProperties/properties",
         ),
         (
             format!("[links]\n{typo}"),

@@ -1,5 +1,6 @@
 //! Deliver: every fate, one attempt at a time, and healing after a stop anywhere.
 
+use alert_channels::{Because, Language};
 use spendwatch::jobs;
 use spendwatch::{Delivery, DeliveryState};
 
@@ -258,12 +259,83 @@ async fn routing_again_after_delivery_sends_nothing_again() {
 }
 
 #[tokio::test]
+async fn everybody_is_told_in_their_language_and_why() {
+    let more = r#"
+        [[budget.threshold]]
+        when = "actual 80%"
+        notify = ["chat", "mail"]
+        [channel.mail]
+        kind = "email"
+        smtp = "smtp://relay.contoso.example"
+        from = "Cost <cost@contoso.example>"
+        to = ["Anna <Anna@contoso.example>", "bob@contoso.example"]
+        language = "nl"
+        [recipients."anna@contoso.example"]
+        language = "de"
+    "#;
+    let world = World::with("slack", r#"["stale 30 days"]"#, more).await;
+    world.spent(850);
+    world.evaluate().await;
+    let mut told = Vec::new();
+    for key in world.app.documents().list("outbox/").await.unwrap() {
+        let document = world.app.documents().get(&key).await.unwrap().unwrap();
+        let delivery: Delivery = serde_json::from_slice(&document.bytes).unwrap();
+        let notice = delivery.notice;
+        told.push((notice.recipient, notice.language, notice.because.unwrap()));
+    }
+    told.sort_by(|left, right| left.0.cmp(&right.0));
+    let (budget, destination) = ("payments".to_owned(), "chat".to_owned());
+    let named = || Because::Named {
+        budget: budget.clone(),
+    };
+    let chat = Because::Destination {
+        budget: budget.clone(),
+        destination,
+    };
+    let expected = [
+        (None, Language::English, chat),
+        (
+            Some("Anna <Anna@contoso.example>".to_owned()),
+            Language::German,
+            named(),
+        ),
+        (
+            Some("bob@contoso.example".to_owned()),
+            Language::Dutch,
+            named(),
+        ),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_sample_says_that_it_is_one() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    let sample = Some("crossing");
+    let reports = jobs::probe::run(&world.app, "chat", None, sample)
+        .await
+        .unwrap();
+    assert!(reports[0].is_success());
+    let body = world.chat.bodies.lock().unwrap()[0].clone();
+    assert!(body.contains("This is a sample"), "{body}");
+    assert!(body.contains("EUR 8,214.20"), "{body}");
+    let unknown = jobs::probe::run(&world.app, "chat", None, Some("crosing")).await;
+    let error = unknown.unwrap_err().to_string();
+    assert!(
+        error.contains("crosing") && error.contains("crossing, forecast"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_probe_is_sent_and_reported() {
     let world = World::new("webhook", r#"["actual 80%"]"#).await;
-    let reports = jobs::probe::run(&world.app, "chat", None).await.unwrap();
+    let reports = jobs::probe::run(&world.app, "chat", None, None)
+        .await
+        .unwrap();
     assert!(reports[0].is_success());
     assert_eq!(world.chat.told(), 1);
-    let error = jobs::probe::run(&world.app, "chta", None)
+    let error = jobs::probe::run(&world.app, "chta", None, None)
         .await
         .unwrap_err()
         .to_string();

@@ -343,7 +343,9 @@ async fn a_test_that_arrives_revives_a_destination() {
     world.chat.answers(&[Answering::Status(401)]);
     world.deliver().await;
     assert!(world.deliver().await.skipped.is_some());
-    let probe = jobs::probe::run(&world.app, "chat", None).await.unwrap();
+    let probe = jobs::probe::run(&world.app, "chat", None, None)
+        .await
+        .unwrap();
     assert!(probe[0].is_success());
     assert_eq!(world.deliver().await.sent, 1);
 }

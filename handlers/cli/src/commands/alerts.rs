@@ -216,6 +216,7 @@ async fn list(global: &Global, options: &ListAlerts) -> anyhow::Result<Exit> {
     let scopes: Vec<Scope> = scopes.collect::<anyhow::Result<_>>()?;
     let whose = match (options.ours, app.native_client()) {
         (true, _) => Whose::Ours,
+        _ if scopes.is_empty() && !alerts::has_azure(app.config()) => Whose::Ours,
         // Whoever names a scope wants Azure's, and hears why they cannot be had.
         (false, Err(error)) if scopes.is_empty() => {
             talk(&format!("note: {error:#}"));

@@ -120,12 +120,23 @@ impl Answer for Shown {
 
     fn records(&self) -> Records {
         let mut records = Records::new(&[
-            "alert", "sequence", "change", "at", "figure", "told", "again", "verdict",
+            "alert",
+            "budget",
+            "threshold",
+            "sequence",
+            "change",
+            "at",
+            "figure",
+            "told",
+            "again",
+            "verdict",
         ]);
         for told in &self.0.history {
             for check in &told.recheck.checks {
                 records.add(vec![
                     self.0.alert.id.clone(),
+                    self.0.alert.budget.clone(),
+                    self.0.alert.threshold.clone(),
                     told.sequence.to_string(),
                     told.change.as_str().to_owned(),
                     told.at.to_string(),
@@ -140,6 +151,8 @@ impl Answer for Shown {
                 let verdict = snapshot.verdict.map(|verdict| verdict.to_string());
                 records.add(vec![
                     self.0.alert.id.clone(),
+                    self.0.alert.budget.clone(),
+                    self.0.alert.threshold.clone(),
                     told.sequence.to_string(),
                     told.change.as_str().to_owned(),
                     told.at.to_string(),

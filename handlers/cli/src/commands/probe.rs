@@ -79,7 +79,13 @@ pub(super) async fn run(global: &Global, options: &Probe) -> anyhow::Result<Exit
     let app = setup::app(global, State::Unused, None)?;
     let probes = Probes {
         at: app.now(),
-        probes: probe::run(&app, &options.channel, options.to.as_deref()).await?,
+        probes: probe::run(
+            &app,
+            &options.channel,
+            options.to.as_deref(),
+            options.sample.as_deref(),
+        )
+        .await?,
     };
     output::print(global.output, &probes)?;
     let all = probes.probes.iter().all(Report::is_success);

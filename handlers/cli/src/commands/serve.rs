@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use axum::extract::Request;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -63,7 +63,11 @@ fn is_ours(headers: &HeaderMap) -> bool {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = header(HOST).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let origin = header(ORIGIN).map(|origin| origin == format!("http://{host}"));
+    // A page that tells its address to nobody has no origin either, and the browser says `null`; no
+    // page can say by itself that it is of the same origin.
+    let is_own_page = header(HeaderName::from_static("sec-fetch-site")) == Some("same-origin");
+    let origin = header(ORIGIN)
+        .map(|origin| origin == format!("http://{host}") || (origin == "null" && is_own_page));
     matches!(name, "localhost" | "127.0.0.1" | "[::1]") && origin.unwrap_or(true)
 }
 

@@ -29,6 +29,9 @@ pub(super) fn read_channel(table: Table<'_>, folder: &Path) -> Option<Channel> {
         ));
         return None;
     };
+    // Programs are told in English.
+    let language = (!known.is_for_programs()).then(|| table.get("language"));
+    let language = language.flatten().and_then(|value| value.parse());
     let fields = Fields {
         table: &table,
         folder,
@@ -59,6 +62,7 @@ pub(super) fn read_channel(table: Table<'_>, folder: &Path) -> Option<Channel> {
     Some(Channel {
         kind,
         allow_networks: allow_networks.unwrap_or_default(),
+        language: language.unwrap_or_default(),
     })
 }
 
@@ -115,7 +119,10 @@ impl Fields<'_, '_> {
                 .filter_map(|value| Some(value.text()?.to_lowercase()))
                 .collect()
         });
+        let templates = self.table.get("templates");
+        let templates = templates.and_then(|value| Some(self.folder.join(value.text()?)));
         Some(Mailing {
+            templates,
             from: from?,
             to: to.unwrap_or_default(),
             owner_domains: owner_domains.unwrap_or_default(),

@@ -179,7 +179,7 @@ async fn from_snapshot(app: &App, transition: &Transition) -> anyhow::Result<Opt
         verdict: None,
         note: None,
     };
-    if known.from > status.period.start() {
+    if known.from > status.period.start().max(status.data.first_day) {
         compared.note = Some(format!(
             "the kept costs begin on {}, after the beginning of the period",
             known.from
@@ -195,8 +195,8 @@ async fn from_snapshot(app: &App, transition: &Transition) -> anyhow::Result<Opt
     let days = series.iter().flat_map(|one| &one.days);
     let days =
         days.filter(|day| status.period.contains(day.date) && day.date <= status.data.last_day);
-    let costs = days.map(|day| day.cost(status.cost_basis));
-    let Some(spent) = costs.fold(Some(Decimal::ZERO), |sum, cost| sum?.checked_add(cost)) else {
+    let mut costs = days.map(|day| day.cost(status.cost_basis));
+    let Some(spent) = costs.try_fold(Decimal::ZERO, |sum, cost| sum.checked_add(cost)) else {
         compared.note = Some("the sum is too large".to_owned());
         return Ok(Some(compared));
     };

@@ -1,6 +1,6 @@
 //! The end of a delivery: recorded, told to the fallback if it will not arrive, moved to the history.
 
-use alert_channels::{Failure, Message};
+use alert_channels::{Because, Failure, Message};
 use anyhow::Context;
 use budget_engine::Change;
 use jiff::SignedDuration;
@@ -156,7 +156,10 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
         notice.recipient.clone_from(&recipient);
         notice.maybe_duplicate = false;
         notice.instead_of = Some(delivery.destination.clone());
-        notice.reason_for_recipient = format!("because {destination} is the fallback destination");
+        notice.because = Some(Because::Fallback {
+            destination: destination.clone(),
+        });
+        notice.language = app.config().language_of(&destination, recipient.as_deref());
         // A link of an action is good for whom it was made only.
         notice.links.clear();
         let expires_at = delivery.expires_at.max(app.now());

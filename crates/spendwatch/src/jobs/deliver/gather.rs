@@ -15,14 +15,18 @@ use crate::gathering::{self, Gathering, carried, crossing, gather, held};
 use crate::outbox::{self, Hold};
 use crate::silences;
 
-/// Gives what may be sent, in the order of decisions; what waits is counted, and what another notice
-/// tells of has ended.
-pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Result<Vec<Live>> {
+/// Gives what may be sent, in the order of decisions, and what waits; what waits is counted, and what
+/// another notice tells of has ended.
+pub(super) async fn run(
+    visit: &mut Visit<'_>,
+    live: Vec<Live>,
+) -> anyhow::Result<(Vec<Live>, Later)> {
     let app = visit.app;
+    let mut later = Later::default();
     let live = end_carried(visit, live).await?;
     let is_crossing = |one: &Live| crossing(&one.delivery).is_some() && one.delivery.is_untried();
     if !live.iter().any(is_crossing) {
-        return Ok(live);
+        return Ok((live, later));
     }
     let now = app.now();
     let attention = &app.config().attention;
@@ -33,65 +37,71 @@ pub(super) async fn run(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Resul
     let is_for_people = channel.is_none_or(|channel| channel.kind.kind().is_for_people());
     let mut sendable = Vec::new();
     let mut due: Vec<Live> = Vec::new();
-    let mut later = Later::default();
+    // In the order of decisions. What is told of an alert stays in it: nothing overtakes what is held
+    // back, nor what waits behind that.
     for mut one in live {
         let is_due = one.delivery.next_at <= now && one.delivery.expires_at > now;
-        if !is_crossing(&one) || !is_due {
-            sendable.push(one);
-            continue;
-        }
-        match held(attention, &silences, &one.delivery, is_for_people, now) {
-            Some(hold) => {
-                let until = hold.until.min(one.delivery.expires_at);
-                if keep_hold(visit, &mut one, hold).await? {
-                    later.add(&one, until);
-                    visit.waits_until(until);
-                }
+        let is_new = is_crossing(&one) && is_due;
+        let hold = is_new
+            .then(|| held(attention, &silences, &one.delivery, is_for_people, now))
+            .flatten();
+        if let Some(hold) = hold {
+            let until = hold.until.min(one.delivery.expires_at);
+            later.add(&one, until);
+            if keep_hold(visit, &mut one, hold).await? {
+                visit.waits_until(until);
             }
-            None => due.push(one),
+        } else if let Some(until) = later.of(&one) {
+            later.add(&one, until);
+            visit.waits_until(until);
+        } else if is_new {
+            due.push(one);
+        } else {
+            sendable.push(one);
         }
     }
-    // What is told of an alert stays in order: nothing overtakes what is held back.
-    due.retain_mut(|one| {
-        let Some(until) = later.of(one) else {
-            return true;
-        };
-        visit.waits_until(until);
-        false
-    });
     let deliveries: Vec<&_> = due.iter().map(|one| &one.delivery).collect();
+    let others: Vec<&_> = sendable.iter().map(|one| &one.delivery).collect();
     // A place that keeps books of alerts has to hear of each change.
     let gatherings = match is_for_people {
-        true => gather(attention, &deliveries, &visit.lane.sent, now),
+        true => gather(attention, &deliveries, &others, &visit.lane.sent, now),
         false => Vec::new(),
     };
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
     for gathering in gatherings {
-        carry_out(visit, gathering, &mut slots, &mut sendable).await?;
+        carry_out(visit, gathering, &mut slots, &mut sendable, &mut later).await?;
     }
     sendable.extend(slots.into_iter().flatten());
     sendable.sort_by(|left, right| left.key.cmp(&right.key));
-    Ok(sendable)
+    Ok((sendable, later))
 }
 
-/// When the messages of an alert may go on, by what is held back.
+/// What waits of each alert: the key of the first delivery, and until when.
 #[derive(Default)]
-struct Later(BTreeMap<outbox::Sequence, Timestamp>);
+pub(super) struct Later(BTreeMap<outbox::Sequence, (String, Timestamp)>);
 
 impl Later {
     fn add(&mut self, one: &Live, until: Timestamp) {
         for sequence in one.delivery.sequences() {
-            let known = self.0.entry(sequence).or_insert(until);
-            *known = until.max(*known);
+            let known = self.0.entry(sequence);
+            let (key, latest) = known.or_insert_with(|| (one.key.clone(), until));
+            if one.key < *key {
+                key.clone_from(&one.key);
+            }
+            *latest = until.max(*latest);
         }
     }
 
-    fn of(&self, one: &Live) -> Option<Timestamp> {
+    /// Until when a delivery waits because something that comes before it does. `None` also for what
+    /// has ended: it only has to be put away.
+    pub(super) fn of(&self, one: &Live) -> Option<Timestamp> {
+        if one.delivery.state.is_final() {
+            return None;
+        }
         let sequences = one.delivery.sequences();
-        sequences
-            .filter_map(|each| self.0.get(&each))
-            .max()
-            .copied()
+        let before = sequences.filter_map(|each| self.0.get(&each));
+        let before = before.filter(|(key, _)| *key < one.key);
+        before.map(|(_, until)| *until).max()
     }
 }
 
@@ -147,6 +157,7 @@ async fn carry_out(
     gathering: Gathering,
     slots: &mut [Option<Live>],
     sendable: &mut Vec<Live>,
+    later: &mut Later,
 ) -> anyhow::Result<()> {
     let take = |slots: &mut [Option<Live>], members: &[usize]| -> Vec<Live> {
         let taken = members
@@ -169,13 +180,11 @@ async fn carry_out(
                 .flat_map(|one| carried(&one.delivery))
                 .collect();
             one.delivery.notice.carried.extend(told);
-            one.delivery
-                .notice
-                .carried
-                .sort_by(|left, right| left.at.cmp(&right.at));
+            one.delivery.notice.carried.sort_by_key(|each| each.at);
             if !write(visit, &mut one).await? {
                 for one in members.iter().chain([&one]) {
                     visit.waits_until(one.delivery.next_at);
+                    later.add(one, one.delivery.next_at);
                 }
                 return Ok(());
             }
@@ -219,8 +228,10 @@ async fn carry_out(
                     until,
                     why: "the recipient's allowance is used up".to_owned(),
                 };
+                let until = until.min(member.delivery.expires_at);
+                later.add(&member, until);
                 if keep_hold(visit, &mut member, hold).await? {
-                    visit.waits_until(until.min(member.delivery.expires_at));
+                    visit.waits_until(until);
                 }
             }
         }

@@ -154,11 +154,16 @@ pub(super) async fn suppress(
 }
 
 /// Why a notice would say nothing any more: what it urges has happened, or what it follows up never
-/// arrived. Asked until the first try, so that every notice that may be out has its end.
+/// arrived. Asked until the first try, so that every notice that may be out has its end. A notice that
+/// tells of other alerts, too, or of how its own began, has always something to say.
 async fn out_of_date(app: &App, delivery: &Delivery) -> anyhow::Result<Option<&'static str>> {
     let Some(transition) = crossing(delivery).filter(|_| delivery.is_untried()) else {
         return Ok(None);
     };
+    let mut carried = delivery.notice.carried.iter();
+    if carried.any(|one| one.alert != transition.alert || one.change == Change::Fired) {
+        return Ok(None);
+    }
     match transition.change {
         Change::Reminded | Change::Escalated => answered(app, transition).await,
         Change::Fired => Ok(None),
