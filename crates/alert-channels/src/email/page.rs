@@ -62,6 +62,7 @@ impl Page {
     pub(super) fn new() -> Page {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.add_filter("glued", |text: String| glued(&text));
         // A template that does not parse is a bug that the tests find; until then the plain
         // fallback serves.
         let _ = templates.add_template(TEMPLATE, include_str!("page.html"));
@@ -81,6 +82,20 @@ impl Page {
             })
             .unwrap_or_else(|_| fallback(words))
     }
+}
+
+/// A text in which no line begins with a sign that belongs to the word before it: a percent sign, and
+/// in French a colon, a semicolon or a quotation mark.
+fn glued(text: &str) -> String {
+    let mut glued = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    let mut last = ' ';
+    while let Some(c) = rest.next() {
+        let is_bound = last == '«' || matches!(rest.peek(), Some('%' | ':' | ';' | '»'));
+        glued.push(if c == ' ' && is_bound { '\u{a0}' } else { c });
+        last = c;
+    }
+    glued
 }
 
 /// A color on which white text can be read, and which shows on white and on dark.
@@ -130,6 +145,16 @@ mod tests {
                 assert_eq!(html.contains("cid:chart@x"), picture.is_some(), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(glued("82 % of it"), "82\u{a0}% of it");
+        assert_eq!(
+            glued("seuil : « réel 80 % » ; puis"),
+            "seuil\u{a0}: «\u{a0}réel 80\u{a0}%\u{a0}»\u{a0}; puis"
+        );
+        assert_eq!(glued(" a  b "), " a  b ");
     }
 
     #[test]
