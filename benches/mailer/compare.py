@@ -255,13 +255,14 @@ def main():
     parser.add_argument("--count", type=int, default=1000, help="alerts; 1,000 if left out")
     parser.add_argument("--patience", type=float, default=900, help="seconds for one run")
     parser.add_argument("--work", default="target/mailer/work", help="folder for files and logs")
+    parser.add_argument("--skip-away", action="store_true", help="only with the server up")
     parser.add_argument("--only", choices=["spendwatch", "custodian"], help="one of the two")
     options = parser.parse_args()
     program = pathlib.Path(options.spendwatch).resolve()
     results = []
     for title, away_after in [("server up", None), ("server away for a minute", options.count * 3 // 10)]:
         for name in ["spendwatch", "custodian"]:
-            if options.only not in (None, name):
+            if options.only not in (None, name) or (options.skip_away and away_after):
                 continue
             folder = pathlib.Path(options.work).resolve() / f"{name}-{'away' if away_after else 'up'}"
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,6 @@
 //! What tests of channels share: one channel of each kind against a server on loopback.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +13,6 @@ use crate::discord::Discord;
 use crate::email::{Config, Email, Login, Subject};
 use crate::event_grid::EventGrid;
 use crate::google_chat::GoogleChat;
-use crate::guard::Lookup;
 use crate::http::{Access, Http};
 use crate::jira::Jira;
 use crate::mattermost::Mattermost;
@@ -55,9 +53,7 @@ impl TokenSource for FixedToken {
 
 /// A client for which every name stands for this machine.
 pub(crate) fn local_http() -> Http {
-    let lookup: Lookup =
-        Arc::new(|_| Box::pin(async { Ok(vec!["127.0.0.1".parse::<IpAddr>().unwrap()]) }));
-    Http::new().unwrap().with_lookup(lookup)
+    Http::local().unwrap()
 }
 
 /// The host that a kind's tokens are for.

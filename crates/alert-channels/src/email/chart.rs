@@ -267,7 +267,10 @@ fn encode(pixmap: &Pixmap) -> Option<Vec<u8>> {
     let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::High);
+    encoder.set_compression(png::Compression::Balanced);
+    // Areas of one color repeat as they are: unfiltered it is smaller than filtered and harder
+    // compressed, in a tenth of the time.
+    encoder.set_filter(png::Filter::NoFilter);
     let mut writer = encoder.write_header().ok()?;
     writer.write_image_data(&rgb).ok()?;
     writer.finish().ok()?;

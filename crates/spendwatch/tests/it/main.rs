@@ -8,6 +8,7 @@ mod anomaly_rules;
 mod answering;
 mod azure;
 mod backtest;
+mod channel_fates;
 mod channel_kinds;
 mod checking;
 mod configuration;

@@ -82,6 +82,8 @@ type Bodies = Arc<Mutex<Vec<String>>>;
 pub(crate) enum Answering {
     Status(u16),
     RetryAfter(u16, u32),
+    /// With this body.
+    Saying(u16, &'static str),
     /// Reads the request and closes the connection without an answer.
     HangUp,
 }
@@ -132,6 +134,10 @@ impl Chat {
                     Answering::HangUp => continue,
                     Answering::Status(status) => format!(
                         "HTTP/1.1 {status} x\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
+                    ),
+                    Answering::Saying(status, body) => format!(
+                        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                        body.len()
                     ),
                     Answering::RetryAfter(status, seconds) => format!(
                         "HTTP/1.1 {status} x\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
