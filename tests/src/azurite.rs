@@ -11,6 +11,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use tempfile::TempDir;
 use url::Url;
 
 use crate::{install_crypto, node};
@@ -22,10 +23,14 @@ pub const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+/// How long an emulator that [keeps files](Azurite::start_on_files) takes at most to save what it
+/// acknowledged, on a busy machine.
+pub const SAVES_WITHIN: Duration = Duration::from_millis(500);
+
 /// How long a start may take; 2 seconds are usual.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running emulator that keeps everything in memory; it ends with this value.
+/// A running emulator; it ends with this value.
 ///
 /// Starting one takes about two seconds and 120 MB, so a test file starts one and gives each test
 /// its own container.
@@ -35,10 +40,12 @@ pub struct Azurite {
     blob_port: u16,
     queue_port: u16,
     table_port: u16,
+    files: Option<TempDir>,
 }
 
 impl Azurite {
-    /// Starts an emulator on free ports and waits until it listens on all of them.
+    /// Starts an emulator on free ports that keeps everything in memory, and waits until it listens
+    /// on all of them.
     ///
     /// Also installs the TLS provider that the Azure SDK wants.
     ///
@@ -46,13 +53,70 @@ impl Azurite {
     ///
     /// If it does not start; ask [`node::available`] first.
     pub fn start() -> Self {
+        // Port 0 lets the system choose, so two emulators never fight over a port.
+        Self::launch([0, 0, 0], None)
+    }
+
+    /// The same, keeping everything in files, so that it can be [killed](Self::kill_and_restart).
+    ///
+    /// The emulator acknowledges writes before it saves them, usually every five seconds; what it
+    /// took since is lost when it is killed, as in no real storage account. Here it saves every
+    /// [`SAVES_WITHIN`], and a test that kills it leaves it alone for that long first.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_on_files() -> Self {
+        let files = tempfile::tempdir().expect("a temporary directory can be made");
+        Self::launch([0, 0, 0], Some(files))
+    }
+
+    /// Ends the emulator with SIGKILL and starts it again with the same ports and files.
+    ///
+    /// # Panics
+    ///
+    /// If it keeps no files, or does not start again.
+    pub fn kill_and_restart(&mut self) {
+        let files = self.files.take().expect("it keeps files");
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        *self = Self::launch(
+            [self.blob_port, self.queue_port, self.table_port],
+            Some(files),
+        );
+    }
+
+    fn launch([blob, queue, table]: [u16; 3], files: Option<TempDir>) -> Self {
         install_crypto();
-        let mut process = node::command(&node::module("azurite/dist/src/azurite.js"))
-            // Port 0 lets the system choose, so two emulators never fight over a port.
-            .args(["--blobHost", "127.0.0.1", "--blobPort", "0"])
-            .args(["--queueHost", "127.0.0.1", "--queuePort", "0"])
-            .args(["--tableHost", "127.0.0.1", "--tablePort", "0"])
-            .args(["--inMemoryPersistence", "--extentMemoryLimit", "1024"])
+        let mut command = node::command(&node::module("azurite/dist/src/azurite.js"));
+        match &files {
+            Some(files) => {
+                let saves_soon = node::directory().join("node/azurite_saves_soon.cjs");
+                command.env(
+                    "NODE_OPTIONS",
+                    format!("--require {}", saves_soon.display()),
+                );
+                command.arg("--location").arg(files.path());
+            }
+            None => {
+                command.args(["--inMemoryPersistence", "--extentMemoryLimit", "1024"]);
+            }
+        }
+        let mut process = command
+            .args(["--blobHost", "127.0.0.1", "--blobPort", &blob.to_string()])
+            .args([
+                "--queueHost",
+                "127.0.0.1",
+                "--queuePort",
+                &queue.to_string(),
+            ])
+            .args([
+                "--tableHost",
+                "127.0.0.1",
+                "--tablePort",
+                &table.to_string(),
+            ])
             // The SDK may speak a newer version than the emulator knows.
             .args(["--skipApiVersionCheck", "--silent", "--disableTelemetry"])
             .stdout(Stdio::piped())
@@ -65,6 +129,7 @@ impl Azurite {
             blob_port: 0,
             queue_port: 0,
             table_port: 0,
+            files,
         };
         let lines = lines_of(output);
         while azurite.blob_port == 0 || azurite.queue_port == 0 || azurite.table_port == 0 {

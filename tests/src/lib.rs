@@ -23,6 +23,7 @@ pub mod host;
 pub mod node;
 pub mod proxy;
 pub mod python;
+pub mod scripted_smtp;
 pub mod smtp;
 
 /// Makes ring the TLS provider of this process, as the application does first thing in `main`.

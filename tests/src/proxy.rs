@@ -2,7 +2,8 @@
 //!
 //! Every piece of data that passes, in either direction, is one event. Several wires share one
 //! [`Cutter`], which counts the events of all of them; at the chosen event the data stay where they
-//! are, everybody who waits is told, and nothing passes any more until the cutter is mended.
+//! are, everybody who waits is told, and nothing passes any more until the cutter is mended. A cut
+//! can also be made at a moment that has nothing to do with events.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +41,17 @@ impl Cutter {
         self.events.load(Ordering::SeqCst)
     }
 
+    /// Cuts now, whatever passes.
+    pub fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        self.cut.notify_one();
+    }
+
+    /// Whether nothing passes now.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::SeqCst)
+    }
+
     /// Waits for the cut. One waiter at a time.
     pub async fn wait(&self) {
         self.cut.notified().await;
@@ -55,8 +67,7 @@ impl Cutter {
     fn passes(&self) -> bool {
         let event = self.events.fetch_add(1, Ordering::SeqCst) + 1;
         if event == self.at {
-            self.is_cut.store(true, Ordering::SeqCst);
-            self.cut.notify_one();
+            self.cut();
         }
         !self.is_cut.load(Ordering::SeqCst)
     }

@@ -2,9 +2,19 @@
 //! exactly once, or twice with the second one marked.
 //!
 //! The handler is the real program from its deployed folder, the store is the storage emulator and
-//! the mail server a real one. All three talk through wires ([`tests::proxy`]); at the n-th piece of
-//! data on any of them the data are held back and the handler is killed. One round for each n: before
-//! and after every storage call, and at every step of the mail transaction.
+//! the mail server a real one. All three talk through wires ([`tests::proxy`]). There are three kinds
+//! of rounds, each with one blow:
+//!
+//! - at the n-th piece of data on any wire the data are held back and the handler is killed: one
+//!   round for each n, so before and after every storage call, and at every step of the mail
+//!   transaction;
+//! - the handler is killed at a random moment, whatever it is doing;
+//! - at a random piece of data the storage is killed and started again on its files. What it took
+//!   and did not answer is done or not done. It is left alone until it has saved what it
+//!   acknowledged: the emulator saves later than it answers, which a storage account does not, so
+//!   losing that would say nothing of ours.
+//!
+//! The random moments follow from a seed, which is printed; `SPENDWATCH_KILL_SEED` brings them back.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -16,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use state_store::{Documents, azure};
-use tests::azurite::Azurite;
+use tests::azurite::{Azurite, SAVES_WITHIN};
 use tests::host::{AppFolder, FakeHost, PumpOptions, Settings, TimerCall};
 use tests::node;
 use tests::proxy::{Cutter, wire};
@@ -25,8 +35,14 @@ use url::Url;
 
 /// How long everything may take to heal: leases, hidden messages and a restart.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Rounds at a time, each with servers of its own.
+/// Rounds at a time in which the handler is killed, each with servers of its own.
 const LANES: usize = 3;
+/// Rounds in which the handler is killed at a random moment, at least; more if there are few events.
+const RANDOM_ROUNDS: usize = 60;
+/// Rounds in which the storage is killed.
+const STORAGE_ROUNDS: usize = 16;
+/// All rounds, at least.
+const ROUNDS: usize = 200;
 /// The crossings of a round: one to each owner.
 const OWNERS: [&str; 2] = ["payments@contoso.example", "data@contoso.example"];
 
@@ -37,8 +53,22 @@ struct Servers {
     app: AppFolder,
 }
 
+/// When the one blow of a round falls.
+#[derive(Debug, Clone, Copy)]
+enum Blow {
+    /// Never.
+    None,
+    /// The handler is killed at an event of the wires, counted from 1.
+    AtEvent(usize),
+    /// The handler is killed after this time.
+    After(Duration),
+    /// The storage is killed at an event of the wires.
+    StorageAtEvent(usize),
+}
+
 /// One installation of its own, on wires that can be cut.
 struct Round {
+    blow: Blow,
     host: FakeHost,
     cutter: Arc<Cutter>,
     queues: Url,
@@ -47,12 +77,14 @@ struct Round {
 }
 
 impl Round {
-    async fn new(servers: &Servers, cut_at: usize) -> Round {
-        let cutter = Cutter::new(cut_at);
+    async fn new(servers: &Servers, name: &str, blow: Blow) -> Round {
+        let cutter = Cutter::new(match blow {
+            Blow::None | Blow::After(_) => 0,
+            Blow::AtEvent(event) | Blow::StorageAtEvent(event) => event,
+        });
         let blobs = wire(servers.azurite.blob_port(), &cutter).await;
         let queues = wire(servers.azurite.queue_port(), &cutter).await;
         let mail = wire(servers.smtp.port(), &cutter).await;
-        let name = format!("kill-{cut_at}");
         let through = |mut url: Url, port: u16| {
             url.set_port(Some(port)).unwrap();
             url
@@ -62,7 +94,7 @@ impl Round {
         std::fs::write(files.path().join("costs.csv"), costs(today)).unwrap();
         let config = files.path().join("spendwatch.toml");
         std::fs::write(&config, configuration(servers, mail, today)).unwrap();
-        let container = servers.azurite.blob_container_url(&name);
+        let container = servers.azurite.blob_container_url(name);
         let settings = Settings::new()
             .with("SPENDWATCH_CONFIG", config.to_str().unwrap())
             .with(
@@ -83,6 +115,7 @@ impl Round {
                 .unwrap();
         let host = FakeHost::start(servers.app.clone(), settings).await;
         Round {
+            blow,
             host,
             cutter,
             queues,
@@ -91,18 +124,19 @@ impl Round {
         }
     }
 
-    /// Evaluates and delivers; kills and restarts on the way if the wires are cut. Gives what is
-    /// left in the outbox at the end.
-    async fn run(&self) -> Vec<String> {
+    /// Evaluates and delivers, through the blow. Gives what is left in the outbox at the end, and
+    /// whether the blow fell.
+    async fn run(&self, servers: &mut Servers) -> (Vec<String>, bool) {
         let options = PumpOptions {
             poll: Duration::from_millis(50),
             // The host renews what it works on and gives it again ten minutes after it died.
             hide: Duration::from_secs(3),
             visibility_timeout: Some(Duration::from_secs(1)),
         };
-        let _pump = self.host.pump(&self.queues, options);
-        let ends = Instant::now() + PATIENCE;
+        let mut pump = Some(self.host.pump(&self.queues, options));
+        let begun = Instant::now();
         let mut evaluated = false;
+        let mut fell = false;
         loop {
             let step = async {
                 if !evaluated {
@@ -117,9 +151,30 @@ impl Round {
                 // The sweep runs each minute; here more often, because the test cannot wait.
                 self.host.timer("sweep", TimerCall::default()).await;
             };
+            let moment = async {
+                match self.blow {
+                    Blow::After(time) if !fell => {
+                        tokio::time::sleep(time.saturating_sub(begun.elapsed())).await;
+                        self.cutter.cut();
+                    }
+                    _ => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = step => {}
-                () = self.cutter.wait() => {
+                () = moment => {}
+                () = self.cutter.wait() => {}
+            }
+            if self.cutter.is_cut() {
+                fell = true;
+                if let Blow::StorageAtEvent(_) = self.blow {
+                    // The host's own look at the queues would only fail.
+                    drop(pump.take());
+                    tokio::time::sleep(SAVES_WITHIN).await;
+                    tokio::task::block_in_place(|| servers.azurite.kill_and_restart());
+                    self.cutter.mend();
+                    pump = Some(self.host.pump(&self.queues, options));
+                } else {
                     self.host.kill().await;
                     self.cutter.mend();
                     self.host.restart().await;
@@ -127,9 +182,9 @@ impl Round {
             }
             let left = self.left().await;
             if (evaluated && left.is_empty() && self.finished().await == OWNERS.len())
-                || Instant::now() > ends
+                || begun.elapsed() > PATIENCE
             {
-                return left;
+                return (left, fell);
             }
         }
     }
@@ -236,62 +291,109 @@ fn verdict(mails: &BTreeMap<String, Vec<bool>>) -> Result<usize, String> {
     Ok(duplicates)
 }
 
+/// What came of some rounds.
+#[derive(Debug, Default)]
+struct Tally {
+    rounds: usize,
+    blows: usize,
+    duplicates: usize,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    async fn round(&mut self, servers: &mut Servers, number: usize, blow: Blow) {
+        let round = Round::new(servers, &format!("kill-{number}"), blow).await;
+        let (left, fell) = round.run(servers).await;
+        self.rounds += 1;
+        self.blows += usize::from(fell);
+        match verdict(&arrived(&servers.smtp)) {
+            Ok(count) if left.is_empty() => self.duplicates += count,
+            Ok(_) => self
+                .failures
+                .push(format!("{blow:?}: still waiting: {left:?}")),
+            Err(problem) => self
+                .failures
+                .push(format!("{blow:?}: {problem}; left {left:?}")),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_kill_anywhere_every_crossing_is_told_once_or_twice_and_marked() {
     if !node::available("kill -9 at every point of evaluating and delivering") {
         return;
     }
+    let seed = std::env::var("SPENDWATCH_KILL_SEED").ok();
+    let seed: u64 = seed.map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("SPENDWATCH_KILL_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
     let app = AppFolder::staged();
-    let lanes = (0..LANES).map(|_| Servers {
-        azurite: Azurite::start(),
+    let servers = |azurite| Servers {
+        azurite,
         smtp: Smtp::start("accept", Tls::StartTls),
         app: app.clone(),
-    });
-    let lanes: Vec<Servers> = lanes.collect();
+    };
+    let mut lanes: Vec<Servers> = (0..LANES).map(|_| servers(Azurite::start())).collect();
+    let mut on_files = servers(Azurite::start_on_files());
 
-    // Without a kill: everything once, and how many events there are.
-    let calm = Round::new(&lanes[0], 0).await;
-    assert_eq!(calm.run().await, Vec::<String>::new());
+    // Without a blow: everything once, and how many events there are.
+    let calm = Round::new(&lanes[0], "calm", Blow::None).await;
+    let begun = Instant::now();
+    assert_eq!(calm.run(&mut lanes[0]).await, (Vec::new(), false));
     assert_eq!(verdict(&arrived(&lanes[0].smtp)), Ok(0));
-    let events = calm.cutter.events();
+    let (events, takes) = (calm.cutter.events(), begun.elapsed());
     drop(calm);
 
-    let next = &AtomicUsize::new(1);
-    let workers = lanes.into_iter().map(|servers| async move {
-        let (mut failures, mut duplicates, mut rounds, mut kills) = (Vec::new(), 0, 0, 0);
+    let mut kills: Vec<Blow> = (1..=events).map(Blow::AtEvent).collect();
+    let more = ROUNDS.saturating_sub(events + STORAGE_ROUNDS);
+    kills.extend((0..more.max(RANDOM_ROUNDS)).map(|_| Blow::After(takes.mul_f64(random.f64()))));
+    let storage: Vec<Blow> = (0..STORAGE_ROUNDS)
+        .map(|_| Blow::StorageAtEvent(random.usize(1..=events)))
+        .collect();
+
+    let next = &AtomicUsize::new(0);
+    let kills = &kills;
+    let handler = lanes.into_iter().map(|mut servers| async move {
+        let mut tally = Tally::default();
         loop {
-            let at = next.fetch_add(1, Ordering::SeqCst);
-            if at > events {
-                return (failures, duplicates, rounds, kills);
-            }
-            let round = Round::new(&servers, at).await;
-            let left = round.run().await;
-            let mails = arrived(&servers.smtp);
-            rounds += 1;
-            kills += usize::from(round.cutter.events() >= at);
-            match verdict(&mails) {
-                Ok(count) if left.is_empty() => duplicates += count,
-                Ok(_) => failures.push(format!("killed at {at}: still waiting: {left:?}")),
-                Err(problem) => failures.push(format!("killed at {at}: {problem}; left {left:?}")),
-            }
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            let Some(blow) = kills.get(number) else {
+                return tally;
+            };
+            tally.round(&mut servers, number, *blow).await;
         }
     });
-    let (mut failures, mut duplicates, mut rounds, mut kills) = (Vec::new(), 0, 0, 0);
-    for (failed, marked, done, killed) in futures::future::join_all(workers).await {
-        failures.extend::<Vec<String>>(failed);
-        duplicates += marked;
-        rounds += done;
-        kills += killed;
+    let storage = async {
+        let mut tally = Tally::default();
+        for (number, blow) in storage.into_iter().enumerate() {
+            tally.round(&mut on_files, number, blow).await;
+        }
+        tally
+    };
+    let (handler, storage) = tokio::join!(futures::future::join_all(handler), storage);
+    let mut all = Tally::default();
+    for tally in handler.into_iter().chain([storage]) {
+        all.rounds += tally.rounds;
+        all.blows += tally.blows;
+        all.duplicates += tally.duplicates;
+        all.failures.extend(tally.failures);
     }
-    println!("{rounds} rounds, {kills} kills, {duplicates} marked duplicates");
+    let Tally {
+        rounds,
+        blows,
+        duplicates,
+        failures,
+    } = all;
+    println!("{rounds} rounds, {blows} kills, {duplicates} marked duplicates");
+    assert!(rounds >= ROUNDS, "only {rounds} rounds");
     // A round may need a few events less than the calm one, and then nothing is cut.
     assert!(
-        kills * 10 >= rounds * 9,
-        "only {kills} kills in {rounds} rounds"
+        blows * 10 >= rounds * 9,
+        "only {blows} kills in {rounds} rounds"
     );
     assert!(
         failures.is_empty(),
-        "{} of {rounds} rounds:\n{}",
+        "{} of {rounds} rounds, seed {seed}:\n{}",
         failures.len(),
         failures.join("\n")
     );

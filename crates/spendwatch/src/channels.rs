@@ -242,8 +242,10 @@ impl Builder<'_> {
         settings.login = login;
         settings.ca_file = email.ca_file.clone();
         settings.templates = templates(&email.mailing);
-        settings.timeouts.whole = settings.timeouts.whole.min(self.deadline);
-        settings.timeouts.end_of_data = settings.timeouts.end_of_data.min(self.deadline);
+        // The channel knows how far it came, so its own deadline has to be the first to pass.
+        let deadline = self.deadline.mul_f64(0.9);
+        settings.timeouts.whole = settings.timeouts.whole.min(deadline);
+        settings.timeouts.end_of_data = settings.timeouts.end_of_data.min(deadline);
         Ok(Email::new(settings)?)
     }
 }

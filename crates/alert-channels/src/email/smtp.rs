@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::Message as Mail;
 use lettre::transport::smtp::Error;
@@ -36,20 +36,24 @@ impl Email {
         at: Timestamp,
     ) -> SendResult {
         let dot = AtomicBool::new(false);
+        let begun = Instant::now();
         let steps = async {
-            let result = self.steps(mail, at, &dot).await;
-            let result = result.unwrap_or_else(|result| result);
-            match smaller {
-                Some(smaller) if is_too_large(&result) => {
+            match (self.steps(mail, at, &dot).await, smaller) {
+                (Err(result), Some(smaller)) if is_too_large(&result) => {
                     dot.store(false, Ordering::Relaxed);
-                    let result = self.steps(smaller, at, &dot).await;
-                    result.unwrap_or_else(|result| result)
+                    self.steps(smaller, at, &dot).await
                 }
-                _ => result,
+                (result, _) => result,
             }
         };
         match timeout(self.timeouts.whole, steps).await {
-            Ok(result) => result,
+            Ok(Ok(mut connection)) => {
+                // The mail is taken, whatever happens now.
+                let left = self.timeouts.whole.saturating_sub(begun.elapsed());
+                let _ = timeout(QUIT_TIMEOUT.min(left), connection.quit()).await;
+                SendResult::Accepted { provider_id: None }
+            }
+            Ok(Err(result)) => result,
             Err(_) if dot.load(Ordering::Relaxed) => {
                 SendResult::unknown(Class::Timeout, "no answer to the mail in time")
             }
@@ -57,12 +61,13 @@ impl Email {
         }
     }
 
+    /// All steps up to the answer that takes the mail; an error is what became of it instead.
     async fn steps(
         &self,
         mail: &Mail,
         at: Timestamp,
         dot: &AtomicBool,
-    ) -> Result<SendResult, SendResult> {
+    ) -> Result<AsyncSmtpConnection, SendResult> {
         let limit = self.timeouts.command;
         let hello = ClientId::default();
         let implicit = self.server.encryption == Encryption::Implicit;
@@ -151,9 +156,7 @@ impl Email {
             Err(_) => return Err(too_slow(step)),
         };
         expect(&reply, 2, step, at)?;
-        // Whatever happens now, the mail is taken.
-        let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
-        Ok(SendResult::Accepted { provider_id: None })
+        Ok(connection)
     }
 }
 
