@@ -26,6 +26,8 @@ pub(crate) struct Counts {
     pub(crate) duplicates: u64,
     pub(crate) beyond_lease: u64,
     pub(crate) longest_drain: u64,
+    /// Bytes of log that were looked through.
+    pub(crate) logged: u64,
 }
 
 impl AddAssign for Counts {
@@ -49,6 +51,7 @@ impl AddAssign for Counts {
         self.unknown_outcomes += other.unknown_outcomes;
         self.duplicates += other.duplicates;
         self.beyond_lease += other.beyond_lease;
+        self.logged += other.logged;
         self.longest_drain = self.longest_drain.max(other.longest_drain);
     }
 }
@@ -76,6 +79,7 @@ impl fmt::Display for Counts {
             duplicates,
             beyond_lease,
             longest_drain,
+            logged,
         } = self;
         writeln!(f, "{schedules} schedules, {steps} steps")?;
         writeln!(

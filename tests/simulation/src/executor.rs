@@ -6,18 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
-use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use spendwatch::jobs::{evaluate, sweep, work};
-use spendwatch::{App, DELIVERIES, EVALUATIONS, Hint, day_of};
+use spendwatch::{App, DELIVERIES, EVALUATIONS, day_of};
 
-use crate::books::Violation;
-use crate::configurations::{FAMILIES, VARIANTS, configuration, environment};
+use crate::books::{Invariant, Violation};
+use crate::configurations::{FAMILIES, GROUPS, VARIANTS, configuration, environment};
 use crate::costs::Known;
 use crate::counts::Counts;
+use crate::jobs::{Job, perform};
+use crate::logs::Logs;
 use crate::ports::{Call, Port, Twin, Verdict};
 use crate::sabotage::Sabotage;
 use crate::schedule::{Schedule, pick};
@@ -60,11 +60,28 @@ impl Rig {
 
     /// Runs the schedule of a seed.
     pub(crate) fn run(&self, seed: u64, sabotage: Option<Sabotage>, traces: bool) -> Run {
-        self.runtime.block_on(async {
+        let logs = is_sample(seed).then(Logs::keep);
+        let mut run = self.runtime.block_on(async {
             let mut executor = Executor::new(self, seed, sabotage, traces);
             executor.run().await
-        })
+        });
+        if let Some(logs) = logs {
+            let (bytes, has_secret) = logs.read();
+            run.counts.logged += bytes as u64;
+            if has_secret {
+                let what = "a secret is in the log".to_owned();
+                let invariant = Invariant::NoSecrets;
+                run.violations.push(Violation { invariant, what });
+            }
+        }
+        run
     }
+}
+
+/// Whether a schedule lays out its payloads and keeps its log, to look for secrets: one in 64, because
+/// it takes long.
+fn is_sample(seed: u64) -> bool {
+    seed.is_multiple_of(64)
 }
 
 fn app(hub: &Arc<Hub>, config: spendwatch::Config, worker: usize) -> App {
@@ -97,67 +114,6 @@ pub(crate) struct Run {
     pub(crate) trace: Vec<String>,
     /// Of everything that happened, to compare two runs.
     pub(crate) digest: u64,
-}
-
-/// What a worker does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Job {
-    /// The timer of evaluations.
-    Tick,
-    /// The timer of sweeps.
-    Sweep,
-    /// Takes at most so many messages of a queue and works on them.
-    Pump(&'static str, usize),
-    /// Somebody asks for an evaluation.
-    Evaluate,
-}
-
-/// How long a message is hidden while it is worked on.
-const VISIBILITY: Duration = Duration::from_secs(300);
-/// A message that failed this often is poison.
-const MOST_TRIES: u32 = 5;
-
-async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
-    match job {
-        Job::Tick => work::enqueue_reads(app).await.map(drop),
-        Job::Sweep => sweep::run(app).await.map(drop),
-        Job::Evaluate => {
-            for read in app.reads()? {
-                evaluate::run(app, &read, &evaluate::Options::default()).await?;
-            }
-            Ok(())
-        }
-        Job::Pump(queue, most) => pump(app, queue, most).await,
-    }
-}
-
-/// As the Functions host does: a message is removed when its job succeeded or failed too often.
-async fn pump(app: &App, queue: &str, most: usize) -> anyhow::Result<()> {
-    let mut left = most;
-    loop {
-        let messages = app.queues().receive(queue, left.min(4), VISIBILITY).await?;
-        if messages.is_empty() {
-            return Ok(());
-        }
-        left -= messages.len();
-        for message in messages {
-            let hint: Hint = serde_json::from_str(&message.text)?;
-            let done = work::perform(app, &hint, None).await;
-            if done.is_err() && message.dequeue_count < MOST_TRIES {
-                continue;
-            }
-            if done.is_err() {
-                let poison = format!("{queue}-poison");
-                let sent = app.queues().send(&poison, &message.text, Duration::ZERO);
-                sent.await?;
-            }
-            // Whoever else has it by now does it once more.
-            let _ = app.queues().delete(queue, &message).await;
-        }
-        if left == 0 {
-            return Ok(());
-        }
-    }
 }
 
 /// Remembers that a timer has called.
@@ -206,7 +162,7 @@ impl<'a> Executor<'a> {
             let mut world = rig.hub.world();
             world.books.freezes = schedule.freezes;
             world.books.looks_for_secrets = seed.is_multiple_of(8) || sabotage.is_some();
-            world.renders = seed.is_multiple_of(64);
+            world.renders = is_sample(seed);
         }
         let slots = (0..schedule.workers).map(|worker| {
             let woken = Arc::new(Woken(AtomicBool::new(false)));
@@ -293,12 +249,15 @@ impl<'a> Executor<'a> {
         }
         self.pending.push(Job::Tick);
         for _ in 0..self.rng.usize(4..=9) {
-            let job = match self.rng.u8(..20) {
-                0..=4 => Job::Pump(EVALUATIONS, 2),
-                5..=14 => Job::Pump(DELIVERIES, 1 + self.rng.usize(..3)),
-                15..=17 => Job::Sweep,
-                18 => Job::Tick,
-                _ => Job::Evaluate,
+            let job = match self.rng.u8(..40) {
+                0..=9 => Job::Pump(EVALUATIONS, 2),
+                10..=27 => Job::Pump(DELIVERIES, 1 + self.rng.usize(..3)),
+                28..=33 => Job::Sweep,
+                34 => Job::Tick,
+                35 => Job::Evaluate,
+                36..=37 => Job::Acknowledge(self.rng.usize(..8)),
+                38 => Job::Silence(self.rng.usize(..GROUPS.len()), self.rng.i64(1..600)),
+                _ => Job::EndSilence,
             };
             self.pending.push(job);
         }

@@ -4,7 +4,7 @@
 //! Workers run the real jobs over a store in memory. Every call of the store, the queues and the
 //! channels waits until the scheduler picks it, and then succeeds, fails before it has done anything,
 //! does it and loses the answer, or is where the worker is killed. Clocks disagree by up to 25 s;
-//! messages are lost, doubled and late; costs grow, are restated and go missing; configurations
+//! messages are lost, doubled and late; people acknowledge and silence; costs grow, are restated and go missing; configurations
 //! change. Then the faults stop, and everything must come to rest. The counterpart with real processes
 //! is `kill.rs`.
 //!
@@ -21,6 +21,8 @@ mod counts;
 mod executor;
 mod fates;
 mod faults;
+mod jobs;
+mod logs;
 mod ports;
 mod rest;
 mod sabotage;

@@ -7,7 +7,8 @@ use spendwatch::{DELIVERIES, EVALUATIONS};
 
 use crate::books::Invariant;
 use crate::configurations::VARIANTS;
-use crate::executor::{Executor, Job};
+use crate::executor::Executor;
+use crate::jobs::Job;
 
 /// Minutes between the looks after the last fault. Seven hours in the end, which meet the time between
 /// any quiet hours; six days together.
