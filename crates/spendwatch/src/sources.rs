@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use crate::config::{Config, Connection, Source, SourceKind};
 use crate::environment::Environment;
 
-pub(crate) use azure::advice_for_budgets;
+pub(crate) use azure::{advice_for_budgets, advice_for_dismissal};
 pub use azure::{Azure, advice};
 pub use enterprise_reporting::EnterpriseReporting;
 pub use exports::Exports;

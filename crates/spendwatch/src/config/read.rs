@@ -30,7 +30,7 @@ use self::native::{NativeDraft, check_described, read_native};
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, Config, Delivery, Links, Source};
+use super::{Attention, Channel, Completeness, Config, Delivery, Links, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -92,7 +92,10 @@ impl Default for Defaults {
     }
 }
 
-pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>> {
+pub(super) fn config(
+    files: &[(PathBuf, String)],
+    completeness: Completeness,
+) -> Result<Config, Vec<Problem>> {
     let names: Vec<String> = files
         .iter()
         .map(|(path, _)| path.display().to_string())
@@ -143,7 +146,8 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
             ),
             ("budget", "no budget: add a [[budget]] table"),
         ] {
-            if !draft.seen.contains(key) {
+            let is_needed = key != "budget" || completeness == Completeness::Whole;
+            if is_needed && !draft.seen.contains(key) {
                 first.note(&(0..0), "", message);
             }
         }
