@@ -193,7 +193,9 @@ pub fn round(percent: Decimal) -> Decimal {
 /// Multiples of a step up to the amount, or the first one if it is beyond. Of too many only every
 /// second, third, … is taken, down from the highest one: that the amount is reached must be told.
 fn steps(step: Decimal, id: &str, losses: &mut Losses<'_>) -> Vec<Decimal> {
-    let count = Decimal::ONE_HUNDRED.checked_div(step).map(|all| all.trunc());
+    let count = Decimal::ONE_HUNDRED
+        .checked_div(step)
+        .map(|all| all.trunc());
     let count = count.unwrap_or_default().max(Decimal::ONE);
     let stride = (count / Decimal::from(MOST_STEPS)).ceil();
     let mut steps = Vec::new();

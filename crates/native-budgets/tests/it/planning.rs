@@ -480,7 +480,13 @@ fn a_replacement_shows_the_start_that_moves_with_the_grain() {
     assert_eq!(actions(&changes), [Action::Replace]);
     let fields = changes[0].fields.iter();
     let fields: Vec<_> = fields
-        .map(|field| (field.field.as_str(), field.before.as_deref(), field.after.as_deref()))
+        .map(|field| {
+            (
+                field.field.as_str(),
+                field.before.as_deref(),
+                field.after.as_deref(),
+            )
+        })
         .collect();
     assert_eq!(
         fields,

@@ -96,13 +96,14 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
         .map(|group| async move {
             let mut applied: Vec<(Applied, bool)> = Vec::new();
             for change in group {
-                let missing = applied.iter().find(|(one, _)| {
-                    one.problem.is_some() && one.change.action != Action::Delete
-                });
+                let missing = applied
+                    .iter()
+                    .find(|(one, _)| one.problem.is_some() && one.change.action != Action::Delete);
                 let (outcome, created) = match missing {
                     Some((one, _)) if change.action == Action::Delete => {
                         let name = &one.change.name;
-                        let why = format!("it is left, because {name} is not as wanted: apply again");
+                        let why =
+                            format!("it is left, because {name} is not as wanted: apply again");
                         (Err(why), false)
                     }
                     _ => carry_out(client, &change).await,

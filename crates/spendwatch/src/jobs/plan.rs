@@ -120,9 +120,7 @@ impl NativePlan {
 
     /// Whether all that is configured could be planned, nothing is in its way, and every scope be read.
     pub fn is_whole(&self) -> bool {
-        self.failures.is_empty()
-            && self.unplanned.is_empty()
-            && self.in_the_way().next().is_none()
+        self.failures.is_empty() && self.unplanned.is_empty() && self.in_the_way().next().is_none()
     }
 
     /// The budgets that Azure had when the plan was made, and which of ours they follow.
@@ -290,7 +288,11 @@ fn leave_what_is_out_of_reach(
         let settings = app.config().native.settings.keys();
         let mut missing = settings.filter(|id| !wanted.has(id));
         if let Some(budget) = missing.find(|id| names.belongs(&change.name, &origin, id)) {
-            let ends = app.config().budgets.get(budget).and_then(|known| known.ends);
+            let ends = app
+                .config()
+                .budgets
+                .get(budget)
+                .and_then(|known| known.ends);
             if let Some(ends) = ends.filter(|ends| *ends < today) {
                 // It is over, so there is nothing to wait for.
                 change.reason = match (change.action, origin) {

@@ -60,7 +60,10 @@ async fn a_budget_is_deleted_only_when_its_successor_is_there() {
     // It is still known as ours.
     let plan = here.plan_with(&pruned()).await;
     let applied = here.apply(&plan).await;
-    assert!(applied.iter().all(|one| one.problem.is_none()), "{applied:?}");
+    assert!(
+        applied.iter().all(|one| one.problem.is_none()),
+        "{applied:?}"
+    );
     assert_eq!(azure.budget("api").await["error"]["code"], "NotFound");
     assert_eq!(azure.budget("web").await["properties"]["amount"], 10);
 }
@@ -123,7 +126,10 @@ async fn an_amount_in_another_currency_than_azure_counts_in_is_not_written() {
         panic!("{plan:#?}")
     };
     assert_eq!(only.budget, "web");
-    assert!(only.problem.starts_with("Azure counts in EUR at /subscriptions/"));
+    assert!(
+        only.problem
+            .starts_with("Azure counts in EUR at /subscriptions/")
+    );
     assert!(!plan.is_whole());
     here.apply(&plan).await;
     assert_eq!(azure.budget("web").await["properties"]["amount"], 10);
