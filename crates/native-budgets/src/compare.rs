@@ -62,6 +62,11 @@ pub fn differences(desired: &Desired, live: &AzureBudget) -> Vec<FieldChange> {
             fixed,
             true,
         );
+        let (before, after) = (first_day(live), first_day(wanted));
+        if before != after {
+            let reason = "the period that is running, or the first one";
+            add("start", shown(before), shown(after), reason, true);
+        }
     } else if !starts_alike(wanted, live) {
         let (before, after) = (first_day(live), first_day(wanted));
         add("start", shown(before), shown(after), fixed, true);

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub(crate) use self::filter::charge_types;
 use self::notifications::Notice;
+pub use self::notifications::round as rounded_percent;
 use crate::desired::{Desired, Provider, Settings};
 use crate::names::base_name;
 
@@ -166,9 +167,13 @@ fn attempt(
     let told = notifications::of(budget, settings, &scope, amount, losses);
     if told.is_empty() {
         let why = "Azure could tell nobody: none of its thresholds becomes a notification";
-        let mut whole: Vec<String> = losses.0.iter().map(|loss| loss.reason.clone()).collect();
-        whole.dedup();
-        let because = whole.join("; ");
+        let mut reasons: Vec<&str> = Vec::new();
+        for loss in &losses.0 {
+            if !reasons.contains(&&*loss.reason) {
+                reasons.push(&loss.reason);
+            }
+        }
+        let because = reasons.join("; ");
         return Err(("thresholds", format!("{why} ({because})")));
     }
     let time_period = BudgetPeriod::new(start, budget.ends);

@@ -23,7 +23,9 @@ pub use anomaly_rules::{
     AnomalyRule, LiveRule, MOST_RULES, RuleChange, configured_rule, plan_anomaly_rules,
 };
 pub use compare::{FieldChange, differences};
-pub use compile::{Compiled, Effect, Loss, billing_grain_refused, compile, period_to_plan};
+pub use compile::{
+    Compiled, Effect, Loss, billing_grain_refused, compile, period_to_plan, rounded_percent,
+};
 pub use desired::{
     Contacts, Desired, LOCALES, Operator, Provider, Settings, is_action_group, is_name,
 };

@@ -60,6 +60,14 @@ pub struct Change {
     pub desired: Option<Desired>,
 }
 
+impl Change {
+    /// Whether Azure has something else than what is wanted, and it stays so: only somebody can say
+    /// whether what others made may be replaced.
+    pub fn is_in_the_way(&self) -> bool {
+        self.action == Action::Leave && self.desired.is_some() && !self.fields.is_empty()
+    }
+}
+
 /// What to do about a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -259,41 +259,17 @@ fn list(problems: &[Problem]) -> String {
 impl Config {
     /// Reads a file, or all `*.toml` files of a folder in the order of their names.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let read_error = |path: &Path| {
-            let path = path.display().to_string();
-            move |source| ConfigError::Read { path, source }
-        };
-        let mut paths = Vec::new();
-        if path.is_dir() {
-            for entry in std::fs::read_dir(path).map_err(read_error(path))? {
-                let entry = entry.map_err(read_error(path))?.path();
-                if entry
-                    .extension()
-                    .is_some_and(|extension| extension == "toml")
-                {
-                    paths.push(entry);
-                }
-            }
-            paths.sort();
-            if paths.is_empty() {
-                return Err(ConfigError::Empty {
-                    path: path.display().to_string(),
-                });
-            }
-        } else {
-            paths.push(path.to_owned());
-        }
-        let mut files = Vec::new();
-        for path in paths {
-            let text = std::fs::read_to_string(&path).map_err(read_error(&path))?;
-            files.push((path, text));
-        }
-        Config::parse(&files)
+        Config::parse(&texts(path)?)
+    }
+
+    /// The same of a configuration that may lack budgets, for whoever is about to add the first ones.
+    pub fn load_without_budgets(path: &Path) -> Result<Config, ConfigError> {
+        read::config(&texts(path)?, Completeness::WithoutBudgets).map_err(ConfigError::Mistakes)
     }
 
     /// Reads texts as the content of files at these paths.
     pub fn parse(files: &[(PathBuf, String)]) -> Result<Config, ConfigError> {
-        read::config(files).map_err(ConfigError::Mistakes)
+        read::config(files, Completeness::Whole).map_err(ConfigError::Mistakes)
     }
 
     /// The one channel that owners' mail goes through: the only email channel.
@@ -315,4 +291,47 @@ impl Config {
             .or(channel.map(|channel| channel.language))
             .unwrap_or_default()
     }
+}
+
+/// What a configuration has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Completeness {
+    /// All that an evaluation needs.
+    Whole,
+    /// The same, but for budgets.
+    WithoutBudgets,
+}
+
+/// The files of a configuration with their paths, in the order of these.
+fn texts(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigError> {
+    let read_error = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| ConfigError::Read { path, source }
+    };
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(read_error(path))? {
+            let entry = entry.map_err(read_error(path))?.path();
+            if entry
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                paths.push(entry);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            return Err(ConfigError::Empty {
+                path: path.display().to_string(),
+            });
+        }
+    } else {
+        paths.push(path.to_owned());
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(read_error(&path))?;
+        files.push((path, text));
+    }
+    Ok(files)
 }

@@ -25,8 +25,8 @@ use tokio::time::Instant;
 use crate::config::{Config, Connection, Source, SourceKind};
 use crate::environment::Environment;
 
-pub(crate) use azure::advice_for_budgets;
 pub use azure::{Azure, advice};
+pub(crate) use azure::{advice_for_budgets, advice_for_dismissal};
 pub use enterprise_reporting::EnterpriseReporting;
 pub use exports::Exports;
 pub(crate) use files::expand;

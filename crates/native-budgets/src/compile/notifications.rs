@@ -123,16 +123,7 @@ fn percents(
     let id = &threshold.id;
     let (threshold_type, level) = match threshold.when {
         When::Actual(level) => ("Actual", level),
-        When::Forecast(level) => {
-            let likely = threshold.probability.normalize();
-            losses.approximated(
-                id,
-                format!(
-                    "Azure compares its own forecast, without regard to a probability ({likely} %)"
-                ),
-            );
-            ("Forecasted", level)
-        }
+        When::Forecast(level) => ("Forecasted", level),
         When::Pace(_) => {
             losses.left_out(id, "Azure does not know how much should be spent by today");
             return None;
@@ -180,31 +171,48 @@ fn percents(
         );
     }
     let wanted: Vec<Decimal> = wanted.into_iter().filter(fits).collect();
+    if matches!(threshold.when, When::Forecast(_)) && !wanted.is_empty() {
+        let likely = threshold.probability.normalize();
+        losses.approximated(
+            id,
+            format!(
+                "Azure compares its own forecast, without regard to a probability ({likely} %)"
+            ),
+        );
+    }
     (!wanted.is_empty()).then_some((threshold_type, wanted))
 }
 
-/// Two decimals, never told later than configured.
-fn round(percent: Decimal) -> Decimal {
+/// A percentage as Azure's budgets have it: two decimals, never told later than configured.
+pub fn round(percent: Decimal) -> Decimal {
     percent
         .round_dp_with_strategy(2, RoundingStrategy::ToZero)
         .normalize()
 }
 
-/// Multiples of a step up to the amount, or the first one if it is beyond.
+/// Multiples of a step up to the amount, or the first one if it is beyond. Of too many only every
+/// second, third, … is taken, down from the highest one: that the amount is reached must be told.
 fn steps(step: Decimal, id: &str, losses: &mut Losses<'_>) -> Vec<Decimal> {
-    let mut steps = vec![step];
-    let mut count = Decimal::TWO;
-    while let Some(next) = step.checked_mul(count)
-        && next <= Decimal::ONE_HUNDRED
-        && steps.len() < MOST_STEPS as usize
-    {
-        steps.push(next);
-        count += Decimal::ONE;
+    let count = Decimal::ONE_HUNDRED
+        .checked_div(step)
+        .map(|all| all.trunc());
+    let count = count.unwrap_or_default().max(Decimal::ONE);
+    let stride = (count / Decimal::from(MOST_STEPS)).ceil();
+    let mut steps = Vec::new();
+    let mut number = count;
+    while number >= Decimal::ONE {
+        steps.extend(step.checked_mul(number));
+        number -= stride;
     }
+    steps.reverse();
     let last = steps.last().copied().map(round).unwrap_or_default();
+    let which = match stride == Decimal::ONE {
+        true => format!("the steps up to {last} %"),
+        false => format!("{} of its {count} steps, the last at {last} %", steps.len()),
+    };
     losses.approximated(
         id,
-        format!("Azure has no repeating thresholds: it gets the steps up to {last} %"),
+        format!("Azure has no repeating thresholds: it gets {which}"),
     );
     steps
 }

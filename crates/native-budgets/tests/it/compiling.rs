@@ -429,3 +429,52 @@ fn billing_periods_are_refused_where_the_scope_shows_the_agreement() {
         }
     }
 }
+
+/// The percentages of spend that Azure is to tell of for one repeating threshold.
+fn steps(threshold: &str) -> Vec<String> {
+    let budget = budget("web", &[threshold]);
+    let told = told(&compiled(&budget, &settings(&budget)));
+    told.into_iter().map(|(_, percent)| percent).collect()
+}
+
+#[test]
+fn of_many_steps_azure_gets_few_and_always_the_last() {
+    assert_eq!(steps("actual every 30%"), ["30", "60", "90"]);
+    assert_eq!(steps("actual every 120%"), ["120"]);
+    // Twenty fit as they are.
+    let all: Vec<String> = (1..=20).map(|step| (step * 5).to_string()).collect();
+    assert_eq!(steps("actual every 5%"), all);
+    // 25 steps of 4 %: every second one, down from 100 %.
+    let odd: Vec<String> = (0..13).map(|step| (4 + step * 8).to_string()).collect();
+    assert_eq!(steps("actual every 4%"), odd);
+    // A thousand steps of 10 of 10,000: every fiftieth, which is 5 %.
+    assert_eq!(steps("actual every 10"), all);
+    let budget = budget("web", &["actual every 4%"]);
+    let compiled = compiled(&budget, &settings(&budget));
+    assert_eq!(
+        compiled.losses[0].reason,
+        "Azure has no repeating thresholds: it gets 13 of its 25 steps, the last at 100 %"
+    );
+}
+
+#[test]
+fn what_azure_does_not_get_at_all_is_not_called_similar() {
+    let budget = budget("web", &["actual 80%", "forecast 1001%"]);
+    let compiled = compiled(&budget, &settings(&budget));
+    assert_eq!(losses(&compiled), [("forecast-1001pct", Effect::LeftOut)]);
+}
+
+#[test]
+fn why_nobody_could_be_told_is_said_once() {
+    let mut budget = budget("web", &["actual 80%", "pace 120%", "actual 100%"]);
+    budget.scopes = vec![scope(
+        "/providers/Microsoft.Management/managementGroups/all",
+    )];
+    let mut settings = settings(&budget);
+    for contacts in settings.thresholds.values_mut() {
+        contacts.emails.clear();
+    }
+    let compiled = compiled(&budget, &settings);
+    let reason = &compiled.losses[0].reason;
+    assert_eq!(reason.matches("at least one mail address").count(), 1);
+}

@@ -452,6 +452,7 @@ fn what_others_made_is_replaced_only_when_it_is_named() {
     };
     let left = plan(&wanted, std::slice::from_ref(&theirs), &Prune::default());
     assert_eq!(actions(&left), [Action::Leave]);
+    assert!(left[0].is_in_the_way());
     assert!(
         left[0]
             .reason
@@ -466,5 +467,32 @@ fn what_others_made_is_replaced_only_when_it_is_named() {
     assert_eq!(
         actions(&plan(&wanted, &[theirs], &named)),
         [Action::Replace]
+    );
+}
+
+#[test]
+fn a_replacement_shows_the_start_that_moves_with_the_grain() {
+    let wanted = desired(&["actual 80%"]);
+    let mut yearly = put(None, &wanted[0].budget).unwrap();
+    yearly.time_grain = "Annually".into();
+    yearly.time_period.start = "2026-01-01T00:00:00Z".parse().unwrap();
+    let changes = plan(&wanted, &[live(yearly)], &Prune::default());
+    assert_eq!(actions(&changes), [Action::Replace]);
+    let fields = changes[0].fields.iter();
+    let fields: Vec<_> = fields
+        .map(|field| {
+            (
+                field.field.as_str(),
+                field.before.as_deref(),
+                field.after.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("time grain", Some("Annually"), Some("Monthly")),
+            ("start", Some("2026-01-01"), Some("2026-11-01")),
+        ]
     );
 }

@@ -32,7 +32,7 @@ use self::recipients::read_recipients;
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, Config, Delivery, Links, Recipient, Source};
+use super::{Attention, Channel, Completeness, Config, Delivery, Links, Recipient, Source};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -95,7 +95,10 @@ impl Default for Defaults {
     }
 }
 
-pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>> {
+pub(super) fn config(
+    files: &[(PathBuf, String)],
+    completeness: Completeness,
+) -> Result<Config, Vec<Problem>> {
     let names: Vec<String> = files
         .iter()
         .map(|(path, _)| path.display().to_string())
@@ -147,7 +150,8 @@ pub(super) fn config(files: &[(PathBuf, String)]) -> Result<Config, Vec<Problem>
             ),
             ("budget", "no budget: add a [[budget]] table"),
         ] {
-            if !draft.seen.contains(key) {
+            let is_needed = key != "budget" || completeness == Completeness::Whole;
+            if is_needed && !draft.seen.contains(key) {
                 first.note(&(0..0), "", message);
             }
         }

@@ -23,7 +23,7 @@ use crate::jobs::plan::Created;
 use crate::ledgers;
 use crate::reads::counted;
 use crate::silences::{self, Silence};
-use crate::sources::advice;
+use crate::sources::{advice, advice_for_dismissal};
 
 /// What Azure and we have raised.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -208,7 +208,8 @@ async fn azures(app: &App, scopes: &[Scope]) -> anyhow::Result<Alerts> {
 pub async fn dismiss(app: &App, scope: &Scope, name: &str) -> anyhow::Result<AzureAlert> {
     let created = Created::load(app).await?;
     let alert = app.native_client()?.dismiss_alert(scope, name).await;
-    let alert = alert.map_err(|error| anyhow::anyhow!("{}", advice(&error, scope)))?;
+    let advice = |error| anyhow::anyhow!("{}", advice_for_dismissal(&error, scope, name));
+    let alert = alert.map_err(advice)?;
     Ok(shown(app.config(), &created, scope, &alert))
 }
 

@@ -87,12 +87,27 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
             _ => scopes.push(vec![change.clone()]),
         }
     }
+    // What comes in place of a budget is there before that is deleted: somebody is always told.
+    for group in &mut scopes {
+        group.sort_by_key(|change| change.action == Action::Delete);
+    }
     let done = &done;
     let applied: Vec<Vec<(Applied, bool)>> = stream::iter(scopes)
         .map(|group| async move {
-            let mut applied = Vec::new();
+            let mut applied: Vec<(Applied, bool)> = Vec::new();
             for change in group {
-                let (outcome, created) = carry_out(client, &change).await;
+                let missing = applied
+                    .iter()
+                    .find(|(one, _)| one.problem.is_some() && one.change.action != Action::Delete);
+                let (outcome, created) = match missing {
+                    Some((one, _)) if change.action == Action::Delete => {
+                        let name = &one.change.name;
+                        let why =
+                            format!("it is left, because {name} is not as wanted: apply again");
+                        (Err(why), false)
+                    }
+                    _ => carry_out(client, &change).await,
+                };
                 let problem = outcome.err();
                 if let Some(problem) = &problem {
                     tracing::warn!(

@@ -20,6 +20,7 @@ pub(crate) use self::created::Created;
 pub(crate) use self::lists::{Lists, is_gone, read_all};
 use self::wanted::Wanted;
 use crate::app::App;
+use crate::clock::day_of;
 use crate::jobs::anomaly_rules;
 
 /// Which budgets are planned, and what is deleted.
@@ -110,9 +111,16 @@ impl NativePlan {
             || !self.gone.is_empty()
     }
 
-    /// Whether all that is configured could be planned, and every scope be read.
+    /// Budgets of others that stand where something else is wanted: somebody has to say what becomes
+    /// of them.
+    pub fn in_the_way(&self) -> impl Iterator<Item = &Change> {
+        let all = self.changes.iter();
+        all.filter(|change| change.is_in_the_way())
+    }
+
+    /// Whether all that is configured could be planned, nothing is in its way, and every scope be read.
     pub fn is_whole(&self) -> bool {
-        self.failures.is_empty() && self.unplanned.is_empty()
+        self.failures.is_empty() && self.unplanned.is_empty() && self.in_the_way().next().is_none()
     }
 
     /// The budgets that Azure had when the plan was made, and which of ours they follow.
@@ -140,7 +148,7 @@ pub type Told<'a> = &'a (dyn Fn(usize, usize) + Send + Sync);
 /// When there is no way to sign in, the state cannot be read, or what is to be deleted is not named
 /// clearly.
 pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result<NativePlan> {
-    let wanted = Wanted::of(app).await?;
+    let mut wanted = Wanted::of(app).await?;
     check_only(&wanted, options)?;
     let names = app.config().native.names();
     let mut created = Created::load(app).await?;
@@ -155,6 +163,7 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
     let Lists {
         live, mut failures, ..
     } = lists;
+    wanted.set_other_currencies_aside(app.config(), &live);
     let failed_at = |scope: &Scope, provider| {
         let mut failures = failures.iter();
         failures.any(|failure| failure.scope == *scope && failure.provider == provider)
@@ -273,11 +282,28 @@ fn leave_what_is_out_of_reach(
     created: &Created,
     changes: &mut [Change],
 ) {
+    let today = day_of(app.now());
     for change in changes.iter_mut().filter(|change| change.desired.is_none()) {
         let origin = created.origin(&change.scope, &change.name);
         let settings = app.config().native.settings.keys();
         let mut missing = settings.filter(|id| !wanted.has(id));
         if let Some(budget) = missing.find(|id| names.belongs(&change.name, &origin, id)) {
+            let ends = app
+                .config()
+                .budgets
+                .get(budget)
+                .and_then(|known| known.ends);
+            if let Some(ends) = ends.filter(|ends| *ends < today) {
+                // It is over, so there is nothing to wait for.
+                change.reason = match (change.action, origin) {
+                    (Action::Leave, Origin::Here { .. }) => {
+                        format!("{budget} ended on {ends}; --prune deletes it")
+                    }
+                    (Action::Delete, _) => format!("{budget} ended on {ends}"),
+                    _ => continue,
+                };
+                continue;
+            }
             change.action = Action::Leave;
             change.reason = format!("it follows the budget {budget}, which cannot be planned now");
         }

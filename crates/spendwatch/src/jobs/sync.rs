@@ -95,6 +95,10 @@ fn drift_of(synced: &Synced) -> Drift {
         .collect();
     let unplanned = plan.unplanned.iter();
     problems.extend(unplanned.map(|one| format!("{}: {}", one.budget, one.problem)));
+    problems.extend(
+        plan.in_the_way()
+            .map(|change| format!("{} of {}: {}", change.name, change.scope, change.reason)),
+    );
     for one in applied.iter().flatten() {
         if let Some(problem) = &one.problem {
             problems.push(format!(

@@ -17,6 +17,11 @@ use crate::support::midnight;
 
 /// A budget of ours that is over, and Azure's of the same name, which has told at 50 and 80 percent.
 async fn scene(native: &str) -> (String, App) {
+    scene_at(native, "actual 80%").await
+}
+
+/// The same with another threshold of ours.
+async fn scene_at(native: &str, threshold: &str) -> (String, App) {
     spendwatch::install_crypto();
     let mut options = Options::new(example::AS_OF);
     options.needs_token = false;
@@ -61,7 +66,7 @@ async fn scene(native: &str) -> (String, App) {
         id = "platform"
         scopes = ["{scope}"]
         amount = 10
-        thresholds = ["actual 80%"]
+        thresholds = ["{threshold}"]
         notify = ["chat"]
         "#
     );
@@ -115,7 +120,12 @@ async fn azure_s_alerts_are_listed_beside_ours_and_dismissed() {
         .await
         .unwrap();
     assert_eq!(one.status, "Dismissed");
-    assert!(alerts::dismiss(&app, &scopes[0], "unknown").await.is_err());
+    let unknown = alerts::dismiss(&app, &scopes[0], "unknown").await;
+    let unknown = unknown.unwrap_err().to_string();
+    assert!(
+        unknown.contains("there is no alert `unknown` at /subscriptions/"),
+        "{unknown}"
+    );
     assert!(
         alerts::dismiss_for(&app, "unknown", None, None)
             .await
@@ -144,6 +154,32 @@ async fn acknowledging_ours_dismisses_azure_s_at_the_same_amount() {
     let states: Vec<&str> = listed.azure.iter().map(|one| &*one.status).collect();
     assert_eq!(states, ["Active", "Dismissed"]);
     assert_eq!(listed.ours[0].acknowledged.as_ref().unwrap().by, "ada");
+}
+
+#[tokio::test]
+async fn amounts_that_azure_rounds_are_dismissed_as_well() {
+    // Of 10, 8.0009 is 80.009 %, which Azure's budget has as 80 %.
+    for (threshold, id) in [
+        ("actual 80.009%", "actual-80.009pct"),
+        ("actual 8.0009", "actual-8.0009"),
+    ] {
+        let (_, app) = scene_at("dismiss_acknowledged = true", threshold).await;
+        let read = &app.reads().unwrap()[0];
+        evaluate::run(&app, read, &Default::default())
+            .await
+            .unwrap();
+        let wanted = Wanted {
+            alert: format!("platform/{id}"),
+            ..Wanted::default()
+        };
+        let done = acknowledge(&app, &wanted, None, "ada", None).await.unwrap();
+        let percents: Vec<_> = done
+            .dismissed
+            .iter()
+            .map(|one| one.threshold_percent)
+            .collect();
+        assert_eq!(percents, [Some(Decimal::from(80))], "{threshold}");
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod native_alerts;
 mod native_apply;
 mod native_azure;
 mod native_parts;
+mod native_succession;
 mod native_year;
 mod older_sources;
 mod reads;

@@ -218,7 +218,8 @@ async fn without_the_subscription(denied: bool) -> Azure {
 async fn what_was_created_at_a_scope_that_is_gone_is_forgotten_once() {
     let azure = Azure::serve(example::world(), Vec::new()).await;
     let folder = tempfile::tempdir().unwrap();
-    let other = budget("other", "amount = 5").replace(SUBSCRIPTION, example::SHARED_SUBSCRIPTION);
+    let other = budget("other", "amount = 5\ncurrency = \"USD\"")
+        .replace(SUBSCRIPTION, example::SHARED_SUBSCRIPTION);
     let both = format!("{}{other}", budget("web", "amount = 1000"));
     here_in(&azure, &both, folder.path()).settle().await;
     // A missing right is no sign that a scope is gone.

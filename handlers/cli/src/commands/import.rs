@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         None => None,
     };
     let config = match setup::find_config(global) {
-        Some(path) => Some(Config::load(&path)?),
+        Some(path) => Some(Config::load_without_budgets(&path)?),
         None => None,
     };
     let mut scopes: std::collections::BTreeSet<_> = options.scope.iter().cloned().collect();
@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
     }
     if scopes.is_empty() {
         return Err(wrong_use(
-            "--scope is missing: there is no configuration whose scopes could be looked at",
+            "--scope is missing: no budget is configured whose scopes could be looked at",
         ));
     }
     let currency = options.currency.or(config.as_ref().map(|one| one.currency));

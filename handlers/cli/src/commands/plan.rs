@@ -59,10 +59,17 @@ pub(super) async fn make(
     // A name that is mistyped deletes nothing, which should not look like success.
     for named in &options.prune.named {
         let mut changes = plan.changes.iter();
-        if !changes.any(|change| named.is(&change.scope, &change.name)) {
-            talk(&format!(
+        match changes.find(|change| named.is(&change.scope, &change.name)) {
+            None => talk(&format!(
                 "--delete {named}: there is no such budget at the scopes that were read"
-            ));
+            )),
+            Some(change) if change.desired.is_some() && change.action != Action::Replace => {
+                talk(&format!(
+                    "--delete {named}: the configuration wants it, so it stays: set `native = false` \
+                     in its budget, or take it out"
+                ));
+            }
+            Some(_) => {}
         }
     }
     for named in &options.prune_rules.named {
@@ -113,6 +120,13 @@ impl Planned<'_> {
             1 => "; 1 is left as it is".to_owned(),
             many => format!("; {many} are left as they are"),
         };
+        let in_the_way = match self.0.in_the_way().count() {
+            0 => String::new(),
+            count => format!(
+                "; {} in the way",
+                counted(count, "budget of others is", "budgets of others are")
+            ),
+        };
         let failed = match self.0.failures.len() {
             0 => String::new(),
             count => format!("; {} could not be read", counted(count, "scope", "scopes")),
@@ -128,7 +142,7 @@ impl Planned<'_> {
             0 => String::new(),
             count => format!("; {} to forget", counted(count, "scope", "scopes")),
         };
-        format!("plan: {to_do}{gone}{left}{unplanned}{failed}")
+        format!("plan: {to_do}{gone}{left}{in_the_way}{unplanned}{failed}")
     }
 
     /// For the comment of a pull request: each change as a diff.

@@ -137,3 +137,36 @@ fn without_a_configuration_scope_and_currency_are_asked_for() {
     assert_eq!(no_currency.status.code(), Some(2));
     assert!(stderr(&no_currency).contains("--currency is missing"));
 }
+
+#[test]
+fn the_first_budgets_of_a_configuration_can_be_imported() {
+    let (sandbox, shop) = sandbox();
+    let file = sandbox.folder.path().join("budgets").join("a.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (without, _) = text.split_once("[[budget]]").unwrap();
+    std::fs::write(&file, without).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = spendwatch(sandbox.folder.path());
+        command.args(["--config", "budgets"]).args(arguments);
+        command.output().unwrap()
+    };
+    let nowhere = run(&["import"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(
+        stderr(&nowhere).contains("--scope is missing"),
+        "{}",
+        stderr(&nowhere)
+    );
+    let imported = run(&["import", "--scope", &shop, "--file", "budgets/b.toml"]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let planned = run(&["plan"]);
+    assert!(planned.status.success(), "{}", stderr(&planned));
+    assert!(
+        stderr(&planned).contains("plan: nothing to do"),
+        "{}",
+        stderr(&planned)
+    );
+    // Elsewhere a configuration without budgets stays a mistake.
+    std::fs::remove_file(sandbox.folder.path().join("budgets").join("b.toml")).unwrap();
+    assert_eq!(run(&["plan"]).status.code(), Some(1));
+}

@@ -2,7 +2,8 @@
 
 use budget_engine::{Acknowledgement, Ledger, NotAcknowledged, Status, ThresholdKind, When};
 use jiff::SignedDuration;
-use rust_decimal::{Decimal, RoundingStrategy};
+use native_budgets::rounded_percent;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use state_store::{Version, json};
 
@@ -174,9 +175,7 @@ fn at_azure(condition: &str, step: u32, status: &Status) -> Option<(ThresholdKin
     let steps = Decimal::from(step.max(1));
     let of_plan = |amount: Decimal| {
         let share = amount.checked_div(status.planned.amount)?;
-        let percent = share.checked_mul(Decimal::ONE_HUNDRED)?;
-        // Azure's percentages have at most two digits.
-        Some(percent.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+        share.checked_mul(Decimal::ONE_HUNDRED)
     };
     let percent = match level {
         Level::Percent(percent) => percent,
@@ -184,5 +183,5 @@ fn at_azure(condition: &str, step: u32, status: &Status) -> Option<(ThresholdKin
         Level::Amount(amount) => of_plan(amount)?,
         Level::EveryAmount(amount) => of_plan(amount.checked_mul(steps)?)?,
     };
-    Some((when.kind(), percent.normalize()))
+    Some((when.kind(), rounded_percent(percent)))
 }

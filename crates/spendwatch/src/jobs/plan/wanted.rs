@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use budget_engine::{Budget, Planned};
-use native_budgets::{Desired, Loss, collisions, compile, period_to_plan};
+use budget_engine::{Budget, Currency, Planned, Scope};
+use native_budgets::{Desired, Live, Loss, collisions, compile, period_to_plan};
 use rust_decimal::Decimal;
 
 use super::Unplanned;
 use crate::app::App;
 use crate::clock::day_of;
+use crate::config::Config;
 use crate::jobs::evaluate;
 
 /// What the configuration wants Azure to have.
@@ -67,6 +68,38 @@ impl Wanted {
             });
             self.unplanned.extend(unplanned);
         }
+    }
+
+    /// Takes out budgets whose amounts Azure would take in another currency than they are in. Azure's
+    /// budgets name none; the spend that Azure shows at a scope does.
+    pub(super) fn set_other_currencies_aside(&mut self, config: &Config, live: &[Live]) {
+        let mut units: BTreeMap<&Scope, &str> = BTreeMap::new();
+        for each in live {
+            let spent = each.budget.current_spend.as_ref();
+            // Use of reservations is in percent.
+            let unit = spent.filter(|spent| spent.unit.parse::<Currency>().is_ok());
+            units.extend(unit.map(|spent| (&each.scope, spent.unit.as_str())));
+        }
+        let mut unplanned = Vec::new();
+        self.desired.retain(|desired| {
+            let budget = desired.of.as_ref().and_then(|id| config.budgets.get(id));
+            let (Some(budget), Some(unit)) = (budget, units.get(&desired.scope)) else {
+                return true;
+            };
+            let is_same = unit.eq_ignore_ascii_case(budget.currency.code());
+            if !is_same {
+                unplanned.push(Unplanned {
+                    budget: budget.id.clone(),
+                    problem: format!(
+                        "Azure counts in {unit} at {}, and its amount is in {}: set `currency = \
+                         \"{unit}\"` and the amount in it",
+                        desired.scope, budget.currency
+                    ),
+                });
+            }
+            is_same
+        });
+        self.unplanned.extend(unplanned);
     }
 
     /// Whether something of a budget is wanted.

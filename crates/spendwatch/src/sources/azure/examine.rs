@@ -237,6 +237,21 @@ pub(crate) fn advice_for_budgets(error: &Error, scope: &Scope) -> String {
     }
 }
 
+/// The same about dismissing one of Azure's alerts.
+pub(crate) fn advice_for_dismissal(error: &Error, scope: &Scope, name: &str) -> String {
+    match error {
+        Error::Forbidden { code, .. } => format!(
+            "{code}: the identity has no right to dismiss alerts here \
+             (Microsoft.CostManagement/alerts/write); grant it {} on {scope}",
+            role_to_keep_budgets(scope)
+        ),
+        Error::NotFound { code, .. } if code != "SubscriptionNotFound" => {
+            format!("{code}: there is no alert `{name}` at {scope}; `spendwatch alerts` lists them")
+        }
+        other => advice(other, scope),
+    }
+}
+
 /// The words that Azure uses of subscriptions that have no cost management.
 fn is_about_offer(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
@@ -302,5 +317,26 @@ fn role(scope: &Scope) -> &'static str {
         ScopeKind::BillingProfile => "the billing role Billing profile reader",
         ScopeKind::InvoiceSection => "the billing role Invoice section reader",
         ScopeKind::Customer => "the role Admin agent of the partner",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_dismiss_hears_of_the_right_that_it_takes() {
+        let scope = Scope::parse("/subscriptions/5f0e0000-0000-0000-0000-000000000001").unwrap();
+        let error = Error::Forbidden {
+            operation: "dismiss an alert".to_owned(),
+            code: "AuthorizationFailed".to_owned(),
+            message: String::new(),
+        };
+        assert_eq!(
+            advice_for_dismissal(&error, &scope, "a"),
+            "AuthorizationFailed: the identity has no right to dismiss alerts here \
+             (Microsoft.CostManagement/alerts/write); grant it the role Cost Management Contributor \
+             on /subscriptions/5f0e0000-0000-0000-0000-000000000001"
+        );
     }
 }
