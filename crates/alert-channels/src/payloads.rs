@@ -12,10 +12,27 @@ mod hostile;
 mod network;
 mod secrets;
 
+/// Samples whose payloads differ in more than words: every kind of message, and what of an alert's
+/// life has a form of its own. The words of all samples are in the snapshots of the text part.
+const SHAPES: [&str; 9] = [
+    "crossing",
+    "correction",
+    "acknowledged",
+    "resolved",
+    "trouble",
+    "action",
+    "bundle",
+    "digest",
+    "hostile",
+];
+
 #[test]
 fn payloads() {
+    let mut shapes = samples::all();
+    shapes.retain(|(name, _)| SHAPES.contains(name));
+    assert_eq!(shapes.len(), SHAPES.len());
     for channel in channels() {
-        for (name, notice) in samples::all() {
+        for (name, notice) in shapes.clone() {
             if !channel.kind().takes(&notice.message) {
                 assert!(channel.render(&notice).is_err(), "{name}");
                 continue;
