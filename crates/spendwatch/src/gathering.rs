@@ -4,7 +4,8 @@
 //! told together; the notice of a budget tells of its parts; and more than a recipient's allowance
 //! comes as one notice that lists everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alert_channels::{Because, Carried, Message, Notice};
 use budget_engine::{Change, Severity, Transition};
@@ -12,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::day_of;
 use crate::config::{Allowance, Attention, EndedWhileHeld};
-use crate::outbox::{Delivery, Hold, delivery_id};
+use crate::outbox::{Delivery, Hold, Sequence, delivery_id};
 use crate::silences::Silence;
 
 /// The crossing that a delivery is about.
@@ -118,19 +119,68 @@ pub(crate) fn counts(delivery: &Delivery) -> bool {
     }
 }
 
+/// The order in which deliveries of a lane are to arrive, as places in the list that was given: that of
+/// their keys, but nothing overtakes an earlier moment of the same alert. A notice that tells of
+/// others comes where the last of them would, and a decision that took long may be written only then,
+/// with a time in between.
+pub(crate) fn order(deliveries: &[&Delivery]) -> Vec<usize> {
+    let moments: Vec<_> = deliveries.iter().map(|one| one.moments()).collect();
+    let mut left: BTreeMap<&Sequence, BTreeMap<Timestamp, usize>> = BTreeMap::new();
+    for (sequence, at) in moments.iter().flatten() {
+        *left.entry(sequence).or_default().entry(*at).or_default() += 1;
+    }
+    let mut rest: Vec<usize> = (0..deliveries.len()).collect();
+    rest.sort_by_cached_key(|index| deliveries[*index].key());
+    let mut rest = VecDeque::from(rest);
+    let mut order = Vec::new();
+    loop {
+        let is_next = |index: &usize| {
+            moments[*index].iter().all(|(sequence, at)| {
+                let times = left.get(sequence);
+                let first = times.and_then(|times| times.keys().next());
+                first.is_none_or(|first| first >= at)
+            })
+        };
+        let next = rest.iter().position(is_next).unwrap_or(0);
+        let Some(index) = rest.remove(next) else {
+            return order;
+        };
+        for (sequence, at) in &moments[index] {
+            let Some(times) = left.get_mut(sequence) else {
+                continue;
+            };
+            if let Some(count) = times.get_mut(at) {
+                *count -= 1;
+                if *count == 0 {
+                    times.remove(at);
+                }
+            }
+        }
+        order.push(index);
+    }
+}
+
 /// Gathers what is due: deliveries of crossings that nobody has tried to send and that nothing holds
-/// back, in the order of their decisions. `others` are those of the same lane that wait for another
-/// time, or were tried before.
+/// back, in their order. `others` are those of the same lane that wait for another time, or were tried
+/// before. Each has its place in the [`order`] of the lane.
 pub(crate) fn gather(
     attention: &Attention,
-    due: &[&Delivery],
-    others: &[&Delivery],
+    due: &[(usize, &Delivery)],
+    others: &[(usize, &Delivery)],
     sent: &Sent,
     now: Timestamp,
 ) -> Vec<Gathering> {
     let mut taken: BTreeSet<usize> = BTreeSet::new();
     let mut gatherings = Vec::new();
-    let lane = Lane { due, others };
+    let spot = |(place, delivery): &(usize, &Delivery)| Spot {
+        place: *place,
+        moments: delivery.moments(),
+    };
+    let lane = Lane {
+        due: due.iter().map(|(_, delivery)| *delivery).collect(),
+        spots: due.iter().map(spot).collect(),
+        others: others.iter().map(spot).collect(),
+    };
     released(attention, &lane, &mut taken, &mut gatherings);
     if attention.parent_tells {
         parents(&lane, &mut taken, &mut gatherings);
@@ -143,33 +193,49 @@ pub(crate) fn gather(
 
 /// What is live in a lane.
 struct Lane<'a> {
-    due: &'a [&'a Delivery],
-    others: &'a [&'a Delivery],
+    due: Vec<&'a Delivery>,
+    /// Of `due`.
+    spots: Vec<Spot>,
+    others: Vec<Spot>,
+}
+
+/// Where a delivery is in the order of its lane, and why.
+struct Spot {
+    place: usize,
+    moments: BTreeMap<Sequence, Timestamp>,
+}
+
+impl Spot {
+    /// Whether telling of this at another place would overtake what the other one tells of the same
+    /// alert, or be overtaken by it.
+    fn collides(&self, told_at: usize, other: &Spot) -> bool {
+        self.moments.iter().any(|(sequence, at)| {
+            let theirs = other.moments.get(sequence);
+            theirs.is_some_and(|theirs| match theirs.cmp(at) {
+                Ordering::Less => other.place >= told_at,
+                Ordering::Greater => other.place <= told_at,
+                Ordering::Equal => true,
+            })
+        })
+    }
 }
 
 impl Lane<'_> {
-    /// Leaves in `members` only what can be told at another place in the order without overtaking
-    /// what is told of the same alert, or being overtaken by it: nothing of the kind may lie between
-    /// its own place and the moment `told_at`. `teller` is in the order of its own.
-    fn keep_order(&self, members: &mut Vec<usize>, teller: Option<usize>, told_at: Timestamp) {
+    /// Leaves in `members` only what can be told at the place `told_at` in the order without
+    /// overtaking what is told of the same alert, or being overtaken by it. `teller` is in the order of
+    /// its own.
+    fn keep_order(&self, members: &mut Vec<usize>, teller: Option<usize>, told_at: usize) {
         loop {
-            let is_in_the_way = |member: &Delivery, other: &Delivery| {
-                let at = member.created_at;
-                let between = at.min(told_at)..=at.max(told_at);
-                between.contains(&other.created_at)
-                    && member
-                        .sequences()
-                        .any(|one| other.sequences().any(|another| another == one))
-            };
             let stay = |index: &usize| {
-                let mut due = self.due.iter().enumerate();
-                let blocked = due.any(|(other, delivery)| {
+                let spot = &self.spots[*index];
+                let mut due = self.spots.iter().enumerate();
+                let blocked = due.any(|(other, theirs)| {
                     Some(other) != teller
                         && !members.contains(&other)
-                        && is_in_the_way(self.due[*index], delivery)
+                        && spot.collides(told_at, theirs)
                 });
                 let mut others = self.others.iter();
-                !blocked && !others.any(|delivery| is_in_the_way(self.due[*index], delivery))
+                !blocked && !others.any(|theirs| spot.collides(told_at, theirs))
             };
             let kept: Vec<usize> = members.iter().copied().filter(stay).collect();
             if kept.len() == members.len() {
@@ -187,7 +253,7 @@ fn released(
     taken: &mut BTreeSet<usize>,
     gatherings: &mut Vec<Gathering>,
 ) {
-    let due = lane.due;
+    let due = &lane.due;
     let mut threads: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, one) in due.iter().enumerate() {
         threads.entry(&one.notice.thread).or_default().push(index);
@@ -244,7 +310,7 @@ fn released(
             .max_by_key(|index| crossing(due[*index]).map(rank));
         let Some(carrier) = best else { continue };
         let mut members: Vec<usize> = members.into_iter().filter(|one| *one != carrier).collect();
-        lane.keep_order(&mut members, Some(carrier), due[carrier].created_at);
+        lane.keep_order(&mut members, Some(carrier), lane.spots[carrier].place);
         if members.is_empty() {
             continue;
         }
@@ -260,7 +326,7 @@ fn released(
 
 /// The notice of a budget tells of its parts.
 fn parents(lane: &Lane<'_>, taken: &mut BTreeSet<usize>, gatherings: &mut Vec<Gathering>) {
-    let due = lane.due;
+    let due = &lane.due;
     let fired = |index: &usize| {
         let transition = crossing(due[*index])?;
         (transition.change == Change::Fired).then_some(transition)
@@ -280,7 +346,7 @@ fn parents(lane: &Lane<'_>, taken: &mut BTreeSet<usize>, gatherings: &mut Vec<Ga
                 })
         };
         let mut members: Vec<usize> = (0..due.len()).filter(is_part).collect();
-        lane.keep_order(&mut members, Some(carrier), due[carrier].created_at);
+        lane.keep_order(&mut members, Some(carrier), lane.spots[carrier].place);
         if members.is_empty() {
             continue;
         }
@@ -303,7 +369,7 @@ fn overflow(
     taken: &BTreeSet<usize>,
     gatherings: &mut Vec<Gathering>,
 ) {
-    let due = lane.due;
+    let due = &lane.due;
     let mut by_recipient: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let gone: BTreeSet<usize> = gatherings
         .iter()
@@ -352,7 +418,7 @@ fn overflow(
         rest.sort_unstable();
         // The bundle comes where the last of it would; without that one, at another place.
         while let Some(last) = rest.last().copied() {
-            let told_at = due[last].created_at;
+            let told_at = lane.spots[last].place;
             lane.keep_order(&mut rest, None, told_at);
             if rest.last() == Some(&last) {
                 break;
@@ -404,4 +470,61 @@ pub(crate) fn bundle(members: &[&Delivery], allowance: Allowance) -> Option<Deli
     notice.language = first.notice.language;
     let expires_at = members.iter().map(|one| one.expires_at).max()?;
     Some(Delivery::new(destination, notice, at, expires_at))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+mod tests {
+    use alert_channels::samples;
+
+    use super::*;
+
+    fn second(of_minute: i64) -> Timestamp {
+        Timestamp::from_second(1_794_000_000 + of_minute).unwrap()
+    }
+
+    /// A crossing of an alert, decided in a second.
+    fn told(alert: &str, at: i64) -> Delivery {
+        let mut notice = samples::crossing();
+        notice.id = format!("{alert}{at}");
+        let Message::Crossing(transition) = &mut notice.message else {
+            unreachable!("the sample is a crossing")
+        };
+        transition.alert = alert.to_owned();
+        transition.at = second(at);
+        Delivery::new("mail", notice, second(at), second(at + 1000))
+    }
+
+    fn bundled(members: &[&Delivery]) -> Delivery {
+        let allowance = Allowance {
+            notices: 2,
+            hours: 24,
+        };
+        bundle(members, allowance).unwrap()
+    }
+
+    #[test]
+    fn what_was_decided_late_comes_after_what_another_notice_tells_of_the_same_alert() {
+        let together = bundled(&[&told("web", 1), &told("data", 9)]);
+        let (late, later) = (told("web", 2), told("web", 3));
+        let unrelated = told("shop", 4);
+        let order = order(&[&later, &late, &unrelated, &together]);
+        assert_eq!(order, [2, 3, 1, 0]);
+    }
+
+    #[test]
+    fn nothing_moves_past_what_is_told_of_the_same_alert() {
+        let spot = |place, delivery: &Delivery| Spot {
+            place,
+            moments: delivery.moments(),
+        };
+        let moved = spot(1, &told("web", 5));
+        let together = spot(7, &bundled(&[&told("web", 1), &told("data", 9)]));
+        assert!(moved.collides(7, &together), "it would not be later");
+        assert!(!moved.collides(8, &together));
+        let next = spot(3, &told("web", 6));
+        assert!(moved.collides(4, &next), "it would be overtaken");
+        assert!(!moved.collides(2, &next));
+        assert!(!moved.collides(2, &spot(3, &told("shop", 6))));
+    }
 }

@@ -4,6 +4,8 @@
 //! month in its history key comes from the transition, so that a second routing pass finds what is
 //! finished. A lane is what makes one worker send at a time.
 
+use std::collections::BTreeMap;
+
 use alert_channels::{Failure, Message, Notice};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -163,23 +165,26 @@ impl Delivery {
         arrived || self.unknown_outcomes > 0
     }
 
-    /// What must arrive in order: the messages about one alert to one recipient. A notice that tells
-    /// of others is in the order of all of them, and one that follows up the notices of several
-    /// alerts in the order of each.
-    pub(crate) fn sequences(&self) -> impl Iterator<Item = Sequence> {
-        let carried = self.notice.carried.iter().map(|one| one.alert.as_str());
-        let followed = match &self.notice.message {
-            Message::Crossing(transition) => transition.follows.as_slice(),
-            _ => &[],
+    /// What must arrive in order, and of which moment this tells: the messages about one alert to one
+    /// recipient. A notice that tells of others is in the order of all of them, and one that follows
+    /// up the notices of several alerts in the order of each.
+    pub(crate) fn moments(&self) -> BTreeMap<Sequence, Timestamp> {
+        let (own_at, followed) = match &self.notice.message {
+            Message::Crossing(transition) => (transition.at, transition.follows.as_slice()),
+            _ => (self.created_at, &[][..]),
         };
         // The id of a transition is its alert and its number.
         let followed = followed.iter().filter_map(|id| id.rsplit_once('-'));
-        let followed = followed.map(|(alert, _)| alert);
-        let recipient = self.notice.recipient.clone();
-        std::iter::once(self.alert())
-            .chain(carried)
-            .chain(followed)
-            .map(move |alert| (alert.to_owned(), recipient.clone()))
+        let followed = followed.map(|(alert, _)| (alert, own_at));
+        let carried = self.notice.carried.iter();
+        let carried = carried.map(|one| (one.alert.as_str(), one.at));
+        let mut moments = BTreeMap::new();
+        for (alert, at) in followed.chain(carried).chain([(self.alert(), own_at)]) {
+            let sequence = (alert.to_owned(), self.notice.recipient.clone());
+            let known = moments.entry(sequence).or_insert(at);
+            *known = at.max(*known);
+        }
+        moments
     }
 
     /// Id of the alert that it is about; its own, if it is about none.

@@ -101,7 +101,8 @@ impl fmt::Display for Counts {
         )?;
         write!(
             f,
-            "longest way to rest without faults: {longest_drain} rounds"
+            "longest way to rest without faults: {longest_drain} rounds; {logged} bytes of log without \
+             a secret"
         )
     }
 }

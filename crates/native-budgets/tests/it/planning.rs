@@ -476,6 +476,7 @@ fn a_replacement_shows_the_start_that_moves_with_the_grain() {
     let mut yearly = put(None, &wanted[0].budget).unwrap();
     yearly.time_grain = "Annually".into();
     yearly.time_period.start = "2026-01-01T00:00:00Z".parse().unwrap();
+    yearly.time_period.end = Some("2036-01-01T00:00:00Z".parse().unwrap());
     let changes = plan(&wanted, &[live(yearly)], &Prune::default());
     assert_eq!(actions(&changes), [Action::Replace]);
     let fields = changes[0].fields.iter();

@@ -21,6 +21,7 @@ pub(crate) use self::lane::revive;
 use self::lane::take_lane;
 use self::step::{After, step};
 use crate::app::{App, Hint};
+use crate::gathering;
 use crate::outbox::{Delivery, Lane, OUTBOX, Sequence};
 
 /// What came of one visit to a lane.
@@ -63,6 +64,8 @@ struct Visit<'a> {
 
 /// A live delivery as it was read.
 struct Live {
+    /// Its place in the order of the lane.
+    place: usize,
     key: String,
     delivery: Delivery,
     version: Version,
@@ -102,8 +105,9 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
             key,
             delivery,
             version,
+            ..
         } = one;
-        let sequences: Vec<Sequence> = delivery.sequences().collect();
+        let sequences: Vec<Sequence> = delivery.moments().into_keys().collect();
         let now = app.now();
         let is_parked = visit.lane.not_before.is_some_and(|until| until > now);
         let earlier = sequences.iter().filter_map(|one| waiting.get(one)).max();
@@ -162,13 +166,14 @@ impl Visit<'_> {
     }
 }
 
-/// The live deliveries of a destination, in the order of their decisions.
+/// The live deliveries of a destination, in the order in which they are to arrive.
 async fn load(app: &App, destination: &str) -> anyhow::Result<Vec<Live>> {
     let prefix = format!("{OUTBOX}{destination}/");
     let mut live = Vec::new();
     for key in app.documents().list(&prefix).await? {
         match json::get::<Delivery>(app.documents(), &key).await {
             Ok(Some((delivery, version))) => live.push(Live {
+                place: 0,
                 key,
                 delivery,
                 version,
@@ -181,6 +186,11 @@ async fn load(app: &App, destination: &str) -> anyhow::Result<Vec<Live>> {
             Err(error) => return Err(error.into()),
         }
     }
+    let deliveries: Vec<&Delivery> = live.iter().map(|one| &one.delivery).collect();
+    for (place, index) in gathering::order(&deliveries).into_iter().enumerate() {
+        live[index].place = place;
+    }
+    live.sort_by_key(|one| one.place);
     Ok(live)
 }
 

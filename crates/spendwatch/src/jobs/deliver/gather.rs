@@ -15,7 +15,7 @@ use crate::gathering::{self, Gathering, carried, crossing, gather, held};
 use crate::outbox::{self, Hold};
 use crate::silences;
 
-/// Gives what may be sent, in the order of decisions, and what waits; what waits is counted, and what
+/// Gives what may be sent, in its order, and what waits; what waits is counted, and what
 /// another notice tells of has ended.
 pub(super) async fn run(
     visit: &mut Visit<'_>,
@@ -37,7 +37,7 @@ pub(super) async fn run(
     let is_for_people = channel.is_none_or(|channel| channel.kind.kind().is_for_people());
     let mut sendable = Vec::new();
     let mut due: Vec<Live> = Vec::new();
-    // In the order of decisions. What is told of an alert stays in it: nothing overtakes what is held
+    // In their order. What is told of an alert stays in it: nothing overtakes what is held
     // back, nor what waits behind that.
     for mut one in live {
         let is_due = one.delivery.next_at <= now && one.delivery.expires_at > now;
@@ -60,8 +60,9 @@ pub(super) async fn run(
             sendable.push(one);
         }
     }
-    let deliveries: Vec<&_> = due.iter().map(|one| &one.delivery).collect();
-    let others: Vec<&_> = sendable.iter().map(|one| &one.delivery).collect();
+    let deliveries: Vec<_> = due.iter().map(|one| (one.place, &one.delivery)).collect();
+    let others = sendable.iter().map(|one| (one.place, &one.delivery));
+    let others: Vec<_> = others.collect();
     // A place that keeps books of alerts has to hear of each change.
     let gatherings = match is_for_people {
         true => gather(attention, &deliveries, &others, &visit.lane.sent, now),
@@ -72,22 +73,20 @@ pub(super) async fn run(
         carry_out(visit, gathering, &mut slots, &mut sendable, &mut later).await?;
     }
     sendable.extend(slots.into_iter().flatten());
-    sendable.sort_by(|left, right| left.key.cmp(&right.key));
+    sendable.sort_by_key(|one| one.place);
     Ok((sendable, later))
 }
 
-/// What waits of each alert: the key of the first delivery, and until when.
+/// What waits of each alert: the place of the first delivery, and until when.
 #[derive(Default)]
-pub(super) struct Later(BTreeMap<outbox::Sequence, (String, Timestamp)>);
+pub(super) struct Later(BTreeMap<outbox::Sequence, (usize, Timestamp)>);
 
 impl Later {
     fn add(&mut self, one: &Live, until: Timestamp) {
-        for sequence in one.delivery.sequences() {
+        for sequence in one.delivery.moments().into_keys() {
             let known = self.0.entry(sequence);
-            let (key, latest) = known.or_insert_with(|| (one.key.clone(), until));
-            if one.key < *key {
-                key.clone_from(&one.key);
-            }
+            let (place, latest) = known.or_insert((one.place, until));
+            *place = one.place.min(*place);
             *latest = until.max(*latest);
         }
     }
@@ -98,9 +97,9 @@ impl Later {
         if one.delivery.state.is_final() {
             return None;
         }
-        let sequences = one.delivery.sequences();
-        let before = sequences.filter_map(|each| self.0.get(&each));
-        let before = before.filter(|(key, _)| *key < one.key);
+        let moments = one.delivery.moments();
+        let before = moments.keys().filter_map(|each| self.0.get(each));
+        let before = before.filter(|(place, _)| *place < one.place);
         before.map(|(_, until)| *until).max()
     }
 }
@@ -202,6 +201,7 @@ async fn carry_out(
         }
         Gathering::Bundle { members, allowance } => {
             let members = take(slots, &members);
+            let place = members.iter().map(|one| one.place).max().unwrap_or(0);
             let deliveries: Vec<&_> = members.iter().map(|one| &one.delivery).collect();
             let Some(bundle) = gathering::bundle(&deliveries, allowance) else {
                 return Ok(());
@@ -216,6 +216,7 @@ async fn carry_out(
             if let Some((delivery, version)) = stored {
                 let key = bundle.key();
                 sendable.push(Live {
+                    place,
                     key,
                     delivery,
                     version,
