@@ -191,6 +191,9 @@ pub(crate) struct Books {
     last: BTreeMap<(String, String, Option<String>), Timestamp>,
     /// Deliveries that arrived, or may have.
     reached: BTreeSet<String>,
+    /// What was refused for certain, until its sender has written that down: if it never does, nobody
+    /// else can know.
+    refused: [Option<Sending>; WORKERS],
     /// The destination of each delivery that comes from a decision.
     routed: BTreeMap<String, String>,
     /// The alert of each transition.
@@ -221,6 +224,26 @@ impl Books {
     pub(crate) fn job_begins(&mut self, worker: usize) {
         self.leases[worker].clear();
         self.told_to_wait[worker].clear();
+        if let Some(sending) = self.refused[worker].take() {
+            self.may_have_arrived(&sending);
+        }
+    }
+
+    /// A destination has refused a notice for certain.
+    pub(crate) fn refuses(&mut self, worker: usize, sending: Sending) {
+        self.refused[worker] = Some(sending);
+    }
+
+    /// A delivery was written: by the sender of what was refused, or by another worker that cannot
+    /// know of that.
+    fn wrote_delivery(&mut self, worker: usize, key: &str) {
+        for sender in 0..WORKERS {
+            let refused = &mut self.refused[sender];
+            let refused = refused.take_if(|sending| key.ends_with(&sending.delivery));
+            if let Some(sending) = refused.filter(|_| sender != worker) {
+                self.may_have_arrived(&sending);
+            }
+        }
     }
 
     /// A document was written.
@@ -234,6 +257,8 @@ impl Books {
                 Ok(ledger) => self.decided(key, ledger),
                 Err(error) => panic!("the books cannot read {key}: {error}"),
             }
+        } else if key.starts_with("outbox/") {
+            self.wrote_delivery(worker, key);
         } else if let Some(destination) = key.strip_prefix("lanes/") {
             let lane: Lane = match serde_json::from_slice(bytes) {
                 Ok(lane) => lane,

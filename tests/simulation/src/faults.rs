@@ -180,7 +180,7 @@ impl Executor<'_> {
                 self.counts.arrivals += 1;
             }
             Some(false) => books.may_have_arrived(&sending),
-            None => {}
+            None => books.refuses(worker, sending),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use spendwatch::jobs::alerts::{acknowledge, find};
+use spendwatch::jobs::alerts::{self, Whose, acknowledge, find};
 use spendwatch::jobs::{evaluate, silence, sweep, work};
 use spendwatch::{App, Hint, Matcher, NewSilence};
 
@@ -22,6 +22,8 @@ pub(crate) enum Job {
     Evaluate,
     /// Somebody knows of one of the alerts.
     Acknowledge(usize),
+    /// Somebody knows of all alerts.
+    AcknowledgeAll,
     /// Somebody wants to hear nothing of a budget for so many minutes.
     Silence(usize, i64),
     /// Somebody wants to hear again.
@@ -50,12 +52,13 @@ pub(crate) async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             let budgets: Vec<_> = app.config().budgets.iter().collect();
             let budget = budgets[number % budgets.len()];
             let threshold = &budget.thresholds[number / 3 % budget.thresholds.len()];
-            let wanted = find::Wanted {
-                alert: threshold.id.clone(),
-                budget: Some(budget.id.clone()),
-                period: None,
-            };
-            acknowledge::acknowledge(app, &wanted, None, "somebody", None).await?;
+            acknowledge_one(app, threshold.id.clone(), Some(budget.id.clone())).await
+        }
+        Job::AcknowledgeAll => {
+            for alert in alerts::list(app, &[], Whose::Ours).await?.ours {
+                // Some are acknowledged already, or over.
+                let _ = acknowledge_one(app, alert.id, None).await;
+            }
             Ok(())
         }
         Job::Silence(group, minutes) => {
@@ -83,6 +86,16 @@ pub(crate) async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+async fn acknowledge_one(app: &App, alert: String, budget: Option<String>) -> anyhow::Result<()> {
+    let wanted = find::Wanted {
+        alert,
+        budget,
+        period: None,
+    };
+    acknowledge::acknowledge(app, &wanted, None, "somebody", None).await?;
+    Ok(())
 }
 
 /// As the Functions host does: a message is removed when its job succeeded or failed too often.

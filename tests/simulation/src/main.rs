@@ -118,7 +118,7 @@ fn no_schedule_breaks_a_promise() {
         return;
     };
     let trace = Rig::new().run(*seed, None, true).trace;
-    let last = trace[trace.len().saturating_sub(300)..].join("\n");
+    let last = trace[trace.len().saturating_sub(100)..].join("\n");
     let lines = broken.iter().flat_map(|one| {
         let violations = one.violations.iter();
         violations.map(|each| format!("seed {}: {}: {}", one.seed, each.invariant, each.what))

@@ -126,7 +126,12 @@ impl Drop for Gate<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.ticket {
             let mut world = self.port.hub.world();
-            world.tickets.retain(|ticket| ticket.id != id);
+            let place = world.tickets.iter().position(|ticket| ticket.id == id);
+            let ticket = place.map(|place| world.tickets.remove(place));
+            // Who gives up on an answer does not know what became of the question.
+            if let Some(sending) = ticket.and_then(|ticket| ticket.sending) {
+                world.books.may_have_arrived(&sending);
+            }
         }
     }
 }

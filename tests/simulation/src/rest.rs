@@ -17,6 +17,9 @@ const GAPS: [i64; 26] = [
     420, 420, 420, 420, 420, 420,
 ];
 
+/// After so many looks people acknowledge what still waits.
+const PATIENCE: usize = 13;
+
 /// More messages than any schedule makes.
 const ALL: usize = 100_000;
 
@@ -59,6 +62,10 @@ impl Executor<'_> {
             self.counts.longest_drain = self.counts.longest_drain.max(round as u64);
             if self.waiting().is_empty() {
                 return;
+            }
+            if round == PATIENCE {
+                // Reminders beyond an allowance would go on waiting for each other for ever.
+                self.alone(Job::AcknowledgeAll).await;
             }
             self.pass(SignedDuration::from_mins(minutes)).await;
         }
