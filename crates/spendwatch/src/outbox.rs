@@ -310,3 +310,34 @@ pub(crate) fn back_off(
         wait.as_millis() * i128::from(100 + percent) / 100,
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use alert_channels::samples;
+
+    use super::*;
+
+    fn failed(times: u32) -> Delivery {
+        let (at, expires_at) = (samples::at(), Timestamp::MAX);
+        Delivery {
+            failures: times,
+            ..Delivery::new("mail", samples::crossing(), at, expires_at)
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_waits_as_the_schedule_has_and_each_is_within_a_fifth() {
+        let schedule = [Duration::from_secs(100), Duration::from_secs(1000)];
+        let wait = |times| back_off(&failed(times), &schedule).map(|wait| wait.as_secs());
+        assert!(wait(1).is_some_and(|seconds| (80..=120).contains(&seconds)));
+        assert!(wait(2).is_some_and(|seconds| (800..=1200).contains(&seconds)));
+        assert_eq!(wait(3), None);
+    }
+
+    #[test]
+    fn without_a_schedule_there_is_one_try() {
+        assert_eq!(back_off(&failed(1), &[]), None);
+    }
+}

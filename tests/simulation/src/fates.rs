@@ -144,8 +144,12 @@ fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
             }
             Fate::Suppressed { by: Some(by), .. } => {
                 let mut teller = finished.get(by);
-                while let Some(Fate::Suppressed { by: Some(by), .. }) = teller.map(|one| &one.state)
-                {
+                // Broken promises make circles.
+                for _ in 0..finished.len() {
+                    let Some(Fate::Suppressed { by: Some(by), .. }) = teller.map(|one| &one.state)
+                    else {
+                        break;
+                    };
                     teller = finished.get(by);
                 }
                 let tells =

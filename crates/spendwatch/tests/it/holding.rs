@@ -1,7 +1,7 @@
 //! What waits, what is told together, what is not told at all, and who hears when nothing arrives.
 
 use jiff::{SignedDuration, Timestamp};
-use spendwatch::{Delivery, DeliveryState, jobs};
+use spendwatch::{Delivery, DeliveryState, Matcher, NewSilence, jobs};
 
 use crate::support::*;
 
@@ -58,6 +58,36 @@ async fn a_notice_waits_for_the_morning_and_is_sent_once() {
         !text(&world, 0).contains("then ("),
         "it tells of nothing else"
     );
+}
+
+#[tokio::test]
+async fn what_was_silenced_is_told_when_the_silence_ends() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    let until: Timestamp = "2026-11-14T00:00:00Z".parse().unwrap();
+    let new = NewSilence {
+        matcher: Matcher {
+            budget: Some("payments".into()),
+            ..Matcher::default()
+        },
+        from: None,
+        until,
+        reason: "load test".into(),
+        by: "lead@contoso.example".into(),
+    };
+    let silence = jobs::silence::create(&world.app, new).await.unwrap();
+    world.spent(850);
+    world.evaluate().await;
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.left), (0, 1));
+    assert_eq!(report.next_due, Some(until));
+    world.pass(3600);
+    jobs::silence::end(&world.app, &silence.id, "lead@contoso.example")
+        .await
+        .unwrap();
+    // Long before it would have ended, and without another evaluation.
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.left), (1, 0));
+    assert!(text(&world, 0).contains("threshold actual 80%"));
 }
 
 #[tokio::test]
