@@ -42,7 +42,8 @@ const MAIL: &str = "tests/tests/it/mail.rs";
 const TOLD: &str = "tests/tests/it/told.rs";
 const KILL: &str = "tests/tests/it/kill.rs";
 const WEBHOOKS: &str = "tests/tests/it/webhooks.rs";
-const CONFORMANCE: &str = "tests/tests/it/conformance.rs";
+const REQUESTS: &str = "tests/tests/it/conformance/requests.rs";
+const STARTUP: &str = "tests/tests/it/conformance/startup.rs";
 const SIMULATION: &str = "tests/simulation/src/main.rs";
 const CONTRACT: &str = "crates/state-store/tests/it/memory.rs";
 
@@ -79,7 +80,7 @@ const SCENARIOS: [(u8, &str, Held); 80] = [
              reported as corrupt")),
     (8, "the time of the run decides, not the time of each step", By(&[
         ("transitions_of_a_ledger_have_increasing_times", DECISIONS),
-        ("late_repeated_and_retried_ticks_tell_once", CONFORMANCE),
+        ("late_repeated_and_retried_ticks_tell_once", REQUESTS),
     ])),
     (9, "a record that cannot be read is an error, and one that is missing is none", By(&[
         ("a_source_that_fails_is_an_error_and_changes_nothing", EVALUATING),
@@ -92,7 +93,7 @@ const SCENARIOS: [(u8, &str, Held); 80] = [
     ])),
     (11, "several workers and one crossing give one message", By(&[
         ("eight_evaluators_at_once_decide_once", EVALUATING),
-        ("two_handlers_overlap_without_harm", CONFORMANCE),
+        ("two_handlers_overlap_without_harm", STARTUP),
         SCHEDULES,
     ])),
     (12, "many workers tell what one worker would", By(&[SCHEDULES])),
@@ -187,7 +188,7 @@ const SCENARIOS: [(u8, &str, Held); 80] = [
         ("the_servers_text_is_not_kept", REPLY),
     ])),
     (37, "a body that is too large is refused at the door", By(&[
-        ("large_envelopes_are_read_whole_and_too_large_ones_refused", CONFORMANCE),
+        ("large_envelopes_are_read_whole_and_too_large_ones_refused", REQUESTS),
         ("what_is_no_alert_is_refused_and_not_stored", "crates/spendwatch/tests/it/native_alerts.rs"),
     ])),
     // What waits, what is told together.
@@ -308,7 +309,7 @@ const SCENARIOS: [(u8, &str, Held); 80] = [
     (66, "no error text has a secret in it", By(&[
         ("secrets_appear_nowhere", SECRETS),
         ("errors_and_debug_do_not_repeat_the_url", HTTP),
-        ("keys_and_secrets_are_in_no_line_and_no_answer", CONFORMANCE),
+        ("keys_and_secrets_are_in_no_line_and_no_answer", REQUESTS),
         SCHEDULES,
     ])),
     // What was learned the hard way.
