@@ -236,7 +236,8 @@ pub struct Evaluation {
 ///
 /// A threshold fires on the first evaluation at or above its level. Of several that are crossed in
 /// one step only the highest fires and the others are recorded as covered by it; stale data are
-/// told on their own. What was told is not told again in the period.
+/// told on their own. What was told is not told again in the period; but when a higher one is over
+/// whose notice spoke for a lower one, and the lower one is still crossed, that fires on its own.
 ///
 /// Restated data or a changed plan that undo a crossing of spend to date withdraw it; a forecast or a
 /// pace that is below its level again ends its alert. Both happen only with fresh data, beyond the
@@ -277,6 +278,8 @@ pub fn decide(
         now,
         &mut decisions,
     );
+    // What still stands is told after what does not.
+    let now = next.next_moment(now);
     for threshold in &budget.thresholds {
         let decision = match judge(threshold, status, forecast) {
             Err(reason) => quiet(threshold, held_back(threshold, &held, reason)),
@@ -386,13 +389,13 @@ pub fn decide(
     }
 }
 
-/// When this crossing, or a higher step of the same threshold, was told.
+/// When this crossing, or a higher step of the same threshold, was told by a notice that still holds.
 fn told(ledger: &Ledger, threshold: &Threshold, step: u32) -> Option<Timestamp> {
     ledger
         .alerts
         .values()
         .filter(|alert| alert.threshold == threshold.id && alert.step >= step)
-        .find(|alert| alert.state.stands())
+        .find(|alert| ledger.is_told(alert))
         .map(|alert| alert.since)
 }
 

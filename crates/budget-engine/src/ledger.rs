@@ -275,6 +275,19 @@ impl Ledger {
         self.alerts.values().any(|alert| alert.state.stands())
     }
 
+    /// Whether an alert stands and was told: on its own, or by the notice of a higher one that still
+    /// stands.
+    pub fn is_told(&self, alert: &Alert) -> bool {
+        match &alert.state {
+            AlertState::Firing => true,
+            AlertState::Covered { by } => {
+                let by = self.alerts.get(by);
+                by.is_some_and(|by| by.state.stands())
+            }
+            AlertState::Withdrawn | AlertState::Resolved | AlertState::Closed => false,
+        }
+    }
+
     /// The transition by which an alert fired the last time.
     pub fn fired(&self, alert: &Alert) -> Option<&Transition> {
         let mut newest = self.transitions.iter().rev();

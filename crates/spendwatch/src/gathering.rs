@@ -170,25 +170,50 @@ pub(crate) fn gather(
     sent: &Sent,
     now: Timestamp,
 ) -> Vec<Gathering> {
-    let mut taken: BTreeSet<usize> = BTreeSet::new();
     let mut gatherings = Vec::new();
     let spot = |(place, delivery): &(usize, &Delivery)| Spot {
         place: *place,
         moments: delivery.moments(),
     };
-    let lane = Lane {
+    let mut lane = Lane {
         due: due.iter().map(|(_, delivery)| *delivery).collect(),
         spots: due.iter().map(spot).collect(),
         others: others.iter().map(spot).collect(),
+        gone: BTreeSet::new(),
+        tellers: BTreeSet::new(),
     };
-    released(attention, &lane, &mut taken, &mut gatherings);
+    released(attention, &mut lane, &mut gatherings);
     if attention.parent_tells {
-        parents(&lane, &mut taken, &mut gatherings);
+        parents(&mut lane, &mut gatherings);
     }
     if let Some(allowance) = attention.allowance {
-        overflow(allowance, &lane, sent, now, &taken, &mut gatherings);
+        overflow(allowance, &lane, sent, now, &mut gatherings);
     }
     gatherings
+}
+
+/// Drops what began and ended before anybody was told, from what is due at a place where somebody is
+/// woken for every beginning. Nothing else is gathered there: each change counts.
+pub(crate) fn in_vain(due: &[&Delivery]) -> Option<Gathering> {
+    let mut alerts: BTreeMap<&str, Vec<(usize, &Transition)>> = BTreeMap::new();
+    for (index, one) in due.iter().enumerate() {
+        if let Some(transition) = crossing(one) {
+            let known = alerts.entry(&transition.alert).or_default();
+            known.push((index, transition));
+        }
+    }
+    let ends_only = |end: &Transition, fired: &Transition| end.follows == [fired.id()];
+    let mut members = Vec::new();
+    for known in alerts.into_values() {
+        let [(_, first), .., (_, last)] = &known[..] else {
+            continue;
+        };
+        if first.change == Change::Fired && !last.change.leaves_standing() && ends_only(last, first)
+        {
+            members.extend(known.iter().map(|(index, _)| *index));
+        }
+    }
+    (!members.is_empty()).then_some(Gathering::Drop { members })
 }
 
 /// What is live in a lane.
@@ -197,6 +222,10 @@ struct Lane<'a> {
     /// Of `due`.
     spots: Vec<Spot>,
     others: Vec<Spot>,
+    /// Which of `due` others tell of, or nobody has to.
+    gone: BTreeSet<usize>,
+    /// Which of `due` tell of others.
+    tellers: BTreeSet<usize>,
 }
 
 /// Where a delivery is in the order of its lane, and why.
@@ -221,6 +250,25 @@ impl Spot {
 }
 
 impl Lane<'_> {
+    /// What one tells from now on is in its order, and not in that of the others any more.
+    fn absorb(&mut self, teller: usize, members: &[usize]) {
+        self.tellers.insert(teller);
+        for member in members {
+            self.gone.insert(*member);
+            for (sequence, at) in std::mem::take(&mut self.spots[*member].moments) {
+                let known = self.spots[teller].moments.entry(sequence).or_insert(at);
+                *known = at.max(*known);
+            }
+        }
+    }
+
+    fn drop(&mut self, members: &[usize]) {
+        for member in members {
+            self.gone.insert(*member);
+            self.spots[*member].moments.clear();
+        }
+    }
+
     /// Leaves in `members` only what can be told at the place `told_at` in the order without
     /// overtaking what is told of the same alert, or being overtaken by it. `teller` is in the order of
     /// its own.
@@ -247,13 +295,8 @@ impl Lane<'_> {
 }
 
 /// What waited together in one thread is told by the most important of it that still stands.
-fn released(
-    attention: &Attention,
-    lane: &Lane<'_>,
-    taken: &mut BTreeSet<usize>,
-    gatherings: &mut Vec<Gathering>,
-) {
-    let due = &lane.due;
+fn released(attention: &Attention, lane: &mut Lane<'_>, gatherings: &mut Vec<Gathering>) {
+    let due = lane.due.clone();
     let mut threads: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, one) in due.iter().enumerate() {
         threads.entry(&one.notice.thread).or_default().push(index);
@@ -294,7 +337,7 @@ fn released(
             && !carries
             && attention.ended_while_held == EndedWhileHeld::Nothing
         {
-            taken.extend(&members);
+            lane.drop(&members);
             gatherings.push(Gathering::Drop { members });
             continue;
         }
@@ -314,8 +357,7 @@ fn released(
         if members.is_empty() {
             continue;
         }
-        taken.extend(&members);
-        taken.insert(carrier);
+        lane.absorb(carrier, &members);
         gatherings.push(Gathering::Carry {
             carrier,
             members,
@@ -324,25 +366,28 @@ fn released(
     }
 }
 
-/// The notice of a budget tells of its parts.
-fn parents(lane: &Lane<'_>, taken: &mut BTreeSet<usize>, gatherings: &mut Vec<Gathering>) {
-    let due = &lane.due;
-    let fired = |index: &usize| {
+/// The notice of a budget tells of its parts, and so does a reminder.
+fn parents(lane: &mut Lane<'_>, gatherings: &mut Vec<Gathering>) {
+    let due = lane.due.clone();
+    let urges = |index: &usize| {
         let transition = crossing(due[*index])?;
-        (transition.change == Change::Fired).then_some(transition)
+        let urges = matches!(transition.change, Change::Fired | Change::Reminded);
+        urges.then_some(transition)
     };
     for carrier in 0..due.len() {
-        let Some(parent) = fired(&carrier).filter(|_| !taken.contains(&carrier)) else {
+        let Some(parent) = urges(&carrier).filter(|_| !lane.gone.contains(&carrier)) else {
             continue;
         };
         let is_part = |index: &usize| {
             *index != carrier
-                && !taken.contains(index)
+                && !lane.gone.contains(index)
                 && recipient(due[*index]) == recipient(due[carrier])
-                && fired(index).is_some_and(|part| {
+                && urges(index).is_some_and(|part| {
+                    // A reminder does not tell what is new.
                     part.status.parent.as_ref() == Some(&parent.status.budget)
                         && part.kind == parent.kind
                         && part.severity <= parent.severity
+                        && (part.change == parent.change || parent.change == Change::Fired)
                 })
         };
         let mut members: Vec<usize> = (0..due.len()).filter(is_part).collect();
@@ -350,8 +395,7 @@ fn parents(lane: &Lane<'_>, taken: &mut BTreeSet<usize>, gatherings: &mut Vec<Ga
         if members.is_empty() {
             continue;
         }
-        taken.extend(&members);
-        taken.insert(carrier);
+        lane.absorb(carrier, &members);
         gatherings.push(Gathering::Carry {
             carrier,
             members,
@@ -366,21 +410,13 @@ fn overflow(
     lane: &Lane<'_>,
     sent: &Sent,
     now: Timestamp,
-    taken: &BTreeSet<usize>,
     gatherings: &mut Vec<Gathering>,
 ) {
     let due = &lane.due;
     let mut by_recipient: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let gone: BTreeSet<usize> = gatherings
-        .iter()
-        .flat_map(|one| match one {
-            Gathering::Carry { members, .. } | Gathering::Drop { members } => members.clone(),
-            _ => Vec::new(),
-        })
-        .collect();
     for (index, one) in due.iter().enumerate() {
         let is_news = crossing(one).is_some_and(|transition| transition.change.is_news());
-        if is_news && !gone.contains(&index) {
+        if is_news && !lane.gone.contains(&index) {
             by_recipient.entry(recipient(one)).or_default().push(index);
         }
     }
@@ -407,14 +443,14 @@ fn overflow(
             }
             continue;
         }
-        // The most urgent keep notices of their own; a notice that tells of others keeps its own too.
+        // The most urgent keep notices of their own, and of these first what tells of others.
         let urgency = |index: &usize| {
             let severity = crossing(due[*index]).map(|one| one.severity);
-            (taken.contains(index), severity.unwrap_or(Severity::Info))
+            let severity = severity.unwrap_or(Severity::Info);
+            (severity, lane.tellers.contains(index))
         };
         members.sort_by(|left, right| urgency(right).cmp(&urgency(left)).then(left.cmp(right)));
         let mut rest = members.split_off(room - 1);
-        rest.retain(|index| !taken.contains(index));
         rest.sort_unstable();
         // The bundle comes where the last of it would; without that one, at another place.
         while let Some(last) = rest.last().copied() {
@@ -526,5 +562,34 @@ mod tests {
         assert!(moved.collides(4, &next), "it would be overtaken");
         assert!(!moved.collides(2, &next));
         assert!(!moved.collides(2, &spot(3, &told("shop", 6))));
+    }
+
+    #[test]
+    fn nobody_is_woken_for_what_is_over() {
+        let fired = told("web", 1);
+        let change = |at: i64, change: Change| {
+            let mut one = told("web", at);
+            let Message::Crossing(transition) = &mut one.notice.message else {
+                unreachable!("the sample is a crossing")
+            };
+            transition.change = change;
+            transition.sequence = u32::try_from(at).unwrap();
+            let Some(first) = crossing(&fired) else {
+                unreachable!("the sample is a crossing")
+            };
+            transition.follows = vec![first.id()];
+            one
+        };
+        let reminded = change(2, Change::Reminded);
+        let over = change(3, Change::Withdrawn);
+        let shop = told("shop", 4);
+        let members = vec![0, 1, 3];
+        assert_eq!(
+            in_vain(&[&fired, &reminded, &shop, &over]),
+            Some(Gathering::Drop { members })
+        );
+        // Whoever heard of the beginning hears of the end.
+        assert_eq!(in_vain(&[&reminded, &shop, &over]), None);
+        assert_eq!(in_vain(&[&fired, &reminded]), None);
     }
 }

@@ -65,16 +65,23 @@ pub(crate) struct Alert {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     Firing,
-    Covered {},
+    Covered { by: String },
     Withdrawn,
     Resolved,
     Closed,
 }
 
-impl State {
-    /// Whether people were told, or told by another one, and nothing was taken back.
-    pub(crate) fn stands(&self) -> bool {
-        matches!(self, State::Firing | State::Covered { .. })
+impl Ledger {
+    /// Whether people were told of an alert, or by another one, and nothing was taken back.
+    pub(crate) fn is_told(&self, state: &State) -> bool {
+        match state {
+            State::Firing => true,
+            State::Covered { by } => {
+                let by = self.alerts.get(by);
+                by.is_some_and(|by| matches!(by.state, State::Firing | State::Covered { .. }))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -314,7 +321,7 @@ impl Books {
             }
             let stood = before.alerts.get(&new.threshold).filter(|old| {
                 let now = ledger.alerts.get(&new.threshold);
-                old.state.stands() && now.is_some_and(|now| now.when == old.when)
+                ledger.is_told(&old.state) && now.is_some_and(|now| now.when == old.when)
             });
             if new.change == Change::Fired && stood.is_some() {
                 let what = format!("{key}: {} is told again while it stands", new.threshold);
@@ -360,6 +367,12 @@ impl Books {
             self.accuse(Invariant::OneAtATime, what);
         }
         beyond
+    }
+
+    /// What a destination has answered cannot be written down: the visit fails, and with it goes
+    /// what it knew.
+    pub(crate) fn visit_fails(&mut self, worker: usize) {
+        self.told_to_wait[worker].clear();
     }
 
     /// A destination has told a worker to wait.

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::books::{About, Books, Fate, Finished, Invariant, Ledger};
+use crate::books::{About, Books, Crossing, Fate, Finished, Invariant, Ledger};
 use crate::configurations::GROUPS;
 use crate::executor::Executor;
 
@@ -57,7 +57,7 @@ impl Executor<'_> {
                 }
             }
         }
-        fates_are_true(&mut world.books, &finished);
+        fates_are_true(&mut world.books, &finished, &ledgers);
         let arrivals = world.books.arrivals.values();
         let extra = arrivals.map(|arrivals| u64::from(arrivals.all.saturating_sub(1)));
         self.counts.duplicates += extra.sum::<u64>();
@@ -88,7 +88,7 @@ impl Executor<'_> {
         let ledger = ledger.ok_or_else(|| format!("{key} was never written"))?;
         let stands = |key: &str| {
             let alert = ledger.alerts.get(key);
-            alert.is_some_and(|alert| alert.state.stands())
+            alert.is_some_and(|alert| ledger.is_told(&alert.state))
         };
         // What was told stands until the costs are clearly below it.
         let most = spent * Decimal::ONE_HUNDRED / (Decimal::ONE_HUNDRED - budget.margin);
@@ -123,7 +123,19 @@ impl Executor<'_> {
 }
 
 /// Holds what is recorded of deliveries against what arrived.
-fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
+fn fates_are_true(
+    books: &mut Books,
+    finished: &BTreeMap<String, Finished>,
+    ledgers: &BTreeMap<String, Ledger>,
+) {
+    // The number of the last end of each alert.
+    let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
+    for transition in ledgers.values().flat_map(|ledger| &ledger.transitions) {
+        if !transition.change.leaves_standing() {
+            ends.insert(&transition.alert, transition.sequence);
+        }
+    }
+    let is_over = |what: &Crossing| ends.get(&*what.alert) > Some(&what.sequence);
     let told_instead: BTreeSet<(&str, &str, u32)> = finished
         .values()
         .filter_map(|one| match (&one.notice.instead_of, &one.notice.message) {
@@ -167,11 +179,11 @@ fn fates_are_true(books: &mut Books, finished: &BTreeMap<String, Finished>) {
                 }
             }
             Fate::Suppressed { by: None, why } => {
-                let fired = matches!(
+                let stands = matches!(
                     &one.notice.message,
-                    About::Crossing(what) if what.change == Change::Fired
+                    About::Crossing(what) if what.change == Change::Fired && !is_over(what)
                 );
-                if fired && why != "it was over before it could be told" {
+                if stands || why.is_empty() {
                     let what = format!("{one:?} is not told");
                     books.accuse(Invariant::Terminal, what);
                 }

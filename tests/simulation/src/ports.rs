@@ -182,6 +182,10 @@ impl Documents for Port {
 
     async fn replace(&self, key: &str, bytes: Vec<u8>, version: &Version) -> Result<Version> {
         let verdict = self.gate(Call::Replace, key).await;
+        if key.starts_with("outbox/") && matches!(verdict, Verdict::FailBefore | Verdict::FailAfter)
+        {
+            self.hub.world().books.visit_fails(self.worker);
+        }
         let replace = || self.hub.world().replace(self.worker, key, bytes, version);
         verdict.write(key, replace, |key| Error::Moved { key })
     }

@@ -108,6 +108,32 @@ fn of_several_crossed_in_one_step_the_highest_tells_of_all() {
 }
 
 #[test]
+fn a_lower_threshold_is_heard_when_the_higher_one_that_spoke_for_it_is_taken_back() {
+    let budget = budget(&["actual 80%", "actual 100%", "actual 120%"]);
+    let first = step(&budget, &spent("1224"), None, &empty());
+    assert_eq!(first.ledger.transitions.len(), 1);
+    let restated = step(&budget, &spent("1054"), None, &first.ledger);
+    let told: Vec<_> = restated.ledger.transitions[1..]
+        .iter()
+        .map(|one| (one.change, &*one.threshold, &one.also[..]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Change::Withdrawn, "actual-120pct", &[][..]),
+            (Change::Fired, "actual-100pct", &["actual 80%".to_owned()]),
+        ]
+    );
+    assert!(restated.ledger.transitions[1].at < restated.ledger.transitions[2].at);
+    let state = |key: &str| restated.ledger.alerts[key].state.clone();
+    assert_eq!(state("actual-100pct"), AlertState::Firing);
+    let by = "actual-100pct".to_owned();
+    assert_eq!(state("actual-80pct"), AlertState::Covered { by });
+    let again = step(&budget, &spent("1060"), None, &restated.ledger);
+    assert_eq!(again.ledger.transitions, restated.ledger.transitions);
+}
+
+#[test]
 fn that_the_plan_is_spent_outweighs_a_forecast() {
     let budget = budget(&["actual 100%", "forecast 120%"]);
     let evaluation = step(

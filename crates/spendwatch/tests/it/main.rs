@@ -15,6 +15,7 @@ mod configuration;
 mod delivering;
 mod evaluating;
 mod holding;
+mod holding_reminders;
 mod importing;
 mod native;
 mod native_alerts;

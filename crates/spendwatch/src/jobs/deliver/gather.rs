@@ -11,7 +11,7 @@ use state_store::{Error, json};
 
 use super::step::suppress;
 use super::{Live, Visit};
-use crate::gathering::{self, Gathering, carried, crossing, gather, held};
+use crate::gathering::{self, Gathering, carried, crossing, gather, held, in_vain};
 use crate::outbox::{self, Hold};
 use crate::silences;
 
@@ -35,12 +35,19 @@ pub(super) async fn run(
         .context("read silences")?;
     let channel = app.config().channels.get(&visit.report.destination);
     let is_for_people = channel.is_none_or(|channel| channel.kind.kind().is_for_people());
+    let wakes = channel.is_some_and(|channel| !channel.kind.kind().takes_actions());
     let mut sendable = Vec::new();
     let mut due: Vec<Live> = Vec::new();
+    // These end in this visit without being sent: no order depends on them.
+    let mut ending: Vec<Live> = Vec::new();
     // In their order. What is told of an alert stays in it: nothing overtakes what is held
     // back, nor what waits behind that.
     for mut one in live {
-        let is_due = one.delivery.next_at <= now && one.delivery.expires_at > now;
+        if one.delivery.state.is_final() || one.delivery.expires_at <= now {
+            ending.push(one);
+            continue;
+        }
+        let is_due = one.delivery.next_at <= now;
         let is_new = is_crossing(&one) && is_due;
         let hold = is_new
             .then(|| held(attention, &silences, &one.delivery, is_for_people, now))
@@ -63,9 +70,12 @@ pub(super) async fn run(
     let deliveries: Vec<_> = due.iter().map(|one| (one.place, &one.delivery)).collect();
     let others = sendable.iter().map(|one| (one.place, &one.delivery));
     let others: Vec<_> = others.collect();
-    // A place that keeps books of alerts has to hear of each change.
     let gatherings = match is_for_people {
         true => gather(attention, &deliveries, &others, &visit.lane.sent, now),
+        // A place that keeps books of alerts has to hear of each change, but of none for nothing.
+        false if wakes => in_vain(&due.iter().map(|one| &one.delivery).collect::<Vec<_>>())
+            .into_iter()
+            .collect(),
         false => Vec::new(),
     };
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
@@ -73,6 +83,7 @@ pub(super) async fn run(
         carry_out(visit, gathering, &mut slots, &mut sendable, &mut later).await?;
     }
     sendable.extend(slots.into_iter().flatten());
+    sendable.extend(ending);
     sendable.sort_by_key(|one| one.place);
     Ok((sendable, later))
 }
@@ -191,7 +202,10 @@ async fn carry_out(
             for member in members {
                 suppress(visit, member, Some(by.clone()), why).await?;
             }
-            sendable.push(one);
+            // Another one may tell of it in turn.
+            if let Some(slot) = slots.get_mut(carrier) {
+                *slot = Some(one);
+            }
         }
         Gathering::Drop { members } => {
             for member in take(slots, &members) {
