@@ -31,7 +31,7 @@ const HOST_JSON: &str = r#"{
     "functionTimeout": "00:05:00",
     "customHandler": { "description": {
         "defaultExecutablePath": "handler",
-        "arguments": ["--exact the_handler_process --nocapture", "%NOT_SET%"]
+        "arguments": ["--exact host_rules::the_handler_process --nocapture", "%NOT_SET%"]
     } },
     "extensions": {
         "http": { "routePrefix": "api" },
