@@ -1,7 +1,8 @@
 //! Whether two budgets mean the same to Azure, and in which fields they do not.
 //!
 //! Letter case, order, time zones, defaults and the way numbers are written mean nothing; neither do
-//! the keys of notifications and those that are switched off.
+//! the keys of notifications and those that are switched off. Only the values of tags have a letter
+//! case that counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::desired::{Desired, Provider};
+use crate::start::{first_day, months_between, months_of};
 
 /// A field in which a budget differs from what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -144,28 +146,24 @@ pub(crate) fn day_of(moment: Timestamp) -> Date {
     noon.map_or(utc.date(), |noon| noon.to_zoned(TimeZone::UTC).date())
 }
 
-fn first_day(budget: &AzureBudget) -> Date {
-    day_of(budget.time_period.start)
-}
-
 /// Whether both count in the same periods. Azure never changes a start, so an earlier one is as good
 /// if its periods lie as those of the wanted one.
 fn starts_alike(wanted: &AzureBudget, live: &AzureBudget) -> bool {
     let (wanted_day, live_day) = (first_day(wanted), first_day(live));
-    let every = match &*wanted.time_grain.to_ascii_lowercase() {
-        "monthly" | "billingmonth" => 1,
-        "quarterly" | "billingquarter" => 3,
-        "annually" | "billingannual" => 12,
+    let Some(every) = months_of(&wanted.time_grain) else {
         // Windows that move with the day have no periods.
-        _ => return true,
+        return true;
     };
-    let months = |day: Date| i32::from(day.year()) * 12 + i32::from(day.month());
+    let months = months_between(live_day, wanted_day);
     let is_billing = wanted
         .time_grain
         .to_ascii_lowercase()
         .starts_with("billing");
-    let same_day = !is_billing || wanted_day.day() == live_day.day();
-    live_day <= wanted_day && (months(wanted_day) - months(live_day)) % every == 0 && same_day
+    // The 31st is the 30th, or the 28th, in shorter months.
+    let same_day = !is_billing
+        || wanted_day.day() == live_day.day()
+        || live_day.saturating_add(months.months()) == wanted_day;
+    live_day <= wanted_day && months % every == 0 && same_day
 }
 
 /// Without an end Azure takes ten years.
@@ -199,16 +197,17 @@ fn filter_lines(budget: &AzureBudget) -> BTreeSet<String> {
             BudgetCondition::Dimensions(comparison) => ("", comparison),
             BudgetCondition::Tags(comparison) => ("tag ", comparison),
         };
+        let folded = |value: &String| match condition {
+            BudgetCondition::Dimensions(_) => value.trim().to_lowercase(),
+            // `dev` and `DEV` are two values of a tag, and costs of both may be there.
+            BudgetCondition::Tags(_) => value.clone(),
+        };
         let name = match comparison.name.to_lowercase().as_str() {
             // Azure's pages write the same dimension in two ways.
             "resourcegroup" => "resourcegroupname".to_owned(),
             name => name.to_owned(),
         };
-        let values = comparison
-            .values
-            .iter()
-            .map(|value| value.trim().to_lowercase());
-        let values: BTreeSet<String> = values.collect();
+        let values: BTreeSet<String> = comparison.values.iter().map(folded).collect();
         let values: Vec<String> = values.into_iter().collect();
         format!("{kind}{name} {word} {}", values.join(", "))
     };

@@ -44,6 +44,19 @@ pub struct Loss {
     pub reason: String,
 }
 
+impl Loss {
+    /// Whether a budget that Azure does not get for this reason may be kept there again though its
+    /// configuration does not change: a day comes, or an amount becomes known.
+    pub fn may_pass(&self) -> bool {
+        [OF_PERIOD, OF_AMOUNT].contains(&&*self.about)
+    }
+}
+
+/// What [`Loss::about`] says where a budget has no period now.
+const OF_PERIOD: &str = "period";
+/// What [`Loss::about`] says where a period has no amount.
+const OF_AMOUNT: &str = "amount";
+
 /// What becomes of something that Azure cannot express.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -130,12 +143,21 @@ fn attempt(
     losses: &mut Losses<'_>,
 ) -> Result<Desired, Refused> {
     let grain = grain(budget.calendar.grain()).map_err(|why| ("grain", why))?;
-    let period = period_to_plan(budget, today).map_err(|why| ("period", why))?;
-    let amount = planned.clone().map_err(|why| ("amount", why))?.normalize();
+    let period = period_to_plan(budget, today).map_err(|why| (OF_PERIOD, why))?;
+    let amount = planned.clone().map_err(|why| (OF_AMOUNT, why))?.normalize();
     let start = period.start();
     if start < date(2017, 6, 1) {
         let why = format!("Azure's budgets begin on 2017-06-01 or later, this one on {start}");
         return Err(("starts", why));
+    }
+    if let Some(starts) = budget.starts.filter(|starts| *starts > start) {
+        losses.approximated(
+            "starts",
+            format!(
+                "Azure counts from the first day of a period, {start}; the budget counts from \
+                 {starts} on, so that Azure may tell too early in that period"
+            ),
+        );
     }
     let (scope, mut conditions) = place(budgets, budget, settings)?;
     check_provider(&scope, settings.provider).map_err(|why| ("scopes", why))?;

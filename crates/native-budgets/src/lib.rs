@@ -16,6 +16,7 @@ mod names;
 mod plan;
 mod prune;
 mod split;
+mod start;
 mod twin;
 
 pub use alert::{AlertShape, NativeAlert};
@@ -33,4 +34,5 @@ pub use import::{ImportEffect, ImportNote, ImportOptions, Imported, id_of, impor
 pub use names::{Names, Origin, native_name};
 pub use plan::{Action, Change, Live, collisions, plan, plan_one};
 pub use prune::{Named, Prune};
+pub use start::{first_day, last_day, made_on, start_for_new};
 pub use twin::{Figure, Gap, Ours, gaps, reached};

@@ -11,6 +11,7 @@ use crate::desired::{Desired, Provider};
 use crate::names::{Names, Origin, part_number};
 use crate::prune::{Named, Prune};
 use crate::split::{MOST_NOTIFICATIONS, split};
+use crate::start::months_of;
 
 /// A budget that Azure has.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +42,8 @@ pub struct Change {
     pub provider: Provider,
     /// Its name in Azure.
     pub name: String,
-    /// Id of the budget in the configuration that it follows.
+    /// Id of the budget in the configuration that it follows; what is not wanted has one only if it
+    /// was created for that budget, and tells of an old amount.
     pub of: Option<String>,
     /// What to do.
     pub action: Action,
@@ -65,6 +67,12 @@ impl Change {
     /// whether what others made may be replaced.
     pub fn is_in_the_way(&self) -> bool {
         self.action == Action::Leave && self.desired.is_some() && !self.fields.is_empty()
+    }
+
+    /// Whether Azure still has what was created for a budget of the configuration that it cannot
+    /// express any more: it goes on telling of an old amount until it is deleted.
+    pub fn is_left_behind(&self) -> bool {
+        self.action == Action::Leave && self.desired.is_none() && self.of.is_some()
     }
 }
 
@@ -251,13 +259,13 @@ fn everything(desired: &Desired) -> Vec<FieldChange> {
     };
     let grain = desired.budget.time_grain.clone();
     let start = day_of(period.start).to_string();
+    let from = match months_of(&grain) {
+        Some(_) => "the period that is running, or the first one",
+        None => "today, or later if it starts later",
+    };
     let mut fields = vec![
         field("time grain", grain, "`grain` of the budget"),
-        field(
-            "start",
-            start,
-            "the period that is running, or the first one",
-        ),
+        field("start", start, from),
     ];
     if let Some(end) = period.end {
         fields.push(field(

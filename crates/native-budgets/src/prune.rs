@@ -109,7 +109,7 @@ impl Prune {
     }
 
     /// Whether something may be deleted whoever created it.
-    pub(crate) fn names(&self, scope: &Scope, name: &str) -> bool {
+    pub fn names(&self, scope: &Scope, name: &str) -> bool {
         self.named.iter().any(|each| each.is(scope, name))
     }
 

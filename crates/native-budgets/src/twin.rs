@@ -17,6 +17,8 @@ pub struct Ours<'a> {
     pub is_filtered: bool,
     /// Whether it leaves charge categories out.
     pub excludes: bool,
+    /// Whether it begins after the first day of the period, from which Azure counts.
+    pub begins_later: bool,
 }
 
 /// What is compared.
@@ -51,7 +53,8 @@ const FORECAST_FACTOR: Decimal = Decimal::from_parts(4, 0, 0, false, 0);
 /// How Azure's figures differ from ours beyond `percent` of ours, `amount`, and two days of spend.
 ///
 /// In the first two days of a period, and while our data are stale, nothing is said: Azure may still
-/// show the period before, and stale data are told of otherwise.
+/// show the period before, and stale data are told of otherwise. Of a period in which ours begins
+/// later than Azure's only the currency is compared.
 pub fn gaps(live: &AzureBudget, ours: &Ours<'_>, percent: Decimal, amount: Decimal) -> Vec<Gap> {
     let status = ours.status;
     let Some(spend) = &live.current_spend else {
@@ -78,6 +81,9 @@ pub fn gaps(live: &AzureBudget, ours: &Ours<'_>, percent: Decimal, amount: Decim
                     .to_owned(),
             ],
         }];
+    }
+    if ours.begins_later {
+        return Vec::new();
     }
     let mut found = Vec::new();
     let allowed = |figure: Decimal, factor: Decimal| {

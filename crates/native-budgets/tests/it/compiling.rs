@@ -179,6 +179,38 @@ fn a_budget_of_the_future_begins_in_its_first_period_and_a_past_one_is_gone() {
 }
 
 #[test]
+fn a_start_within_a_period_is_a_loss_of_that_period_alone() {
+    let mut late = budget("web", &["actual 80%"]);
+    late.starts = Some(date(2026, 11, 10));
+    let compiled_late = compiled(&late, &settings(&late));
+    assert_eq!(first_day(&compiled_late), "2026-11-01T00:00:00Z");
+    assert_eq!(losses(&compiled_late), [("starts", Effect::Approximated)]);
+    let reason = &compiled_late.losses[0].reason;
+    assert!(reason.contains("2026-11-01"), "{reason}");
+    assert!(reason.contains("2026-11-10"), "{reason}");
+    for starts in [date(2026, 11, 1), date(2026, 10, 10)] {
+        late.starts = Some(starts);
+        assert_eq!(losses(&compiled(&late, &settings(&late))), []);
+    }
+}
+
+#[test]
+fn only_a_period_and_an_amount_may_come_with_time() {
+    let of = |change: fn(&mut budget_engine::Budget)| {
+        let mut budget = budget("web", &["actual 80%"]);
+        change(&mut budget);
+        let compiled = compiled(&budget, &settings(&budget));
+        assert_eq!(compiled.desired, None);
+        compiled.losses[0].may_pass()
+    };
+    assert!(of(|budget| budget.starts = Some(date(2028, 4, 1))));
+    assert!(!of(
+        |budget| budget.calendar = Calendar::new(TimeGrain::Weekly, date(2024, 1, 1))
+    ));
+    assert!(!of(|budget| budget.thresholds.clear()));
+}
+
+#[test]
 fn resource_groups_of_one_subscription_share_a_filter() {
     let mut budget = budget("web", &["actual 80%"]);
     let group = |name: &str| scope(&format!("{SUBSCRIPTION}/resourceGroups/{name}"));

@@ -4,6 +4,7 @@
 mod alerting;
 mod anomalies;
 mod compiling;
+mod converging;
 mod naming;
 mod planning;
 mod sample;

@@ -50,6 +50,7 @@ fn found(live: &AzureBudget, status: &Status) -> Vec<Gap> {
         status,
         is_filtered: false,
         excludes: false,
+        begins_later: false,
     };
     gaps(live, &ours, Decimal::from(5), Decimal::from(10))
 }
@@ -73,6 +74,23 @@ fn a_gap_counts_beyond_the_tolerance_and_two_days_of_spend() {
 }
 
 #[test]
+fn a_period_in_which_ours_begins_later_is_not_compared_but_for_the_currency() {
+    let status = status(|_| {});
+    let ours = Ours {
+        status: &status,
+        is_filtered: false,
+        excludes: false,
+        begins_later: true,
+    };
+    let percent = Decimal::from(5);
+    let mut azure = live(2000, Some(9000));
+    assert_eq!(gaps(&azure, &ours, percent, Decimal::from(10)), []);
+    azure.current_spend.as_mut().unwrap().unit = "USD".into();
+    let found = gaps(&azure, &ours, percent, Decimal::from(10));
+    assert_eq!(found[0].figure, Figure::Currency);
+}
+
+#[test]
 fn the_causes_follow_from_what_the_budget_counts() {
     let amortized = status(|status| {
         status.cost_basis = CostBasis::Amortized;
@@ -82,6 +100,7 @@ fn the_causes_follow_from_what_the_budget_counts() {
         status: &amortized,
         is_filtered: true,
         excludes: true,
+        begins_later: false,
     };
     let gaps = gaps(
         &live(2000, None),

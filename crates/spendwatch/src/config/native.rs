@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use budget_engine::Scope;
 use native_budgets::{AnomalyRule, Desired, Names, Settings};
 use rust_decimal::Decimal;
 use url::Url;
@@ -14,6 +15,9 @@ pub struct Native {
     /// Where and as whom to read and write them. If not set, as the first source that reads Azure's
     /// APIs.
     pub connection: Option<Connection>,
+    /// Name of the configuration, where several share one state: what another one created is not
+    /// this one's.
+    pub owner: Option<String>,
     /// Whether the function app may write. The command line may always, after asking.
     pub apply_from_app: bool,
     /// Whether Azure's own alerts are dismissed when ours at the same amount is acknowledged.
@@ -22,6 +26,9 @@ pub struct Native {
     pub settings: BTreeMap<String, Settings>,
     /// Azure's budgets that the configuration describes as they are.
     pub budgets: Vec<Desired>,
+    /// Channels that hear of an alert of such a budget, by its scope and its name in lower case. The
+    /// fallback hears of the others.
+    pub notify: BTreeMap<(Scope, String), Vec<String>>,
     /// Whose tokens the hook for Azure's alerts asks for, besides the function key; `None` for nobody's.
     pub hook: Option<Hook>,
     /// How far Azure's figures may be from ours.

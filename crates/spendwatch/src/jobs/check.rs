@@ -2,6 +2,7 @@
 
 mod contacts;
 mod native;
+mod overlap;
 
 use std::path::PathBuf;
 

@@ -1,9 +1,12 @@
 //! Native alert: an action group says that one of Azure's budgets has told.
 //!
 //! What it says is a hint and no more: the read that serves the budget is evaluated now, and our own
-//! notices follow from that. Order of writes, so that a kill anywhere loses nothing: a marker that
+//! notices follow from that. Only of a budget that none of ours covers it is passed on as it is
+//! (`native_alert/forward.rs`), because nobody else would tell our people. Order of writes, so that a kill anywhere loses nothing: a marker that
 //! says "look at this alert"; the alert, only if it is not there, which is what tells a repetition;
-//! the hints; the marker removed. The sweep looks at markers that stayed.
+//! the notices and hints; the marker removed. The sweep looks at markers that stayed.
+
+mod forward;
 
 use std::collections::BTreeSet;
 
@@ -106,7 +109,7 @@ async fn take(app: &App, alert: NativeAlert) -> anyhow::Result<Received> {
         remove(app, &marker, version).await?;
         return Ok(received);
     }
-    received.queued = ask(app, &stored).await?;
+    received.queued = ask(app, &received.id, &stored).await?;
     if let Some(version) = &marked {
         remove(app, &marker, version).await?;
     }
@@ -135,7 +138,8 @@ pub(crate) async fn heal(app: &App) -> anyhow::Result<usize> {
         let stored: Option<(StoredAlert, Version)> = json::get(app.documents(), &key).await?;
         // Without an alert the sender was told nothing good and posts again.
         if let Some((stored, _)) = stored {
-            ask(app, &stored).await?;
+            let id = marker.trim_start_matches(UNHEARD);
+            ask(app, id, &stored).await?;
             healed += 1;
         }
         remove(app, &marker, &version).await?;
@@ -143,8 +147,12 @@ pub(crate) async fn heal(app: &App) -> anyhow::Result<usize> {
     Ok(healed)
 }
 
-/// Sends a hint for each read that an alert is about and that was not evaluated a moment ago.
-async fn ask(app: &App, stored: &StoredAlert) -> anyhow::Result<Vec<String>> {
+/// Passes an alert on that is about none of our budgets, and sends a hint for each read that it is
+/// about and that was not evaluated a moment ago.
+async fn ask(app: &App, id: &str, stored: &StoredAlert) -> anyhow::Result<Vec<String>> {
+    if stored.budgets.is_empty() {
+        forward::tell(app, id, stored).await?;
+    }
     let mut queued = Vec::new();
     for read in reads_of(app.config(), app.reads()?, stored) {
         let last = app.last_evaluated(&read.key).await?;

@@ -5,15 +5,14 @@
 mod created;
 mod lists;
 mod offers;
+mod reach;
 mod wanted;
 
 use std::collections::BTreeSet;
 
 use budget_engine::Scope;
 use jiff::Timestamp;
-use native_budgets::{
-    Action, Change, Desired, Live, Loss, Names, Origin, Provider, Prune, RuleChange,
-};
+use native_budgets::{Action, Change, Desired, Live, Loss, Origin, Provider, Prune, RuleChange};
 use serde::Serialize;
 
 pub(crate) use self::created::Created;
@@ -47,6 +46,9 @@ pub struct NativePlan {
     /// Scopes that Azure does not know any more and nothing configured wants: what was created there
     /// is to be forgotten.
     pub gone: Vec<GoneScope>,
+    /// What was created here and is not in Azure any more: it is to be forgotten, so that what others
+    /// create under its name is theirs.
+    pub vanished: Vec<Vanished>,
     /// What Azure's budgets cannot express.
     pub losses: Vec<Loss>,
     /// Budgets that could not be planned, and why. What Azure has of them is left.
@@ -79,6 +81,18 @@ pub struct GoneScope {
     pub rules: Vec<String>,
 }
 
+/// A budget that was created here and is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Vanished {
+    /// Where it was.
+    pub scope: Scope,
+    /// At which API it was created.
+    pub provider: Provider,
+    /// Its name in Azure.
+    pub name: String,
+}
+
 /// A scope that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,11 +118,23 @@ impl NativePlan {
         all.filter(|change| change.action != Action::Leave)
     }
 
-    /// Whether there is anything to do.
+    /// Whether there is anything to do, be it to prune.
     pub fn is_to_do(&self) -> bool {
+        self.is_to_apply() || self.left_behind().next().is_some()
+    }
+
+    /// Whether applying it does anything.
+    pub fn is_to_apply(&self) -> bool {
         self.to_do().next().is_some()
             || self.rules_to_do().next().is_some()
             || !self.gone.is_empty()
+            || !self.vanished.is_empty()
+    }
+
+    /// What Azure still has of budgets that it cannot express any more: only pruning ends it.
+    pub fn left_behind(&self) -> impl Iterator<Item = &Change> {
+        let all = self.changes.iter();
+        all.filter(|change| change.is_left_behind())
     }
 
     /// Budgets of others that stand where something else is wanted: somebody has to say what becomes
@@ -126,7 +152,9 @@ impl NativePlan {
     /// The budgets that Azure had when the plan was made, and which of ours they follow.
     pub(crate) fn live(&self) -> Vec<Live> {
         let all = self.changes.iter();
-        let live = all.filter_map(|change| {
+        // What is left behind follows nothing any more.
+        let live = all.filter(|change| !change.is_left_behind());
+        let live = live.filter_map(|change| {
             let of = change.of.clone();
             Some(Live {
                 scope: change.scope.clone(),
@@ -148,6 +176,7 @@ pub type Told<'a> = &'a (dyn Fn(usize, usize) + Send + Sync);
 /// When there is no way to sign in, the state cannot be read, or what is to be deleted is not named
 /// clearly.
 pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result<NativePlan> {
+    let begun = app.now();
     let mut wanted = Wanted::of(app).await?;
     check_only(&wanted, options)?;
     let names = app.config().native.names();
@@ -161,9 +190,12 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
     options.prune.check(there).map_err(anyhow::Error::msg)?;
     let mut gone = forgotten(&wanted, &created, &places, &mut lists);
     let Lists {
-        live, mut failures, ..
+        live,
+        read,
+        mut failures,
+        ..
     } = lists;
-    wanted.set_other_currencies_aside(app.config(), &live);
+    wanted.set_other_currencies_aside(app, &live, &created);
     let failed_at = |scope: &Scope, provider| {
         let mut failures = failures.iter();
         failures.any(|failure| failure.scope == *scope && failure.provider == provider)
@@ -179,7 +211,7 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
         let mut failures = failures.iter();
         change.desired.is_some() || !failures.any(|failure| failure.scope == change.scope)
     });
-    leave_what_is_out_of_reach(app, &wanted, &names, &created, &mut changes);
+    reach::look_after(app, &wanted, &names, &created, &mut changes);
     changes.retain(|change| {
         let mut named = options.prune.named.iter();
         named.any(|named| named.is(&change.scope, &change.name))
@@ -188,7 +220,19 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
     let of_only = |budget: &String| options.only.is_empty() || options.only.contains(budget);
     let mut losses = wanted.losses;
     losses.retain(|loss| of_only(&loss.budget));
-    losses.extend(offers::refuse_billing_grains(client, &mut changes).await);
+    let today = day_of(begun);
+    losses.extend(offers::refuse_billing_grains(client, &mut changes, &options.prune, today).await);
+    reach::say_what_is_left(&mut losses, &changes);
+    let mut vanished = Vec::new();
+    if options.only.is_empty() {
+        vanished = created.vanished(&read, &live, begun);
+        // What is created anew is recorded anew.
+        vanished.retain(|one| {
+            let mut creates = changes.iter().filter(|each| each.action == Action::Create);
+            !creates
+                .any(|each| each.scope == one.scope && each.name.eq_ignore_ascii_case(&one.name))
+        });
+    }
     let mut unplanned = wanted.unplanned;
     unplanned.retain(|unplanned| of_only(&unplanned.budget));
     let mut rules = Vec::new();
@@ -216,6 +260,7 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
         changes,
         rules,
         gone,
+        vanished,
         losses,
         unplanned,
         failures,
@@ -272,42 +317,6 @@ fn forgotten(
         }
     }
     gone
-}
-
-/// Leaves what follows a configured budget that could not be compiled, whatever is to be deleted.
-fn leave_what_is_out_of_reach(
-    app: &App,
-    wanted: &Wanted,
-    names: &Names,
-    created: &Created,
-    changes: &mut [Change],
-) {
-    let today = day_of(app.now());
-    for change in changes.iter_mut().filter(|change| change.desired.is_none()) {
-        let origin = created.origin(&change.scope, &change.name);
-        let settings = app.config().native.settings.keys();
-        let mut missing = settings.filter(|id| !wanted.has(id));
-        if let Some(budget) = missing.find(|id| names.belongs(&change.name, &origin, id)) {
-            let ends = app
-                .config()
-                .budgets
-                .get(budget)
-                .and_then(|known| known.ends);
-            if let Some(ends) = ends.filter(|ends| *ends < today) {
-                // It is over, so there is nothing to wait for.
-                change.reason = match (change.action, origin) {
-                    (Action::Leave, Origin::Here { .. }) => {
-                        format!("{budget} ended on {ends}; --prune deletes it")
-                    }
-                    (Action::Delete, _) => format!("{budget} ended on {ends}"),
-                    _ => continue,
-                };
-                continue;
-            }
-            change.action = Action::Leave;
-            change.reason = format!("it follows the budget {budget}, which cannot be planned now");
-        }
-    }
 }
 
 fn is_selected(options: &Options, budget: Option<&str>, name: &str) -> bool {

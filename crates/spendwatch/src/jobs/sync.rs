@@ -123,13 +123,16 @@ fn drift_of(synced: &Synced) -> Drift {
     let differences = plan
         .changes
         .iter()
-        .filter(|change| change.action != Action::Leave);
+        .filter(|change| change.action != Action::Leave || change.is_left_behind());
     let differences = differences.map(|change| {
         let (action, name) = (change.action.as_str(), &change.name);
         format!("{action} {name} of {}: {}", change.scope, change.reason)
     });
     let gone = plan.gone.iter();
     let gone = gone.map(|gone| format!("forget what was created at {}: it is gone", gone.scope));
+    let vanished = plan.vanished.iter();
+    let vanished = vanished.map(|one| format!("forget {} of {}: it is gone", one.name, one.scope));
+    let gone = gone.chain(vanished);
     Drift {
         at: plan.at,
         applied: applied.is_some(),

@@ -11,6 +11,7 @@ use anyhow::Context;
 use azure_cost::{BudgetNotification, CostAlert};
 use budget_engine::{Budget, Scope, Status};
 use futures::TryStreamExt;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use native_budgets::{Figure, Live, Ours, gaps, reached};
 use rust_decimal::Decimal;
@@ -212,6 +213,7 @@ impl Twin<'_> {
                     .iter()
                     .any(|one| one.filter.is_some() || one.scopes.len() > 1),
             excludes: selectors.iter().any(|one| !one.exclude.is_empty()),
+            begins_later: self.azure_begins() < self.status.period.start(),
         };
         let tolerance = config.native.tolerance;
         for gap in gaps(
@@ -225,6 +227,13 @@ impl Twin<'_> {
                 .findings
                 .push(self.finding(kind, "", now, gap.message, gap.causes));
         }
+    }
+
+    /// The first day that Azure counts: that of the whole period, though ours may begin within it.
+    fn azure_begins(&self) -> Date {
+        let counted = self.status.period.start();
+        let whole = self.budget.calendar.period_of(counted);
+        whole.map_or(counted, |whole| whole.start())
     }
 
     fn finding(
@@ -331,7 +340,7 @@ impl<'a> Alerts<'a> {
         notification: &BudgetNotification,
     ) -> anyhow::Result<Option<bool>> {
         let name = &twin.live.budget.name;
-        let start = twin.status.period.start();
+        let start = twin.azure_begins();
         let posted = self.posted().await?;
         if posted.iter().any(|stored| {
             stored.alert.budget.eq_ignore_ascii_case(name)

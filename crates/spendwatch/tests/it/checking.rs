@@ -175,6 +175,59 @@ fn budgets_over_the_same_costs_are_named() {
     assert_eq!(warnings(&apart).len(), 1);
 }
 
+#[test]
+fn many_budgets_over_the_same_costs_are_one_finding() {
+    let three = budget("web", "") + &budget("shop", "") + &budget("more", "");
+    finds(
+        &three,
+        Level::Warning,
+        "in the same periods as `web`, `shop`:",
+    );
+}
+
+#[test]
+fn costs_that_are_counted_in_part_by_others_are_named_once() {
+    let tagged = |id: &str, key: &str, values: &str| {
+        budget(
+            id,
+            &format!("filter = {{ tag = \"{key}\", in = [{values}] }}"),
+        )
+    };
+    let web = tagged("web", "env", r#""prod", "test""#);
+    let shared = web.clone() + &tagged("shop", "env", r#""dev", "test""#);
+    finds(&shared, Level::Note, "counted by `shop`, too");
+    let group =
+        tagged("group", "env", r#""test""#).replace(SHOP, &format!("{SHOP}/resourceGroups/g"));
+    // The wider one is told, wherever it stands.
+    finds(
+        &(group.clone() + &web),
+        Level::Note,
+        "counted by `group`, too",
+    );
+    let many: String = (0..7)
+        .map(|index| {
+            let group = format!("{SHOP}/resourceGroups/g{index}");
+            tagged(&format!("g{index}"), "env", r#""test""#).replace(SHOP, &group)
+        })
+        .collect();
+    finds(
+        &(many + &web),
+        Level::Note,
+        "counted by `g0`, `g1`, `g2`, `g3`, `g4` and 2 more, too",
+    );
+    for apart in [
+        // The letter case of a tag's value counts, and another tag says nothing of this one.
+        tagged("shop", "env", r#""TEST""#),
+        tagged("shop", "team", r#""test""#),
+        tagged("shop", "env", r#""test""#) + "grain = \"quarterly\"\n",
+        tagged("shop", "env", r#""test""#) + "parent = \"web\"\n",
+        group.replace(SHOP, "/subscriptions/b"),
+    ] {
+        let found = findings(&(web.clone() + &apart));
+        assert!(found.is_empty(), "{apart}: {found:#?}");
+    }
+}
+
 #[tokio::test]
 async fn amounts_far_from_what_is_spent_are_found_where_it_is_known() {
     let world = World::new("slack", r#"["actual 50%"]"#).await;

@@ -8,7 +8,7 @@ use azure_cost::{
     Budget as AzureBudget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetNotification,
     BudgetPeriod, BudgetSpend,
 };
-use budget_engine::{Planned, Scope};
+use budget_engine::{Attributes, Dimension, Filter, Level, Planned, Scope, TagName, When};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use native_budgets::{
@@ -69,7 +69,8 @@ fn read(imported: &Imported) -> Config {
 
 /// What a configuration wants Azure to have.
 fn wanted(config: &Config, today: Date) -> Vec<Desired> {
-    let mut wanted = config.native.budgets.clone();
+    let described = config.native.budgets.iter().cloned();
+    let mut wanted: Vec<Desired> = described.map(|each| each.made_on(today)).collect();
     for budget in config.budgets.iter() {
         let Some(settings) = config.native.settings.get(&budget.id) else {
             continue;
@@ -94,6 +95,8 @@ fn imports(live: &[Live], today: Date) -> Imported {
         let text = imported_toml(&imported, &[]);
         let (action, fields) = (change.action, &change.fields);
         assert_eq!(action, Action::Leave, "{fields:?}\n{live:?}\n{text}");
+        // What is in the way is left as well.
+        assert!(fields.is_empty(), "{fields:?}\n{live:?}\n{text}");
     }
     let left_out = |live: &Live| {
         imported.notes.iter().any(|note| {
@@ -523,26 +526,49 @@ proptest! {
     #[test]
     fn what_was_compiled_is_imported_with_the_same_meaning(
         amount in 1_i64..1_000_000,
-        percents in prop::collection::btree_set(1_i64..=1000, 1..9),
+        actual in prop::collection::btree_set(1_i64..=1000, 0..7),
+        forecast in prop::collection::btree_set(1_i64..=1000, 1..4),
+        // In hundredths of the amount, so that none is above 1000 %.
+        money in prop::collection::btree_set(1_i64..=1000, 0..3),
         filter in any::<bool>(),
         exclude in any::<bool>(),
         quarterly in any::<bool>(),
+        told in (any::<bool>(), any::<bool>(), any::<bool>()),
     ) {
-        let thresholds: Vec<String> =
-            percents.iter().map(|percent| format!("\"actual {percent}%\"")).collect();
+        let (roles, groups, locale) = told;
+        let cents = |hundredths: i64| Decimal::new(amount * hundredths, 2) + Decimal::new(3, 3);
+        let thresholds: Vec<String> = actual
+            .iter()
+            .map(|percent| format!("\"actual {percent}%\""))
+            .chain(forecast.iter().map(|percent| format!("\"forecast {percent}%\"")))
+            .chain(money.iter().map(|one| format!("\"actual {}\"", cents(*one))))
+            .collect();
+        // The same in percent with two decimals, never told later.
+        let mut expected: BTreeSet<(bool, Decimal)> = BTreeSet::new();
+        expected.extend(actual.iter().map(|percent| (false, Decimal::from(*percent))));
+        expected.extend(forecast.iter().map(|percent| (true, Decimal::from(*percent))));
+        let floored = |one: Decimal| (one * Decimal::from(10_000) / Decimal::from(amount)).floor() / Decimal::ONE_HUNDRED;
+        let of_money = money.iter().map(|one| floored(cents(*one)).normalize());
+        expected.extend(of_money.filter(|percent| *percent <= Decimal::from(1000)).map(|percent| (false, percent)));
+        let group = format!("{SHOP}/resourceGroups/ops/providers/Microsoft.Insights/actionGroups/team");
         let text = format!(
             "version = 1\n[[budget]]\nid = \"team.web\"\nscopes = [\"{SHOP}\"]\namount = {amount}\n\
-             starts = 2026-01-01\ngrain = \"{}\"\nnotify = [\"mail\"]\nthresholds = [{}]\n{}{}",
+             starts = 2026-01-01\ngrain = \"{}\"\nnotify = [\"mail\"]\nthresholds = [{}]\n{}{}\
+             cost_basis = \"actual\"\n\
+             native = {{ contact_emails = [\"{MAIL}\"], contact_roles = [{}], action_groups = [{}], locale = \"{}\" }}\n",
             if quarterly { "quarterly" } else { "monthly" },
             thresholds.join(", "),
             if filter { "filter = { any = [{ tag = \"env\", in = [\"a\"] }, { tag = \"env\", in = [\"b\"] }] }\n" } else { "" },
             if exclude { "exclude = [\"Tax\", \"Purchase\"]\n" } else { "" },
+            if roles { "\"Reader\"" } else { "" },
+            if groups { format!("\"{group}\"") } else { String::new() },
+            if locale { "fr-fr" } else { "any" },
         );
         let files = [("a.toml".into(), BESIDE.to_owned()), ("b.toml".into(), text)];
         let config = Config::parse(&files).unwrap();
         let whole = wanted(&config, TODAY);
         let before = plan(&whole, &[], &config.native.names(), &Prune::default());
-        prop_assert_eq!(before.len(), percents.len().div_ceil(5));
+        prop_assert_eq!(before.len(), expected.len().div_ceil(5));
         let live: Vec<Live> = before
             .iter()
             .map(|change| Live {
@@ -556,6 +582,50 @@ proptest! {
         // Each part of a budget that was split comes back as a budget of ours, none as a description.
         prop_assert_eq!(imported.budgets.len(), before.len());
         prop_assert!(imported.notes.is_empty(), "{:?}", imported.notes);
+        let original = config.budgets.get("team.web").unwrap();
+        let mut found = BTreeSet::new();
+        for (budget, settings) in &imported.budgets {
+            prop_assert_eq!(&budget.planned, &original.planned);
+            prop_assert_eq!(&budget.scopes, &original.scopes);
+            prop_assert_eq!(&budget.exclude, &original.exclude);
+            prop_assert_eq!(budget.cost_basis, original.cost_basis);
+            prop_assert_eq!(budget.calendar.period_of(TODAY), original.calendar.period_of(TODAY));
+            for value in ["a", "b", "A", "c", ""] {
+                let counts = |filter: &Option<Filter>| {
+                    filter.as_ref().is_none_or(|filter| filter.matches(&Tagged(value)))
+                };
+                prop_assert_eq!(counts(&budget.filter), counts(&original.filter), "{}", value);
+            }
+            for threshold in &budget.thresholds {
+                let (is_forecast, level) = match threshold.when {
+                    When::Actual(level) => (false, level),
+                    When::Forecast(level) => (true, level),
+                    other => panic!("{other:?}"),
+                };
+                let Level::Percent(percent) = level else { panic!("{level:?}") };
+                found.insert((is_forecast, percent.normalize()));
+                let told = &settings.thresholds[&threshold.id];
+                prop_assert_eq!(&told.emails, &[MAIL.to_owned()]);
+                prop_assert_eq!(told.roles.len(), usize::from(roles));
+                prop_assert_eq!(told.groups.len(), usize::from(groups));
+                prop_assert_eq!(told.locale.as_deref(), locale.then_some("fr-fr"));
+            }
+        }
+        prop_assert_eq!(found, expected);
+    }
+}
+
+/// A cost whose only tag is `env`.
+struct Tagged(&'static str);
+
+impl Attributes for Tagged {
+    fn dimension(&self, _: Dimension) -> &str {
+        ""
+    }
+
+    fn tag(&self, name: &TagName) -> &str {
+        assert_eq!(name.to_string(), "env");
+        self.0
     }
 }
 

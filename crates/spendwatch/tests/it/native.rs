@@ -166,6 +166,18 @@ fn what_azure_would_refuse_is_a_mistake_with_its_place() {
         "two [[native_budget]]",
     );
     mistake("[native]\nlocale = \"xx-yy\"\n", "not a language");
+    // Only the use of reservations may be too low.
+    let less = "operator = \"less-than\"";
+    let refused = "native.operator: less-than is for the use of reservations";
+    mistake(&format!("[native]\n{less}\n{BUDGET}"), refused);
+    mistake(&format!("{BUDGET}native = {{ {less} }}\n"), refused);
+    mistake(
+        &format!("{BUDGET}[[budget.threshold]]\nwhen = \"actual 80%\"\nnative = {{ {less} }}\n"),
+        refused,
+    );
+    let channel = native("notify = [\"nowhere\"]");
+    mistake(&channel, "there is no [channel.nowhere]");
+    mistake(&native("notify = [\"owners\"]"), "has no owners");
     mistake(
         "[native]\naction_groups = [\"mine\"]\n",
         "not the id of an action group",

@@ -202,3 +202,65 @@ async fn what_is_no_alert_is_refused_and_not_stored() {
     }
     assert!(app.documents().list("").await.unwrap().is_empty());
 }
+
+/// What is to be sent to a channel: titles and lines.
+async fn to_send(app: &App, channel: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    let prefix = format!("outbox/{channel}/");
+    for key in app.documents().list(&prefix).await.unwrap() {
+        let stored = app.documents().get(&key).await.unwrap().unwrap();
+        let delivery: Value = serde_json::from_slice(&stored.bytes).unwrap();
+        let message = &delivery["notice"]["message"]["trouble"];
+        let lines = message["lines"].as_array().unwrap().iter();
+        let lines = lines.map(|line| line.as_str().unwrap().to_owned());
+        let title = message["title"].as_str().unwrap().to_owned();
+        found.push((title, lines.collect()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_no_budget_of_ours_covers_is_passed_on_once() {
+    let more = format!(
+        r#"
+        [native]
+        contact_emails = ["finops@contoso.example"]
+        [channel.ops]
+        kind = "slack"
+        url = {{ secret = "CHAT_URL" }}
+        [[native_budget]]
+        scope = "{FIRST}"
+        name = "reserved"
+        amount = 5
+        grain = "Monthly"
+        starts = 2026-11-01
+        notify = ["ops"]
+        "#
+    );
+    let root = "fallback = \"chat\"";
+    let world = World::configured("slack", r#"["actual 80%"]"#, root, &more).await;
+    let app = &world.app;
+    let body = about(FIRST, "theirs", "1");
+    let received = post(app, &body).await;
+    assert!(received.budgets.is_empty());
+    let [(title, lines)] = &to_send(app, "chat").await[..] else {
+        panic!()
+    };
+    assert_eq!(title, "Azure's budget theirs tells of its cost");
+    assert_eq!(lines[0], format!("scope: {FIRST}"));
+    assert_eq!(lines[1], "spent: $99,999.00");
+    // Neither a repetition nor the sweep after a kill tells again.
+    assert!(post(app, &body).await.repeated);
+    let marker = format!("unheard/{}", received.id);
+    let since = serde_json::to_vec(&app.now()).unwrap();
+    app.documents().create(&marker, since).await.unwrap();
+    world.pass(60);
+    assert_eq!(jobs::sweep::run(app).await.unwrap().alerts, 1);
+    assert_eq!(to_send(app, "chat").await.len(), 1);
+    // A budget of ours has its own notices, and one of Azure's its own channels.
+    post(app, &about("/subscriptions/a", "payments", "2")).await;
+    assert_eq!(to_send(app, "chat").await.len(), 1);
+    post(app, &about(FIRST, "Reserved", "3")).await;
+    assert_eq!(to_send(app, "chat").await.len(), 1);
+    assert_eq!(to_send(app, "ops").await.len(), 1);
+}

@@ -312,6 +312,11 @@ async fn a_thousand_scopes_are_one_list_each_with_progress() {
     let options = plan::Options::default();
     let plan = plan::run(&here.app, &options, &tell).await.unwrap();
     assert_eq!((plan.scopes, plan.to_do().count()), (1000, 1000));
+    let all = azure.get("/sandbox/requests").await;
+    let all = all["operations"].as_object().unwrap().values();
+    let all: u64 = all.map(|count| count.as_u64().unwrap()).sum();
+    // Nothing else is asked, be it by another operation.
+    assert!(all <= 1010, "{all}");
     assert_eq!(azure.requests("Budgets_List").await, 1000);
     let seen = seen.into_inner().unwrap();
     let expected: Vec<_> = (0..=1000).map(|done| (done, 1000)).collect();
@@ -390,7 +395,8 @@ async fn every_kind_of_scope_and_both_apis_are_kept() {
             &above
         };
         text += &format!(
-            "[[native_budget]]\nscope = \"{watched}\"\nname = \"use\"\ncategory = \"ReservationUtilization\"\ngrain = \"Last7Days\"\nstarts = {today}\nends = {}\n[[native_budget.notification]]\nthreshold = 90\ncontact_emails = [\"cost@contoso.example\"]\n",
+            "[[native_budget]]\nscope = \"{watched}\"\nname = \"use\"\ncategory = \"ReservationUtilization\"\ngrain = \"Last7Days\"\nstarts = {}\nends = {}\n[[native_budget.notification]]\nthreshold = 90\ncontact_emails = [\"cost@contoso.example\"]\n",
+            today.saturating_sub(jiff::Span::new().weeks(3)),
             today.saturating_add(jiff::Span::new().years(1))
         );
         let here = here_on(&azure, &text, today, StateLocation::Memory);

@@ -65,6 +65,12 @@ impl Azure {
         serde_json::from_str(&body).unwrap_or_default()
     }
 
+    pub(crate) async fn delete(&self, path: &str) {
+        let delete = self.http.delete(format!("{}{path}", self.endpoint));
+        let answer = delete.send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.http.get(format!("{}{path}", self.endpoint)).send();
         let body = answer.await.unwrap().text().await.unwrap();
@@ -119,6 +125,18 @@ pub(crate) fn here(azure: &Azure, budgets: &str) -> Here {
 }
 
 pub(crate) fn here_on(azure: &Azure, budgets: &str, day: Date, state: StateLocation) -> Here {
+    let native = "contact_emails = [\"cost@contoso.example\"]";
+    here_with(azure, native, budgets, day, state)
+}
+
+/// The same with other settings in `[native]`.
+pub(crate) fn here_with(
+    azure: &Azure,
+    native: &str,
+    budgets: &str,
+    day: Date,
+    state: StateLocation,
+) -> Here {
     let text = format!(
         r#"
         version = 1
@@ -129,7 +147,7 @@ pub(crate) fn here_on(azure: &Azure, budgets: &str, day: Date, state: StateLocat
         endpoint = "{}"
         history_days = 31
         [native]
-        contact_emails = ["cost@contoso.example"]
+        {native}
         [channel.chat]
         kind = "slack"
         url = {{ secret = "CHAT_URL" }}

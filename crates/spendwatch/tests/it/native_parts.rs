@@ -252,7 +252,7 @@ async fn a_name_of_several_scopes_says_too_little_to_delete() {
     let text = format!(
         "{}{}",
         budget("web", "amount = 1"),
-        budget("api", "amount = 1").replace(SUBSCRIPTION, shared)
+        budget("api", "amount = 1\ncurrency = \"USD\"").replace(SUBSCRIPTION, shared)
     );
     let here = here(&azure, &text);
     here.settle().await;
@@ -307,16 +307,19 @@ async fn what_differed_is_remembered_though_the_twin_check_fails() {
 
 #[tokio::test]
 async fn billing_periods_that_an_agreement_does_not_have_are_found_when_it_is_planned() {
-    for (scenario, expected) in [("enterprise", 0), ("pay-as-you-go", 2)] {
+    // A Customer Agreement shows in the shape of cost rows only.
+    for (scenario, expected) in [("enterprise", 0), ("customer", 0), ("pay-as-you-go", 2)] {
         let world = Scenario::named(scenario).unwrap().world;
         let today = world.today;
         let subscription = world.subscriptions[0].id.clone();
         let group = world.subscriptions[0].groups[0].name.clone();
+        let currency = world.subscriptions[0].currency.clone();
         let mut options = Options::new(today);
         options.quota = None;
         let azure = Azure::serve_with(world, options).await;
         let anchor = today.first_of_month();
-        let grain = format!("amount = 9\ngrain = \"billing-month\"\nstarts = {anchor}");
+        let amount = format!("amount = 9\ncurrency = \"{currency}\"");
+        let grain = format!("{amount}\ngrain = \"billing-month\"\nstarts = {anchor}");
         let text = format!(
             "{}{}{}",
             budget("web", &grain).replace(SUBSCRIPTION, &subscription),
@@ -324,7 +327,7 @@ async fn billing_periods_that_an_agreement_does_not_have_are_found_when_it_is_pl
                 SUBSCRIPTION,
                 &format!("{subscription}/resourceGroups/{group}")
             ),
-            budget("plain", "amount = 9").replace(SUBSCRIPTION, &subscription),
+            budget("plain", &amount).replace(SUBSCRIPTION, &subscription),
         );
         let here = here_on(&azure, &text, today, StateLocation::Memory);
         let plan = here.plan().await;
@@ -341,6 +344,6 @@ async fn billing_periods_that_an_agreement_does_not_have_are_found_when_it_is_pl
         azure.requests("").await;
         here.plan().await;
         let again = azure.requests("Subscriptions_Get").await;
-        assert_eq!(again, u64::from(scenario == "enterprise"));
+        assert_eq!(again, u64::from(scenario != "pay-as-you-go"));
     }
 }

@@ -26,6 +26,11 @@ struct Scene {
 impl Scene {
     /// EUR 1,100 were spent in the eleven days of November that there are data of.
     async fn new() -> Scene {
+        Scene::with("", 1100).await
+    }
+
+    /// The same with more in the budget, which then counts so much.
+    async fn with(more: &str, spent: i64) -> Scene {
         spendwatch::install_crypto();
         let azure = MockServer::start().await;
         let text = format!(
@@ -48,6 +53,7 @@ impl Scene {
             scopes = ["{GROUP}"]
             amount = 10000
             notify = ["chat"]
+            {more}
             "#,
             azure.uri()
         );
@@ -70,7 +76,7 @@ impl Scene {
         let read = &scene.app.reads().unwrap()[0];
         let report = evaluate::run(&scene.app, read, &Default::default()).await;
         let status = report.unwrap().budgets.remove(0).status.unwrap();
-        assert_eq!(status.spent.amount, Decimal::from(1100));
+        assert_eq!(status.spent.amount, Decimal::from(spent));
         scene
     }
 
@@ -244,4 +250,22 @@ async fn nothing_is_missing_while_azure_cannot_be_asked() {
     scene.run(&reached).await;
     scene.pass(48);
     assert_eq!(scene.run(&reached).await.findings, []);
+}
+
+#[tokio::test]
+async fn a_budget_that_begins_within_the_period_is_not_compared_with_all_of_it() {
+    // From 6 to 11 November; Azure counts the 1,100 of all days.
+    let scene = Scene::with("starts = 2026-11-06", 600).await;
+    let report = scene.run(&[live("payments", 1100, &[])]).await;
+    assert_eq!(report.findings, []);
+    // What Azure told of its own period is no missing alert.
+    let told = alert("payments", "0.1", "2026-11-01T00:00:00Z");
+    scene.lists(json!([told])).await;
+    let reached = [live("payments", 1100, &[10])];
+    scene.run(&reached).await;
+    scene.pass(48);
+    assert_eq!(scene.run(&reached).await.findings, []);
+    let scene = Scene::with("starts = 2026-10-06", 1100).await;
+    let report = scene.run(&[live("payments", 3000, &[])]).await;
+    assert_eq!(report.findings.len(), 1, "the next period is whole");
 }

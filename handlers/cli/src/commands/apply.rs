@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit
         output::print_blocks(global.output, &planned.blocks())?;
     }
     talk(&planned.summary());
-    let is_nothing = !plan.is_to_do();
+    let is_nothing = !plan.is_to_apply();
     if !is_nothing && !options.yes && !confirmed()? {
         talk("nothing was changed");
         return Ok(Exit::ToDo);
@@ -117,7 +117,11 @@ impl Answer for Outcome<'_> {
             let text = format!("done: forgot what was created at {}", gone.scope);
             Cell::colored(text, Color::Green)
         });
-        let mut lines: Vec<Cell> = lines.chain(gone).collect();
+        let behind = self.plan.left_behind().map(|change| {
+            let what = format!("{} of {}", change.name, change.scope);
+            Cell::colored(format!("left: {what}: {}", change.reason), Color::Yellow)
+        });
+        let mut lines: Vec<Cell> = lines.chain(gone).chain(behind).collect();
         if lines.is_empty() {
             let scopes = counted(self.plan.scopes, "scope", "scopes");
             lines.push(match self.plan.failures.is_empty() {

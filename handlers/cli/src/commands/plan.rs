@@ -142,7 +142,15 @@ impl Planned<'_> {
             0 => String::new(),
             count => format!("; {} to forget", counted(count, "scope", "scopes")),
         };
-        format!("plan: {to_do}{gone}{left}{in_the_way}{unplanned}{failed}")
+        let vanished = match self.0.vanished.len() {
+            0 => String::new(),
+            count => format!("; {} to forget", counted(count, "budget", "budgets")),
+        };
+        let behind = match self.0.left_behind().count() {
+            0 => String::new(),
+            count => format!("; {} to --prune", counted(count, "old one", "old ones")),
+        };
+        format!("plan: {to_do}{behind}{gone}{vanished}{left}{in_the_way}{unplanned}{failed}")
     }
 
     /// For the comment of a pull request: each change as a diff.
@@ -151,6 +159,7 @@ impl Planned<'_> {
         let diff: Vec<String> = self
             .0
             .to_do()
+            .chain(self.0.left_behind())
             .flat_map(lines)
             .chain(self.0.rules_to_do().flat_map(rule_lines))
             .map(|line| line.for_diff())
@@ -194,9 +203,16 @@ impl Planned<'_> {
         }))
     }
 
-    /// Scopes of which apply forgets what was created there.
+    /// What apply forgets: what was created at scopes that are gone, and what is gone itself.
     fn gone(&self) -> impl Iterator<Item = Cell> + '_ {
-        self.0.gone.iter().map(|gone| {
+        let vanished = self.0.vanished.iter().map(|one| {
+            let text = format!(
+                "-   forget {} of {}: it was created here and is not there any more",
+                one.name, one.scope
+            );
+            Cell::colored(text, Color::Red)
+        });
+        let scopes = self.0.gone.iter().map(|gone| {
             let rules = gone
                 .rules
                 .iter()
@@ -208,7 +224,8 @@ impl Planned<'_> {
                 gone.scope
             );
             Cell::colored(text, Color::Red)
-        })
+        });
+        scopes.chain(vanished)
     }
 }
 
@@ -303,7 +320,7 @@ impl Line {
         let color = match self.sign {
             "+" => Color::Green,
             "-" => Color::Red,
-            "~" | "-/+" => Color::Yellow,
+            "~" | "-/+" | "!" => Color::Yellow,
             _ => Color::Plain,
         };
         let indent = if self.is_field { "      " } else { "" };
@@ -335,7 +352,11 @@ fn lines(change: &Change) -> Vec<Line> {
         change.scope,
         change.reason
     );
-    with_fields(change.action, text, &change.fields)
+    let mut lines = with_fields(change.action, text, &change.fields);
+    if change.is_left_behind() {
+        lines[0].sign = "!";
+    }
+    lines
 }
 
 /// The same of a rule about unusual costs.

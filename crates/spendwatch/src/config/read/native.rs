@@ -1,21 +1,19 @@
-//! `[native]`, `native` in budgets and thresholds, and `[[native_budget]]`.
+//! `[native]`, and `native` in budgets and thresholds.
 
 use std::collections::BTreeMap;
 
-use azure_cost::{
-    Budget as AzureBudget, BudgetComparison, BudgetCondition, BudgetFilter, BudgetNotification,
-    BudgetPeriod,
-};
 use budget_engine::{Budget, Budgets, Scope};
 use native_budgets::{AnomalyRule, Contacts, Desired, LOCALES, Operator, Provider, Settings};
 use rust_decimal::Decimal;
 
 use super::anomaly_alerts::read_anomaly_alerts;
+use super::budgets::read_notify;
+use super::described::read_described;
 use super::hook::read_hook;
 use super::sources::read_connection;
 use super::{Draft, OWNERS};
 use crate::config::native::{Hook, Tolerance};
-use crate::config::reader::{Place, Table, Value};
+use crate::config::reader::{Table, Value};
 use crate::config::{Channel, Connection, Native};
 
 /// What the files say about Azure's budgets, before channels and owners are known.
@@ -26,11 +24,14 @@ pub(super) struct NativeDraft {
     /// `native` of budgets, by id.
     budgets: BTreeMap<String, Own>,
     described: Vec<Desired>,
+    /// `notify` of those, by their scope and name in lower case.
+    notify: BTreeMap<(Scope, String), Vec<String>>,
     anomaly_alerts: Vec<AnomalyRule>,
 }
 
 struct Common {
     connection: Option<Connection>,
+    owner: Option<String>,
     apply_from_app: bool,
     dismiss_acknowledged: bool,
     provider: Provider,
@@ -61,11 +62,11 @@ pub(super) enum OwnThreshold {
 /// Whom Azure tells, as far as it is said in one place.
 #[derive(Default)]
 pub(super) struct Told {
-    emails: Option<Vec<String>>,
-    roles: Option<Vec<String>>,
-    groups: Option<Vec<String>>,
-    locale: Option<String>,
-    operator: Option<Operator>,
+    pub(super) emails: Option<Vec<String>>,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) locale: Option<String>,
+    pub(super) operator: Option<Operator>,
 }
 
 pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
@@ -82,6 +83,7 @@ pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
             hook: hook.and_then(|value| read_hook(&value, connection.cloud)),
             tolerance: read_tolerance(&table),
             connection: signs_in.contains(&true).then_some(connection),
+            owner: table.get("owner").and_then(|value| read_owner(&value)),
             apply_from_app: table.get("apply_from_app").and_then(|value| value.flag())
                 == Some(true),
             dismiss_acknowledged: table
@@ -102,9 +104,18 @@ pub(super) fn read_native(root: &Table<'_>, draft: &mut Draft) {
         }
         for value in list.list() {
             let Some(table) = value.table() else { continue };
-            if let Some(desired) = read_described(&table) {
-                draft.native.described.push(desired);
+            let desired = read_described(&table);
+            if let Some(list) = table.get("notify") {
+                let names = read_notify(&list, &table, draft);
+                if names.iter().any(|name| name == OWNERS) {
+                    list.note("one of Azure's budgets has no owners: name channels");
+                }
+                if let Some(desired) = &desired {
+                    let place = (desired.scope.clone(), desired.budget.name.to_lowercase());
+                    draft.native.notify.insert(place, names);
+                }
             }
+            draft.native.described.extend(desired);
             table.finish();
         }
     }
@@ -176,12 +187,14 @@ impl NativeDraft {
         let native = Native {
             settings,
             budgets: self.described,
+            notify: self.notify,
             anomaly_alerts: self.anomaly_alerts,
             ..Native::default()
         };
         match self.common {
             Some(common) => Native {
                 connection: common.connection,
+                owner: common.owner,
                 apply_from_app: common.apply_from_app,
                 dismiss_acknowledged: common.dismiss_acknowledged,
                 hook: common.hook,
@@ -273,7 +286,23 @@ pub(super) fn plain_address(mailbox: &str) -> &str {
     }
 }
 
+/// Whom Azure tells of costs.
 fn read_told(table: &Table<'_>) -> Told {
+    let mut told = read_told_of_use(table);
+    if told.operator == Some(Operator::LessThan) {
+        if let Some(value) = table.get("operator") {
+            value.note(
+                "less-than is for the use of reservations, which only a [[native_budget]] watches; \
+                 costs are told with greater-than-or-equal-to or greater-than",
+            );
+        }
+        told.operator = None;
+    }
+    told
+}
+
+/// The same of costs or of the use of reservations.
+pub(super) fn read_told_of_use(table: &Table<'_>) -> Told {
     let list = |key, read: fn(&Value<'_>) -> Option<String>| {
         let list: Option<Value<'_>> = table.get(key);
         list.map(|list| list.list().iter().filter_map(read).collect())
@@ -289,6 +318,16 @@ fn read_told(table: &Table<'_>) -> Told {
             .get("operator")
             .and_then(|value| read_operator(&value)),
     }
+}
+
+/// The name of a configuration among those that share a state.
+fn read_owner(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?.trim();
+    if text.is_empty() {
+        value.note("the name of this configuration among those that share a state is empty");
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn read_tolerance(table: &Table<'_>) -> Tolerance {
@@ -337,7 +376,7 @@ fn read_locale(value: &Value<'_>) -> Option<String> {
     None
 }
 
-fn named_locale(locale: Option<String>) -> Option<String> {
+pub(super) fn named_locale(locale: Option<String>) -> Option<String> {
     locale.filter(|locale| locale != ANY_LOCALE)
 }
 
@@ -353,7 +392,7 @@ fn read_operator(value: &Value<'_>) -> Option<Operator> {
     found
 }
 
-fn read_provider(table: &Table<'_>) -> Option<Provider> {
+pub(super) fn read_provider(table: &Table<'_>) -> Option<Provider> {
     let value = table.get("provider")?;
     let text = value.text()?;
     let found = Provider::ALL
@@ -367,231 +406,11 @@ fn read_provider(table: &Table<'_>) -> Option<Provider> {
     found
 }
 
-fn read_name(value: &Value<'_>) -> Option<String> {
+pub(super) fn read_name(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     if native_budgets::is_name(text) {
         return Some(text.to_owned());
     }
     value.note("a budget's name in Azure has 1 to 63 letters, digits, `-` and `_`");
     None
-}
-
-/// One of Azure's budgets as it is.
-fn read_described(table: &Table<'_>) -> Option<Desired> {
-    let scope = table
-        .require("scope", "scope = \"/subscriptions/…\"")
-        .and_then(|value| value.parse());
-    let name = table
-        .require("name", "name = \"reservations\"")
-        .and_then(|value| read_name(&value));
-    let category = table
-        .get("category")
-        .and_then(|value| read_word(&value, &["Cost", "ReservationUtilization"]));
-    let category = category.unwrap_or("Cost");
-    let is_cost = category == "Cost";
-    let grains: &[&str] = match is_cost {
-        true => &[
-            "Monthly",
-            "Quarterly",
-            "Annually",
-            "BillingMonth",
-            "BillingQuarter",
-            "BillingAnnual",
-        ],
-        false => &["Last7Days", "Last30Days"],
-    };
-    let grain = table
-        .require("grain", "grain = \"Monthly\"")
-        .and_then(|value| read_word(&value, grains));
-    let amount = table.get("amount").and_then(|value| positive(&value));
-    if is_cost && amount.is_none() {
-        table.require("amount", "amount = 10_000");
-    }
-    if !is_cost && amount.is_some() {
-        table.note("a budget on the use of reservations has no `amount`");
-    }
-    let starts = table
-        .require("starts", "starts = 2026-01-01")
-        .and_then(|value| {
-            let day = value.date()?;
-            let is_free = !is_cost || grain.is_some_and(|grain| grain.starts_with("Billing"));
-            if day.day() != 1 && !is_free {
-                value.note(format!(
-                    "Azure's budgets start on the first of a month, found {day}"
-                ));
-                return None;
-            }
-            Some(day)
-        });
-    let ends = table.get("ends").and_then(|value| value.date());
-    if let (Some(starts), Some(ends)) = (starts, ends)
-        && ends <= starts
-    {
-        table.note(format!(
-            "`ends` {ends} does not lie after `starts` {starts}"
-        ));
-    }
-    let conditions = table.get("filter").map(|list| {
-        list.list()
-            .iter()
-            .filter_map(read_condition)
-            .collect::<Vec<_>>()
-    });
-    let provider = read_provider(table);
-    if !is_cost && provider == Some(Provider::Consumption) {
-        table.note("budgets on the use of reservations are Cost Management's: provider = \"cost-management\"");
-    }
-    let notifications: Vec<BudgetNotification> =
-        table.get("notification").map_or_else(Vec::new, |list| {
-            list.list()
-                .iter()
-                .filter_map(|value| read_notification(value, is_cost))
-                .collect()
-        });
-    if notifications.len() > 5 {
-        table.note(format!(
-            "one of Azure's budgets has at most 5 notifications, found {}",
-            notifications.len()
-        ));
-    }
-    if !is_cost && notifications.len() != 1 {
-        table.note("a budget on the use of reservations has exactly one notification");
-    }
-    let period = BudgetPeriod::new(starts?, ends);
-    let mut budget = AzureBudget::new(name?, amount.unwrap_or_default(), grain?, period);
-    category.clone_into(&mut budget.category);
-    if !is_cost {
-        budget.amount = None;
-    }
-    budget.filter = BudgetFilter::all(conditions.unwrap_or_default());
-    let mut reasons = BTreeMap::new();
-    for notification in notifications {
-        let kind = notification.threshold_type.clone();
-        let percent = notification
-            .threshold
-            .normalize()
-            .to_string()
-            .replace('.', "_");
-        let mut key = format!("{kind}_{percent}");
-        while budget.notifications.contains_key(&key) {
-            key.push_str("_2");
-        }
-        reasons.insert(key.clone(), "its notification".to_owned());
-        budget.notifications.insert(key, notification);
-    }
-    let default = match is_cost {
-        true => Provider::Consumption,
-        false => Provider::CostManagement,
-    };
-    Some(Desired {
-        scope: scope?,
-        provider: provider.unwrap_or(default),
-        budget,
-        of: None,
-        amount_reason: "`amount` of the native budget".to_owned(),
-        notification_reasons: reasons,
-    })
-}
-
-fn read_word(value: &Value<'_>, words: &[&'static str]) -> Option<&'static str> {
-    let text = value.text()?;
-    let found = words.iter().find(|word| word.eq_ignore_ascii_case(text));
-    if found.is_none() {
-        value.note(format!("`{text}` is none of {}", words.join(", ")));
-    }
-    found.copied()
-}
-
-fn positive(value: &Value<'_>) -> Option<Decimal> {
-    let amount = value.decimal()?;
-    if amount > Decimal::ZERO {
-        return Some(amount);
-    }
-    value.note(format!(
-        "an amount must be greater than zero, found {amount}"
-    ));
-    None
-}
-
-fn read_condition(value: &Value<'_>) -> Option<BudgetCondition> {
-    let table = value.table()?;
-    let dimension = table.get("dimension").and_then(|value| value.text());
-    let tag = table.get("tag").and_then(|value| value.text());
-    let values: Option<Vec<String>> = table.get("in").map(|list| {
-        list.list()
-            .iter()
-            .filter_map(|value| value.text())
-            .map(str::to_owned)
-            .collect()
-    });
-    table.finish();
-    let make: fn(BudgetComparison) -> BudgetCondition = match (dimension, tag) {
-        (Some(_), None) => BudgetCondition::Dimensions,
-        (None, Some(_)) => BudgetCondition::Tags,
-        _ => {
-            value.note("a condition is { dimension = \"ReservationId\", in = [..] } or { tag = \"env\", in = [..] }");
-            return None;
-        }
-    };
-    let Some(values) = values.filter(|values| !values.is_empty()) else {
-        value.note("`in` lists at least one value");
-        return None;
-    };
-    Some(make(BudgetComparison::new(dimension.or(tag)?, values)))
-}
-
-fn read_notification(value: &Value<'_>, is_cost: bool) -> Option<BudgetNotification> {
-    let table = value.table()?;
-    let most = if is_cost { 1000 } else { 100 };
-    let threshold = table.require("threshold", "threshold = 80").and_then(|value| {
-        let percent = value.decimal()?.normalize();
-        let fits = percent >= Decimal::ZERO && percent <= Decimal::from(most) && percent.scale() <= 2;
-        if !fits {
-            value.note(format!("a threshold is a percentage from 0 to {most} with at most two decimals, found {percent}"));
-        }
-        fits.then_some(percent)
-    });
-    let kind = table
-        .get("type")
-        .and_then(|value| read_word(&value, &["Actual", "Forecasted"]));
-    let frequency = table
-        .get("frequency")
-        .and_then(|value| read_word(&value, &["Daily", "Weekly", "Monthly"]));
-    let told = read_told(&table);
-    let emails = told.emails.unwrap_or_default();
-    let groups = told.groups.unwrap_or_default();
-    if emails.is_empty() && groups.is_empty() {
-        table.note("it would tell nobody: give it `contact_emails` or `action_groups`");
-    }
-    table.finish();
-    let operator = told.operator.unwrap_or(match is_cost {
-        true => Operator::GreaterThanOrEqualTo,
-        false => Operator::LessThan,
-    });
-    if (operator == Operator::LessThan) == is_cost {
-        value.note("less-than is for the use of reservations, and there it is the only one");
-    }
-    let mut notification = BudgetNotification::new(operator.as_str(), threshold?);
-    kind.unwrap_or("Actual")
-        .clone_into(&mut notification.threshold_type);
-    notification.contact_emails = emails;
-    notification.contact_roles = told.roles.unwrap_or_default();
-    notification.contact_groups = groups;
-    notification.locale = named_locale(told.locale).unwrap_or_default();
-    frequency
-        .unwrap_or_default()
-        .clone_into(&mut notification.frequency);
-    Some(notification)
-}
-
-/// Two that would be one and the same in Azure.
-pub(super) fn check_described(native: &Native, place: &Place) -> Vec<crate::config::Problem> {
-    let twice = native_budgets::collisions(&native.budgets);
-    let problems = twice.into_iter().map(|(scope, name, _)| {
-        place.problem(
-            "native_budget".to_owned(),
-            format!("two [[native_budget]] have the name `{name}` at {scope}"),
-        )
-    });
-    problems.collect()
 }

@@ -1,5 +1,5 @@
 //! What is doubtful about budgets as a safety net: whom Azure can tell, thresholds that never fire,
-//! ends that come near, and costs that are counted twice.
+//! and ends that come near.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use budget_engine::{Budget, Level as Amount, Planned, When};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use native_budgets::{Compiled, Desired, Effect, collisions, compile, differences, period_to_plan};
+use native_budgets::{Compiled, Desired, Effect, collisions, compile, period_to_plan};
 use rust_decimal::Decimal;
 
-use super::{Finding, Level, error, warning};
+use super::{Finding, Level, error, overlap, warning};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::evaluate::BudgetReport;
@@ -42,8 +42,9 @@ pub(super) fn offline(app: &App) -> Vec<Finding> {
         findings.extend(end(&about, ends, today));
         findings.extend(described(&about, &desired.budget));
     }
-    findings.extend(counted_twice(app));
-    findings.extend(kept_twice(app, today));
+    findings.extend(overlap::counted_twice(app));
+    findings.extend(overlap::counted_in_part(app));
+    findings.extend(overlap::kept_twice(&desired(app), today));
     findings.extend(named_twice(app));
     findings
 }
@@ -143,6 +144,7 @@ pub(super) fn desired(app: &App) -> Vec<(String, Desired)> {
         found.extend(desired.into_iter().map(|each| (about.clone(), each)));
     }
     let described = config.native.budgets.iter().cloned();
+    let described = described.map(|each| each.made_on(today));
     found.extend(described.map(|each| (about_native(&each), each)));
     found
 }
@@ -310,91 +312,4 @@ fn never(about: &str, budget: &Budget, known: Option<(Decimal, Decimal)>) -> Vec
         findings.push(warning(about, message));
     }
     findings
-}
-
-/// Budgets that count exactly the same costs in the same periods.
-fn counted_twice(app: &App) -> Vec<Finding> {
-    let budgets = &app.config().budgets;
-    let counted = |budget: &Budget| {
-        let selectors = budgets.selectors(budget).into_iter();
-        let mut parts: Vec<String> = selectors
-            .map(|one| {
-                let scopes: BTreeSet<String> = one
-                    .scopes
-                    .iter()
-                    .map(|scope| scope.folded().to_owned())
-                    .collect();
-                format!("{scopes:?} {:?} {:?}", one.filter, one.exclude)
-            })
-            .collect();
-        parts.sort();
-        let periods = (budget.calendar.grain(), budget.starts, budget.ends);
-        (parts, periods, budget.cost_basis, budget.currency)
-    };
-    let all: Vec<_> = budgets
-        .iter()
-        .map(|budget| (budget, counted(budget)))
-        .collect();
-    let mut findings = Vec::new();
-    for (index, (budget, counts)) in all.iter().enumerate() {
-        for (other, theirs) in &all[..index] {
-            let is_family = |child: &Budget, above: &Budget| {
-                let mut next = child.parent.clone();
-                while let Some(id) = next {
-                    if id == above.id {
-                        return true;
-                    }
-                    next = budgets.get(&id).and_then(|budget| budget.parent.clone());
-                }
-                false
-            };
-            let is_part = is_family(budget, other) || is_family(other, budget);
-            if counts == theirs && !is_part {
-                findings.push(warning(
-                    &format!("budget.{}", budget.id),
-                    format!(
-                        "it counts the same costs in the same periods as `{}`: whoever both tell \
-                         hears everything twice",
-                        other.id
-                    ),
-                ));
-            }
-        }
-    }
-    findings
-}
-
-/// Described budgets over the same costs as another one that Azure should have.
-fn kept_twice(app: &App, today: Date) -> Vec<Finding> {
-    let all = desired(app);
-    let mut findings = Vec::new();
-    for (index, (about, each)) in all.iter().enumerate() {
-        for (other_about, other) in &all[..index] {
-            // Budgets of ours are compared by what they count.
-            let is_ours = each.of.is_some() && other.of.is_some();
-            if is_ours || each.scope != other.scope || has_ended(each, today) {
-                continue;
-            }
-            let differs = differences(each, &other.budget);
-            let apart = ["filter", "time grain", "start", "category"];
-            if !differs
-                .iter()
-                .any(|one| apart.contains(&one.field.as_str()))
-            {
-                findings.push(warning(
-                    about,
-                    format!(
-                        "Azure would count the same costs for it and for {other_about} (`{}`)",
-                        other.budget.name
-                    ),
-                ));
-            }
-        }
-    }
-    findings
-}
-
-fn has_ended(desired: &Desired, today: Date) -> bool {
-    let end = desired.budget.time_period.end;
-    end.is_some_and(|end| end.to_zoned(TimeZone::UTC).date() < today)
 }

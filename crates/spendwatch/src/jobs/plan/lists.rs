@@ -17,6 +17,8 @@ const AT_A_TIME: usize = 4;
 /// What was read of scopes.
 pub(crate) struct Lists {
     pub(crate) live: Vec<Live>,
+    /// What was read whole.
+    pub(crate) read: BTreeSet<(Scope, Provider)>,
     pub(crate) failures: Vec<ScopeFailure>,
     /// Failures because the scope does not exist.
     pub(crate) gone: BTreeSet<(Scope, Provider)>,
@@ -32,6 +34,7 @@ pub(crate) async fn read_all(
     let count = places.len();
     let mut lists = Lists {
         live: Vec::new(),
+        read: BTreeSet::new(),
         failures: Vec::new(),
         gone: BTreeSet::new(),
     };
@@ -47,12 +50,15 @@ pub(crate) async fn read_all(
         done += 1;
         told(done, count);
         match budgets {
-            Ok(budgets) => lists.live.extend(budgets.into_iter().map(|budget| Live {
-                origin: created.origin(&scope, &budget.name),
-                scope: scope.clone(),
-                provider,
-                budget,
-            })),
+            Ok(budgets) => {
+                lists.live.extend(budgets.into_iter().map(|budget| Live {
+                    origin: created.origin_of(&scope, &budget),
+                    scope: scope.clone(),
+                    provider,
+                    budget,
+                }));
+                lists.read.insert((scope, provider));
+            }
             Err(error) => {
                 if is_gone(&error) {
                     lists.gone.insert((scope.clone(), provider));

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use azure_cost::Budget as AzureBudget;
 use budget_engine::{Budget, Currency, Planned, Scope};
-use native_budgets::{Desired, Live, Loss, collisions, compile, period_to_plan};
+use native_budgets::{Desired, Effect, Live, Loss, collisions, compile, last_day, period_to_plan};
 use rust_decimal::Decimal;
 
 use super::Unplanned;
+use super::created::Created;
 use crate::app::App;
 use crate::clock::day_of;
-use crate::config::Config;
 use crate::jobs::evaluate;
 
 /// What the configuration wants Azure to have.
@@ -19,6 +20,11 @@ pub(crate) struct Wanted {
     pub(crate) losses: Vec<Loss>,
     /// Budgets of which nothing can be said now. What Azure has of them is left.
     pub(crate) unplanned: Vec<Unplanned>,
+    /// Ids of budgets that Azure can never keep as they are configured, with the setting that it is
+    /// about.
+    pub(super) lasting: BTreeMap<String, String>,
+    /// What is not wanted because Azure would take the amount in another currency.
+    other_currency: Vec<Desired>,
 }
 
 impl Wanted {
@@ -43,10 +49,30 @@ impl Wanted {
                 continue;
             }
             let compiled = compile(&config.budgets, budget, settings, &planned, today);
+            if compiled.desired.is_none()
+                && let Some(loss) = compiled.losses.iter().find(|loss| !loss.may_pass())
+            {
+                let about = loss.about.clone();
+                wanted.lasting.insert(budget.id.clone(), about);
+            }
             wanted.desired.extend(compiled.desired);
             wanted.losses.extend(compiled.losses);
         }
-        wanted.desired.extend(config.native.budgets.iter().cloned());
+        let described = config.native.budgets.iter().cloned();
+        // Azure takes a new budget from the period that is running only, and keeps the start of one
+        // that it has.
+        for desired in described.map(|desired| desired.made_on(today)) {
+            match last_day(&desired.budget).filter(|ends| *ends < today) {
+                None => wanted.desired.push(desired),
+                // Azure takes none that is over.
+                Some(ends) => wanted.losses.push(Loss {
+                    budget: desired.budget.name,
+                    about: "period".to_owned(),
+                    effect: Effect::LeftOut,
+                    reason: format!("it ended on {ends}"),
+                }),
+            }
+        }
         wanted.set_colliding_aside();
         Ok(wanted)
     }
@@ -72,7 +98,12 @@ impl Wanted {
 
     /// Takes out budgets whose amounts Azure would take in another currency than they are in. Azure's
     /// budgets name none; the spend that Azure shows at a scope does.
-    pub(super) fn set_other_currencies_aside(&mut self, config: &Config, live: &[Live]) {
+    pub(super) fn set_other_currencies_aside(
+        &mut self,
+        app: &App,
+        live: &[Live],
+        created: &Created,
+    ) {
         let mut units: BTreeMap<&Scope, &str> = BTreeMap::new();
         for each in live {
             let spent = each.budget.current_spend.as_ref();
@@ -80,26 +111,40 @@ impl Wanted {
             let unit = spent.filter(|spent| spent.unit.parse::<Currency>().is_ok());
             units.extend(unit.map(|spent| (&each.scope, spent.unit.as_str())));
         }
-        let mut unplanned = Vec::new();
-        self.desired.retain(|desired| {
-            let budget = desired.of.as_ref().and_then(|id| config.budgets.get(id));
-            let (Some(budget), Some(unit)) = (budget, units.get(&desired.scope)) else {
-                return true;
+        let now = app.now();
+        let (budgets, unplanned) = (&app.config().budgets, &mut self.unplanned);
+        let other_currency = self.desired.extract_if(.., |desired| {
+            let budget = desired.of.as_ref().and_then(|id| budgets.get(id));
+            let seen = units.get(&desired.scope).copied();
+            let unit = seen.or_else(|| created.unit(&desired.scope, now));
+            let (Some(budget), Some(unit)) = (budget, unit) else {
+                return false;
             };
-            let is_same = unit.eq_ignore_ascii_case(budget.currency.code());
-            if !is_same {
-                unplanned.push(Unplanned {
-                    budget: budget.id.clone(),
-                    problem: format!(
-                        "Azure counts in {unit} at {}, and its amount is in {}: set `currency = \
-                         \"{unit}\"` and the amount in it",
-                        desired.scope, budget.currency
-                    ),
-                });
+            if unit.eq_ignore_ascii_case(budget.currency.code()) {
+                return false;
             }
-            is_same
+            unplanned.push(Unplanned {
+                budget: budget.id.clone(),
+                problem: format!(
+                    "Azure counts in {unit} at {}, and its amount is in {}: set `currency = \
+                     \"{unit}\"` and the amount in it",
+                    desired.scope, budget.currency
+                ),
+            });
+            true
         });
-        self.unplanned.extend(unplanned);
+        self.other_currency = other_currency.collect();
+    }
+
+    /// Whether one of Azure's budgets has just the amount of one that is in another currency, so that
+    /// it compares with other money.
+    pub(super) fn is_in_wrong_currency(&self, scope: &Scope, live: &AzureBudget) -> bool {
+        self.other_currency.iter().any(|desired| {
+            desired.scope == *scope
+                && desired.budget.name.eq_ignore_ascii_case(&live.name)
+                && desired.budget.amount.map(|amount| amount.normalize())
+                    == live.amount.map(|amount| amount.normalize())
+        })
     }
 
     /// Whether something of a budget is wanted.
