@@ -208,7 +208,7 @@ fn a_described_start_in_the_past_is_made_anew_and_left_where_it_is() {
     wanted.budget.time_grain = "Quarterly".into();
     wanted.budget.time_period = BudgetPeriod::new(date(2024, 2, 1), None);
     let wanted = wanted.made_on(sample::TODAY);
-    let changes = plan(&[wanted.clone()], &[], &Prune::default());
+    let changes = plan(std::slice::from_ref(&wanted), &[], &Prune::default());
     let start = &changes[0].fields[1];
     assert_eq!(
         (start.field.as_str(), start.after.as_deref()),
@@ -224,7 +224,11 @@ fn a_described_start_in_the_past_is_made_anew_and_left_where_it_is() {
     ] {
         let mut azure = put(None, &wanted.budget).unwrap();
         azure.time_period = BudgetPeriod::new(start, None);
-        let changes = plan(&[wanted.clone()], &[live(azure)], &Prune::default());
+        let changes = plan(
+            std::slice::from_ref(&wanted),
+            &[live(azure)],
+            &Prune::default(),
+        );
         assert_eq!(actions(&changes), [action], "{start}");
     }
     // The 31st of a billing month is the 30th in November.
