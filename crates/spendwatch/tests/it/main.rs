@@ -24,6 +24,7 @@ mod native_parts;
 mod native_succession;
 mod native_year;
 mod older_sources;
+mod reaching;
 mod reads;
 mod sources;
 mod suggesting;
