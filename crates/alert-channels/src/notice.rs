@@ -27,6 +27,9 @@ pub struct Notice {
     /// Name of the destination that it did not reach, so that it goes to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,
+    /// Whom it would have reached there, for channels that have recipients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of_recipient: Option<String>,
     /// Notices that were held back and are told of with this one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
@@ -334,6 +337,7 @@ impl Notice {
             recipient: None,
             maybe_duplicate: false,
             instead_of: None,
+            instead_of_recipient: None,
             carried: Vec::new(),
             links: Vec::new(),
             reason_for_recipient: String::new(),

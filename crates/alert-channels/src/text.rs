@@ -231,7 +231,11 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
         wording.remarks.insert(0, say.maybe_duplicate().into());
     }
     if let Some(destination) = &notice.instead_of {
-        let remark = say.instead_of(&say.named(destination));
+        let destination = match &notice.instead_of_recipient {
+            Some(recipient) => format!("{} ({})", say.named(destination), clean(recipient)),
+            None => say.named(destination),
+        };
+        let remark = say.instead_of(&destination);
         wording.remarks.insert(0, remark);
     }
     if notice.because == Some(Because::Sample) {

@@ -93,7 +93,8 @@ pub struct Observed {
     pub days: Vec<DailyCost>,
     /// Days by service, for drivers.
     pub by_service: BTreeMap<Arc<str>, BTreeMap<Date, Decimal>>,
-    /// Values of the budget's owner tags by their cost of the last weeks, most costly first.
+    /// Addresses that the budget names as owners, then values of its owner tags by their cost of the
+    /// last weeks, most costly first.
     pub owners: Vec<String>,
     /// How old and how settled.
     pub data: DataState,
@@ -213,7 +214,11 @@ pub fn observe(
     let mut owners: Vec<(String, Decimal)> = owners.into_iter().collect();
     owners.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     let costly = owners.into_iter().filter(|(_, cost)| *cost > Decimal::ZERO);
-    let owners = costly.map(|(owner, _)| owner).take(OWNERS).collect();
+    let named = budget.owners.iter().filter(|one| !one.starts_with("tag:"));
+    let mut owners: Vec<String> = named.cloned().collect();
+    let tagged = costly.map(|(owner, _)| owner).take(OWNERS);
+    let tagged: Vec<String> = tagged.filter(|owner| !owners.contains(owner)).collect();
+    owners.extend(tagged);
     let known = Known {
         costs,
         last_day,

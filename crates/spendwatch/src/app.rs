@@ -354,6 +354,12 @@ impl App {
         self.answers.as_ref()?.as_ref().err().map(String::as_str)
     }
 
+    /// Whether links are signed and lead nowhere, because nobody said where the functions are.
+    pub(crate) fn links_lead_nowhere(&self) -> bool {
+        let signer = self.answers.as_ref().and_then(|made| made.as_ref().ok());
+        signer.is_some_and(|signer| !signer.has_page())
+    }
+
     /// What keeps actions and their approvals from working: missing secrets, an identity that is not
     /// set.
     pub fn action_problems(&self) -> Vec<String> {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use budget_engine::{Budget, Decision, Ledger};
+use budget_engine::{Budget, Decision, Ledger, Transition};
 use jiff::Timestamp;
 use state_store::{Error, Version, json};
 
@@ -95,6 +95,8 @@ pub(crate) async fn commit(
 #[derive(Debug, Default)]
 pub(crate) struct Routed {
     pub(crate) deliveries: usize,
+    /// What news reached nobody: the threshold, and what happened to it.
+    pub(crate) nobody: Vec<String>,
     pub(crate) hints: BTreeSet<Hint>,
 }
 
@@ -119,7 +121,9 @@ pub(crate) async fn deliveries_of(
         let Some(route) = &transition.route else {
             continue;
         };
-        if route.is_empty() && transition.change.is_news() {
+        if reaches_nobody(transition) {
+            let (threshold, change) = (&transition.threshold, transition.change.as_str());
+            routed.nobody.push(format!("{threshold} {change}"));
             tracing::error!(
                 budget.id = ledger.budget,
                 threshold = transition.threshold,
@@ -154,6 +158,12 @@ pub(crate) async fn deliveries_of(
         Ok(_) | Err(Error::Moved { .. }) => Ok(routed),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a transition is news that nobody is told of. What follows up what was told to nobody is none.
+pub(crate) fn reaches_nobody(transition: &Transition) -> bool {
+    let route = transition.route.as_ref();
+    transition.change.is_news() && transition.follows.is_empty() && route.is_some_and(Vec::is_empty)
 }
 
 pub(crate) fn marker_key(budget: &str, period_key: &str) -> String {

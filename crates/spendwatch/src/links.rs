@@ -114,6 +114,11 @@ impl Signer {
         Ok(Signer { key, page })
     }
 
+    /// Whether there is an address to lead to.
+    pub(crate) fn has_page(&self) -> bool {
+        self.page.is_some()
+    }
+
     /// A link, if there is an address to lead to.
     pub(crate) fn link(
         &self,

@@ -35,6 +35,9 @@ pub struct Delivery {
     pub expires_at: Timestamp,
     /// Where it stands.
     pub state: DeliveryState,
+    /// Sends that were begun, whatever came of them.
+    #[serde(default)]
+    pub attempts: u32,
     /// Sends that failed or whose outcome is unknown.
     pub failures: u32,
     /// Sends whose outcome is unknown.
@@ -53,6 +56,9 @@ pub struct Delivery {
     /// would speak of something that nobody there has heard of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
+    /// Whether the fallback destination was told of it because its own takes nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told_instead: bool,
 }
 
 /// Why a delivery is held back.
@@ -131,6 +137,7 @@ impl Delivery {
             created_at,
             expires_at,
             state: DeliveryState::Queued,
+            attempts: 0,
             failures: 0,
             unknown_outcomes: 0,
             next_at: created_at,
@@ -138,6 +145,7 @@ impl Delivery {
             provider_id: None,
             held: None,
             after: Vec::new(),
+            told_instead: false,
         }
     }
 
@@ -151,9 +159,15 @@ impl Delivery {
         history_key(self.created_at, &self.id)
     }
 
-    /// Whether nobody has tried to send it yet.
+    /// Whether nobody has tried to send it yet, and nobody was told of it elsewhere: then it may be
+    /// told by another notice.
     pub(crate) fn is_untried(&self) -> bool {
-        self.state == DeliveryState::Queued && self.failures == 0 && self.unknown_outcomes == 0
+        self.state == DeliveryState::Queued && self.has_not_failed() && !self.told_instead
+    }
+
+    /// Whether no send of it has failed.
+    pub(crate) fn has_not_failed(&self) -> bool {
+        self.failures == 0 && self.unknown_outcomes == 0
     }
 
     /// Whether it may be with the destination.
@@ -272,6 +286,9 @@ pub struct Health {
     pub failing_since: Option<Timestamp>,
     /// Sends that failed in a row.
     pub failures: u32,
+    /// Since when it asks to wait and takes nothing.
+    #[serde(default)]
+    pub throttled_since: Option<Timestamp>,
     /// Since when it fails, as somebody was told.
     pub told: Option<Timestamp>,
     /// Since when it is switched off: tried rarely, because it refuses or has failed for days.

@@ -1,5 +1,6 @@
 //! From a transition to deliveries: who is told, frozen with the decision.
 
+use alert_channels::untrusted::capped;
 use alert_channels::{Because, Message, Notice};
 use budget_engine::{Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
@@ -135,19 +136,8 @@ fn owners(budget: &Budget, tagged: &[String], mailing: &Mailing) -> Vec<String> 
         .iter()
         .filter(|owner| !owner.starts_with("tag:"))
         .cloned();
-    let domain_of = |address: &str| -> Option<String> {
-        let domain = address.trim_end_matches('>').rsplit_once('@')?.1;
-        Some(domain.to_lowercase())
-    };
-    let mut domains = mailing.owner_domains.clone();
-    if domains.is_empty() {
-        domains.extend(domain_of(&mailing.from));
-    }
-    let tagged = tagged
-        .iter()
-        .map(|owner| owner.trim().to_owned())
-        .filter(|owner| alert_channels::email::is_mailbox(owner))
-        .filter(|owner| domain_of(owner).is_some_and(|domain| domains.contains(&domain)));
+    let tagged = tagged.iter().map(|owner| owner.trim().to_owned());
+    let tagged = tagged.filter(|owner| may_be_told(owner, mailing));
     let mut owners: Vec<String> = Vec::new();
     for owner in configured.chain(tagged) {
         if !owners
@@ -158,6 +148,35 @@ fn owners(budget: &Budget, tagged: &[String], mailing: &Mailing) -> Vec<String> 
         }
     }
     owners
+}
+
+/// Whether an owner from a tag is an address that may be told.
+fn may_be_told(owner: &str, mailing: &Mailing) -> bool {
+    let domain_of = |address: &str| -> Option<String> {
+        let domain = address.trim_end_matches('>').rsplit_once('@')?.1;
+        Some(domain.to_lowercase())
+    };
+    let mut domains = mailing.owner_domains.clone();
+    if domains.is_empty() {
+        domains.extend(domain_of(&mailing.from));
+    }
+    alert_channels::email::is_mailbox(owner)
+        && domain_of(owner).is_some_and(|domain| domains.contains(&domain))
+}
+
+/// How many owners are named who are not told.
+const MOST_STRANGERS: usize = 5;
+
+/// The first of the owners from tags who are not told: untrusted text on one line each.
+pub(crate) fn strangers(config: &Config, budget: &Budget, owners: &[String]) -> Vec<String> {
+    let Some((_, mailing)) = owners_mail(config) else {
+        return Vec::new();
+    };
+    let is_stranger = |owner: &&str| !may_be_told(owner, mailing);
+    let tagged = owners.iter().filter(|owner| !budget.owners.contains(owner));
+    let strangers = tagged.map(|owner| owner.trim()).filter(is_stranger);
+    let strangers = strangers.take(MOST_STRANGERS);
+    strangers.map(|owner| capped(owner, 100, 400)).collect()
 }
 
 /// Why somebody is told.
@@ -190,6 +209,9 @@ fn because(config: &Config, transition: &Transition, routed: &RoutedDelivery) ->
     }
 }
 
+/// How far ahead of the clock a decision may be dated.
+const DATED_AHEAD: SignedDuration = SignedDuration::from_secs(5);
+
 /// How long a reminder is worth sending; another one follows.
 const WORTH_REMINDING: SignedDuration = SignedDuration::from_hours(24);
 
@@ -209,7 +231,26 @@ pub(crate) fn delivery(
         Message::Crossing(Box::new(transition.clone())),
     );
     notice.recipient = routed.recipient.clone();
-    notice.because = Some(because(config, transition, routed));
+    let because = because(config, transition, routed);
+    let budget = config.budgets.get(&status.budget);
+    let strangers = match (&because, budget) {
+        (Because::Fallback { .. }, Some(budget))
+            if transition.notify.iter().any(|one| one == OWNERS) =>
+        {
+            strangers(config, budget, &status.owners)
+        }
+        _ => Vec::new(),
+    };
+    if strangers.is_empty() {
+        notice.because = Some(because);
+    } else {
+        notice.reason_for_recipient = format!(
+            "because {} is the fallback destination, and the owners that tags name are not in \
+             `owner_domains`: {}",
+            routed.destination,
+            strangers.join(", ")
+        );
+    }
     notice.language = config.language_of(&routed.destination, routed.recipient.as_deref());
     let at = transition.at;
     let after =
@@ -225,6 +266,8 @@ pub(crate) fn delivery(
         _ => after(WORTH_SENDING_AFTER_PERIOD, period_end.max(at)),
     };
     let mut delivery = Delivery::new(&routed.destination, notice, at, expires_at);
+    // What is decided second in a second is dated a moment later, and is as due as the first.
+    delivery.next_at = at.saturating_sub(DATED_AHEAD).unwrap_or(at);
     delivery.after = earlier
         .iter()
         .filter(|one| transition.follows.contains(&one.id()))
@@ -235,4 +278,47 @@ pub(crate) fn delivery(
         .map(|(at, route)| history_key(at, &route.id))
         .collect();
     delivery
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_by_tag_outside_of_the_domains_are_strangers_and_those_by_configuration_are_not() {
+        let text = r#"
+            version = 1
+            currency = "EUR"
+            [source]
+            kind = "files"
+            paths = ["costs.csv"]
+            [channel.mail]
+            kind = "email"
+            smtp = "smtp://relay.contoso.example"
+            from = "Cost <cost@contoso.example>"
+            [[budget]]
+            id = "web"
+            scopes = ["/subscriptions/a"]
+            amount = 1
+            owners = ["boss@partner.example", "tag:owner"]
+            notify = ["owners"]
+        "#;
+        let config = Config::parse(&[("spendwatch.toml".into(), text.to_owned())]).unwrap();
+        let budget = config.budgets.get("web").unwrap();
+        let named = [
+            "boss@partner.example",
+            "eve@evil.example",
+            "ann@contoso.example",
+            "Bob",
+        ];
+        let named: Vec<String> = named.map(str::to_owned).to_vec();
+        assert_eq!(
+            strangers(&config, budget, &named),
+            ["eve@evil.example", "Bob"]
+        );
+        let told = of_owners(&config, budget, &named);
+        let told: Vec<&str> = told.iter().filter_map(|(_, to)| to.as_deref()).collect();
+        assert_eq!(told, ["boss@partner.example", "ann@contoso.example"]);
+    }
 }

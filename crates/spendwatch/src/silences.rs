@@ -48,6 +48,9 @@ pub struct Silence {
     /// Who ended it: untrusted text.
     #[serde(default)]
     pub ended_by: Option<String>,
+    /// Which link made it; a link makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// Which crossings a silence matches: all that is named here has to fit.
@@ -145,10 +148,7 @@ impl Matcher {
         kind: ThresholdKind,
         severity: Severity,
     ) -> bool {
-        let of_budget = self.budget.as_deref().is_none_or(|pattern| {
-            // Only good patterns are kept; a bad one means nothing but itself.
-            glob::Pattern::new(pattern).map_or(pattern == budget, |pattern| pattern.matches(budget))
-        });
+        let of_budget = self.is_about(budget);
         let of_threshold = self.threshold.as_deref().is_none_or(|named| {
             let without_step = threshold.split('#').next().unwrap_or(threshold);
             named == threshold || named == without_step
@@ -157,6 +157,14 @@ impl Matcher {
             && of_threshold
             && self.kind.is_none_or(|named| named == kind)
             && self.severity.is_none_or(|named| named == severity)
+    }
+
+    /// Whether alerts of this budget may be meant.
+    pub fn is_about(&self, budget: &str) -> bool {
+        self.budget.as_deref().is_none_or(|pattern| {
+            // Only good patterns are kept; a bad one means nothing but itself.
+            glob::Pattern::new(pattern).map_or(pattern == budget, |pattern| pattern.matches(budget))
+        })
     }
 
     fn check(&self) -> Result<(), NotSilenced> {
@@ -194,6 +202,8 @@ pub struct NewSilence {
     pub reason: String,
     /// Who makes it.
     pub by: String,
+    /// By which link, if by one: it makes no second silence.
+    pub link: Option<String>,
 }
 
 /// What to change about a silence. Its id stays.
@@ -234,6 +244,14 @@ pub enum NotSilenced {
     /// There are too many.
     #[error("there are {MOST_ACTIVE} silences already: end some of them first")]
     TooMany,
+    /// The link has made one before.
+    #[error("this link has made the silence {id} already, which lasts until {until:.0}")]
+    LinkUsed {
+        /// Which.
+        id: String,
+        /// Until when it lasts, or lasted.
+        until: Timestamp,
+    },
     /// There is none of this id.
     #[error("there is no silence {0}")]
     Unknown(String),
@@ -297,11 +315,19 @@ pub(crate) async fn create(
         created_at: now,
         ended_at: None,
         ended_by: None,
+        link: new.link,
     };
     write(store, now, |silences| {
         // The answer to our own first try may have been lost.
         if silences.iter().any(|one| one.id == silence.id) {
             return Ok(silence.clone());
+        }
+        let mut made = silences.iter();
+        if let Some(made) = made.find(|one| one.link.is_some() && one.link == silence.link) {
+            return Err(NotSilenced::LinkUsed {
+                id: made.id.clone(),
+                until: made.ended_at.unwrap_or(made.until),
+            });
         }
         let open = silences.iter();
         let open = open.filter(|one| one.state(now) != SilenceState::Over);
@@ -464,6 +490,7 @@ mod tests {
             until: now() + SignedDuration::from_hours(hours),
             reason: "load test".to_owned(),
             by: "ada".to_owned(),
+            link: None,
         }
     }
 
@@ -597,6 +624,7 @@ mod tests {
     async fn there_are_no_more_than_a_thousand_and_old_ones_are_forgotten() {
         let store = Memory::new();
         let silence = |index: usize| Silence {
+            link: None,
             id: format!("{index:016x}"),
             matcher: new("shop", 1).matcher,
             from: now(),

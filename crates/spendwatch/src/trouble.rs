@@ -2,7 +2,9 @@
 //! fallback destination, once for each trouble, and make no trouble of their own.
 
 use alert_channels::{Message, Notice};
+use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
+use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
 use crate::outbox::{self, Delivery, delivery_id};
@@ -18,8 +20,6 @@ pub(crate) struct Trouble {
     pub(crate) key: String,
     /// The destination that it is about, which is not told.
     pub(crate) about: Option<String>,
-    /// Since when it is so. Part of what makes it the same trouble, so never the time of looking.
-    pub(crate) since: Timestamp,
     /// In one line.
     pub(crate) title: String,
     /// The particulars.
@@ -40,12 +40,17 @@ pub(crate) async fn tell(app: &App, trouble: &Trouble) -> anyhow::Result<()> {
         log();
         return Ok(());
     };
-    let now = app.now();
-    for (destination, recipient) in routing::of_channel(app.config(), fallback) {
+    let places = routing::of_channel(app.config(), fallback);
+    if places.is_empty() {
+        log();
+        return Ok(());
+    }
+    let at = noticed(app, &trouble.key).await?;
+    for (destination, recipient) in places {
         let to = recipient.as_deref().unwrap_or(&destination);
         let id = delivery_id(&trouble.key, &destination, recipient.as_deref(), "trouble");
         let message = Message::Trouble {
-            at: now,
+            at,
             title: trouble.title.clone(),
             lines: trouble.lines.clone(),
             advice: trouble.advice.clone(),
@@ -53,8 +58,8 @@ pub(crate) async fn tell(app: &App, trouble: &Trouble) -> anyhow::Result<()> {
         let mut notice = Notice::new(&id, format!("trouble/{to}"), message);
         notice.recipient.clone_from(&recipient);
         notice.reason_for_recipient = format!("because {destination} is the fallback destination");
-        let expires_at = now.saturating_add(WORTH_TELLING).unwrap_or(Timestamp::MAX);
-        let delivery = Delivery::new(&destination, notice, trouble.since, expires_at);
+        let expires_at = at.saturating_add(WORTH_TELLING).unwrap_or(Timestamp::MAX);
+        let delivery = Delivery::new(&destination, notice, at, expires_at);
         if outbox::put(app.documents(), &delivery).await? {
             log();
             app.hint(&Hint::Deliver { destination }, SignedDuration::ZERO)
@@ -62,4 +67,19 @@ pub(crate) async fn tell(app: &App, trouble: &Trouble) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// When a trouble was first noticed. It is written down before anybody is told, so that a repetition
+/// after a kill dates it the same and meets its own notices.
+async fn noticed(app: &App, key: &str) -> anyhow::Result<Timestamp> {
+    let marker = format!("troubles/{}", delivery_id(key, "", None, "noticed"));
+    let now = app.now();
+    match json::create(app.documents(), &marker, &now).await {
+        Ok(_) => Ok(now),
+        Err(Error::Exists { .. }) => {
+            let stored: Option<(Timestamp, Version)> = json::get(app.documents(), &marker).await?;
+            Ok(stored.map_or(now, |(at, _)| at))
+        }
+        Err(error) => Err(error).context("note a trouble"),
+    }
 }

@@ -275,9 +275,13 @@ pub(crate) struct Import {
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
     /// Name of the channel: [channel.NAME]
-    pub(crate) channel: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) channel: Option<String>,
+    /// Test every channel
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Mail this address instead of the channel's own recipients
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "all")]
     pub(crate) to: Option<String>,
     /// Send a notice to look at, such as crossing, forecast or correction, instead of a plain test
     #[arg(long, value_name = "NAME")]

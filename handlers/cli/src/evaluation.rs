@@ -77,6 +77,7 @@ fn failed(budget: &Budget, at: Timestamp, error: &anyhow::Error) -> BudgetReport
         decisions: Vec::new(),
         ended: None,
         deliveries: 0,
+        told_nobody: Vec::new(),
     }
 }
 

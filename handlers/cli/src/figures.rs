@@ -453,6 +453,7 @@ mod tests {
             decisions: Vec::new(),
             ended: None,
             deliveries: 0,
+            told_nobody: Vec::new(),
         };
         Figures {
             report,

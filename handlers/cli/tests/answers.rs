@@ -281,3 +281,128 @@ fn every_format_works() {
     }
     assert!(!empty.path().join(".spendwatch").exists());
 }
+
+/// A receiver on this machine that takes everything; gives its address.
+fn sink() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut buffer = [0; 4096];
+            // Slack's payloads are one JSON object, and chunks of it end when it does.
+            while let Ok(read @ 1..) = std::io::Read::read(&mut stream, &mut buffer) {
+                request.extend_from_slice(&buffer[..read]);
+                let text = String::from_utf8_lossy(&request);
+                let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+                if serde_json::from_str::<Value>(body).is_ok() {
+                    break;
+                }
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+            let _ = std::io::Write::write_all(&mut stream, answer);
+        }
+    });
+    url
+}
+
+/// The folder of [`told`], where nothing was told yet and the chat may be on this machine.
+fn untold(notify: &str) -> TempDir {
+    let folder = told();
+    std::fs::remove_dir_all(folder.path().join(".spendwatch")).unwrap();
+    let file = folder.path().join("spendwatch.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let local = "kind = \"slack\"\nallow_networks = [\"127.0.0.1/32\"]";
+    let text = text.replace("kind = \"slack\"", local);
+    let text = text.replace("notify = [\"chat\"]", notify);
+    std::fs::write(file, text).unwrap();
+    folder
+}
+
+fn run_with(folder: &Path, url: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spendwatch"));
+    command.args(arguments).current_dir(folder);
+    command.env("CHAT_URL", url).stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn what_is_silenced_is_no_failure_and_goes_out_when_the_silence_is_ended() {
+    let folder = untold("notify = [\"chat\"]");
+    let folder = folder.path();
+    let url = sink();
+    let make = |budget| {
+        let reason = ["--for", "4h", "--reason", "load test"];
+        [&["silence", "--budget", budget][..], &reason].concat()
+    };
+    let made = json(folder, &make("shop"));
+    let id = made["silences"][0]["id"].as_str().unwrap();
+    let mistaken = run(folder, &make("shpo"));
+    code(&mistaken, 0);
+    let warned = said(&mistaken);
+    assert!(warned.contains("no budget is called `shpo`"), "{warned}");
+    let evaluated = run_with(folder, &url, &["evaluate"]);
+    code(&evaluated, 3);
+    let table = text(&evaluated);
+    assert!(table.contains("load test"), "{table}");
+    // Who has not the secret of the channel leaves sending to others, and calls nothing broken.
+    let edited = run(
+        folder,
+        &["silence", "edit", id, "--reason", "a longer test"],
+    );
+    code(&edited, 0);
+    assert!(said(&edited).contains("is left to a process that can send it"));
+    let ended = run_with(folder, &url, &["silence", "end", id]);
+    code(&ended, 0);
+    let told = said(&ended);
+    assert!(told.contains("1 notice was sent to chat"), "{told}");
+    let listed = json(folder, &["deliveries"]);
+    assert_eq!(listed["deliveries"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["deliveries"][0]["state"], "delivered");
+}
+
+#[test]
+fn news_that_reaches_nobody_is_a_failure() {
+    let folder = untold("notify = [\"owners\"]\nowners = [\"tag:cost-owner\"]");
+    let file = folder.path().join("spendwatch.toml");
+    let mut config = std::fs::read_to_string(&file).unwrap();
+    config += "[channel.mail]\nkind = \"email\"\nsmtp = \"smtp://127.0.0.1:1\"\n\
+               from = \"cost@contoso.example\"\n";
+    std::fs::write(file, config).unwrap();
+    let evaluated = run(folder.path(), &["evaluate"]);
+    code(&evaluated, 1);
+    let told = said(&evaluated);
+    assert!(
+        told.contains("error: told nobody: shop actual-80pct"),
+        "{told}"
+    );
+    let listed = text(&run(folder.path(), &["alerts"]));
+    assert!(listed.contains("firing, told nobody"), "{listed}");
+    let explained = text(&run(folder.path(), &["explain", "shop/actual-80pct"]));
+    assert!(explained.contains("told nobody"), "{explained}");
+}
+
+#[test]
+fn all_channels_are_probed_at_once() {
+    let folder = untold("notify = [\"chat\"]");
+    let url = sink();
+    let probed = run_with(folder.path(), &url, &["probe", "--all"]);
+    code(&probed, 0);
+    let file = folder.path().join("spendwatch.toml");
+    let mut config = std::fs::read_to_string(&file).unwrap();
+    config += "[channel.other]\nkind = \"slack\"\nurl = { secret = \"OTHER_URL\" }\n";
+    std::fs::write(file, config).unwrap();
+    let probed = run_with(folder.path(), &url, &["probe", "--all"]);
+    code(&probed, 1);
+    let table = text(&probed);
+    assert!(
+        table.contains("delivered") && table.contains("unusable"),
+        "{table}"
+    );
+    code(&run(folder.path(), &["probe", "chat", "--all"]), 2);
+}

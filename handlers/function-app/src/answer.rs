@@ -103,7 +103,9 @@ fn refusal(refused: NotAnswered) -> Result<Response, ApiError> {
         }
         NotAnswered::Refused(Refusal::Text(..)) => (StatusCode::BAD_REQUEST, "Not acknowledged"),
         NotAnswered::Refused(_) => (StatusCode::CONFLICT, "Not acknowledged"),
-        NotAnswered::NotSilenced(NotSilenced::TooMany) => (StatusCode::CONFLICT, "Not silenced"),
+        NotAnswered::NotSilenced(NotSilenced::TooMany | NotSilenced::LinkUsed { .. }) => {
+            (StatusCode::CONFLICT, "Not silenced")
+        }
         NotAnswered::NotSilenced(_) => (StatusCode::BAD_REQUEST, "Not silenced"),
     };
     let text = match &refused {

@@ -17,6 +17,7 @@ use spendwatch::jobs::act;
 use spendwatch::jobs::evaluate::BudgetReport;
 use spendwatch::jobs::native_alert::{self, Refused};
 use spendwatch::jobs::twin::{self, TwinFinding};
+use spendwatch::jobs::watch;
 use spendwatch::jobs::work::enqueue_reads;
 use spendwatch::{Denied, jobs};
 
@@ -230,7 +231,18 @@ async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
                 (StatusCode::SERVICE_UNAVAILABLE, "no-store")
             }
             Ok(pulse) if pulse.is_late => (StatusCode::SERVICE_UNAVAILABLE, "late"),
-            Ok(_) => (StatusCode::OK, "ok"),
+            Ok(_) => match watch::unreachable(&app).await {
+                Ok(unreachable) if unreachable.is_empty() => (StatusCode::OK, "ok"),
+                Ok(unreachable) => {
+                    let destinations = unreachable.join(", ");
+                    tracing::error!(destinations, "destinations are not reached");
+                    (StatusCode::SERVICE_UNAVAILABLE, "undeliverable")
+                }
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "the store cannot be read");
+                    (StatusCode::SERVICE_UNAVAILABLE, "no-store")
+                }
+            },
         },
     };
     let answer = serde_json::json!({ "status": word, "version": env!("CARGO_PKG_VERSION") });

@@ -63,6 +63,7 @@ pub(crate) async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         }
         Job::Silence(group, minutes) => {
             let new = NewSilence {
+                link: None,
                 matcher: Matcher {
                     budget: Some(GROUPS[group].to_owned()),
                     ..Matcher::default()

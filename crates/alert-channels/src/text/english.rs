@@ -110,9 +110,11 @@ impl Catalog for English {
     }
 
     fn bundle_headline(&self, count: usize, allowance: u32, hours: u32) -> String {
-        format!(
-            "{count} notices at once: more than {allowance} in {hours} hours come together in one"
-        )
+        let hours = match hours {
+            1 => "an hour".to_owned(),
+            _ => format!("{hours} hours"),
+        };
+        format!("{count} notices at once: more than {allowance} in {hours} come together in one")
     }
 
     fn bundle_again(&self) -> &'static str {

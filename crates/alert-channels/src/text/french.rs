@@ -166,9 +166,12 @@ impl Catalog for French {
     }
 
     fn bundle_headline(&self, count: usize, allowance: u32, hours: u32) -> String {
+        let hours = match hours {
+            1 => "une heure".to_owned(),
+            _ => format!("{hours} heures"),
+        };
         format!(
-            "{count} avis à la fois : au-delà de {allowance} en {hours} heures, ils sont réunis en un \
-             seul"
+            "{count} avis à la fois : au-delà de {allowance} en {hours}, ils sont réunis en un seul"
         )
     }
 

@@ -159,9 +159,12 @@ impl Catalog for German {
     }
 
     fn bundle_headline(&self, count: usize, allowance: u32, hours: u32) -> String {
+        let hours = match hours {
+            1 => "einer Stunde".to_owned(),
+            _ => format!("{hours} Stunden"),
+        };
         format!(
-            "{count} Meldungen auf einmal: mehr als {allowance} in {hours} Stunden kommen zusammen \
-             in einer"
+            "{count} Meldungen auf einmal: mehr als {allowance} in {hours} kommen zusammen in einer"
         )
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use budget_engine::Severity;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 /// How notices are held back and gathered.
 #[derive(Debug, Clone)]
@@ -163,6 +163,9 @@ impl Event {
     }
 }
 
+/// How late what is done once a week is still begun.
+const MADE_UP_FOR: SignedDuration = SignedDuration::from_hours(2 * 24);
+
 /// An hour of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weekly {
@@ -173,14 +176,18 @@ pub struct Weekly {
 }
 
 impl Weekly {
-    /// The beginning of the hour, if it is now.
-    pub fn begins(&self, now: Timestamp) -> Option<Timestamp> {
-        let now = now.to_zoned(TimeZone::UTC);
-        if now.weekday() != self.weekday || now.hour() != self.hour {
-            return None;
-        }
-        let hour = now.date().to_datetime(Time::constant(self.hour, 0, 0, 0));
-        hour.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+    /// The beginning of the hour of this week, from then on for two days: what was missed because
+    /// nothing ran is made up for.
+    pub fn last(&self, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let days = self.weekday.until(today.weekday());
+        let day = today.checked_sub(days.days()).ok()?;
+        let hour = day.to_datetime(Time::constant(self.hour, 0, 0, 0));
+        let at = hour.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        let late = now.duration_since(at);
+        (SignedDuration::ZERO..MADE_UP_FOR)
+            .contains(&late)
+            .then_some(at)
     }
 }
 
@@ -198,6 +205,25 @@ mod tests {
     use jiff::civil::{date, time};
 
     use super::*;
+
+    #[test]
+    fn what_is_weekly_is_made_up_for_within_two_days() {
+        let at: Timestamp = "2026-11-12T07:00:00Z".parse().unwrap();
+        let weekly = Weekly {
+            weekday: Weekday::Thursday,
+            hour: 7,
+        };
+        for (now, expected) in [
+            ("2026-11-12T06:59:59Z", None),
+            ("2026-11-12T07:00:00Z", Some(at)),
+            ("2026-11-13T00:00:00Z", Some(at)),
+            ("2026-11-14T06:59:59Z", Some(at)),
+            ("2026-11-14T07:00:00Z", None),
+            ("2026-11-19T06:59:59Z", None),
+        ] {
+            assert_eq!(weekly.last(now.parse().unwrap()), expected, "{now}");
+        }
+    }
 
     fn amsterdam() -> TimeZone {
         TimeZone::get("Europe/Amsterdam").unwrap()

@@ -93,6 +93,9 @@ pub struct OurAlert {
     pub acknowledged: Option<Acknowledgement>,
     /// Until when its notices are held back everywhere, if they are.
     pub silenced_until: Option<Timestamp>,
+    /// Whether its last news reached nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub told_nobody: bool,
 }
 
 /// Whose alerts are listed.
@@ -313,7 +316,10 @@ async fn ours(app: &App) -> anyhow::Result<Vec<OurAlert>> {
 
 fn our(ledger: &Ledger, key: &str, alert: &Alert, silences: &[Silence]) -> OurAlert {
     let severity = ledger.fired(alert).map(|fired| fired.severity);
+    let own = ledger.transitions.iter().rev();
+    let mut news = own.filter(|one| one.alert == alert.id && one.change.is_news());
     OurAlert {
+        told_nobody: news.next().is_some_and(ledgers::reaches_nobody),
         id: alert.id.clone(),
         budget: ledger.budget.clone(),
         period: ledger.period_key.clone(),

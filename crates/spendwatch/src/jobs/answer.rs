@@ -272,6 +272,7 @@ pub async fn silence_by_link(
         until: lasting.until(&notice, app.now()),
         reason: reason.to_owned(),
         by: who,
+        link: Some(permission.delivery.clone()),
     };
     match silence::create(app, new).await {
         Ok(silence) => Ok(silence),

@@ -12,8 +12,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::config::{ChannelKind, OWNERS, SourceKind};
+use crate::config::{ChannelKind, Config, OWNERS, SourceKind};
 use crate::jobs::evaluate;
+use crate::routing;
 use crate::sources::azure::plan;
 use crate::sources::{Examined, expand};
 
@@ -113,6 +114,14 @@ pub fn run(app: &App) -> Vec<Finding> {
     if let Some(problem) = app.link_problem() {
         findings.push(error("links", problem));
     }
+    if app.links_lead_nowhere() {
+        findings.push(warning(
+            "links",
+            "`url` is not set and this is no function app, so notices get no links to answer by: set \
+             it to the address of the functions, for example https://APP.azurewebsites.net/api",
+        ));
+    }
+    findings.extend(untested(app.config()));
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
     }
@@ -158,6 +167,21 @@ pub async fn contacts(app: &App) -> Vec<Finding> {
 /// When the state cannot be read.
 pub async fn history(app: &App) -> anyhow::Result<Vec<Finding>> {
     Ok(native::history(app, &app.last_reports().await?))
+}
+
+/// Mail channels that the weekly test leaves out.
+fn untested(config: &Config) -> Vec<Finding> {
+    if config.attention.canary.is_none() {
+        return Vec::new();
+    }
+    let names = config.channels.keys();
+    let untested = names.filter(|name| routing::of_channel(config, name).is_empty());
+    let findings = untested.map(|name| Finding {
+        level: Level::Note,
+        about: format!("channel.{name}"),
+        message: "it has no recipients of its own, so the weekly test leaves it out".to_owned(),
+    });
+    findings.collect()
 }
 
 fn findings_of(examined: &Examined) -> Vec<Finding> {

@@ -9,6 +9,7 @@
 mod fate;
 mod gather;
 mod lane;
+mod meanwhile;
 mod step;
 
 use std::collections::BTreeMap;
@@ -77,14 +78,6 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         destination: destination.to_owned(),
         ..Report::default()
     };
-    if let Some(Err(why)) = app.channel(destination) {
-        // Nothing was sent, so the lane stays free for the moment in which the channel can be made.
-        tracing::error!(destination, why, "the channel cannot be used");
-        let prefix = format!("{OUTBOX}{destination}/");
-        report.left = app.documents().list(&prefix).await?.len();
-        report.skipped = Some(format!("the channel cannot be used: {why}"));
-        return Ok(report);
-    }
     let Some((lane, version)) = take_lane(app, destination, &mut report).await? else {
         return Ok(report);
     };
@@ -95,10 +88,18 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         lane,
         report,
     };
+    let unusable = app.channel(destination).and_then(Result::err);
+    if let Some(why) = unusable {
+        // The lane is not parked, so that it is free in the moment in which the channel can be made.
+        tracing::error!(destination, why, "the channel cannot be used");
+        visit.report.skipped = Some(format!("the channel cannot be used: {why}"));
+        visit.note_unusable(why, visit.app.now()).await?;
+    }
     let live = load(app, destination).await?;
     let (live, held_back) = gather::run(&mut visit, live).await?;
     // What is said about one alert arrives in order: later messages wait as long as earlier ones.
     let mut waiting: BTreeMap<Sequence, Timestamp> = BTreeMap::new();
+    let mut left = Vec::new();
     for one in live {
         let behind = held_back.of(&one);
         let Live {
@@ -112,13 +113,19 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         let is_parked = visit.lane.not_before.is_some_and(|until| until > now);
         let earlier = sequences.iter().filter_map(|one| waiting.get(one)).max();
         let earlier = earlier.copied().max(behind);
-        let after = if is_parked || earlier.is_some() || visit.ends <= now {
+        // What only has to be put away is never sent, so it waits for nobody.
+        let is_over = delivery.state.is_final() || delivery.expires_at <= now;
+        let stays = is_parked || unusable.is_some() || earlier.is_some();
+        let after = if visit.ends <= now || (stays && !is_over) {
             After::Waits {
                 next_at: delivery.next_at,
             }
         } else {
             step(&mut visit, &key, delivery, version).await?
         };
+        if !matches!(after, After::Ended) {
+            left.push(key);
+        }
         let next_at = match after {
             After::Ended => continue,
             After::Waits { next_at } => earlier.map_or(next_at, |earlier| earlier.max(next_at)),
@@ -132,6 +139,7 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         waiting.extend(sequences.into_iter().map(|sequence| (sequence, next_at)));
         visit.waits_until(next_at);
     }
+    meanwhile::run(&mut visit, &left, unusable).await?;
     let Visit {
         mut lane, report, ..
     } = visit;
@@ -161,8 +169,13 @@ impl Visit<'_> {
         self.report.left += 1;
         let parked = self.lane.not_before;
         let due = parked.map_or(next_at, |until| until.max(next_at));
+        self.looks_again_at(due);
+    }
+
+    /// Has the lane visited at that time at the latest.
+    fn looks_again_at(&mut self, at: Timestamp) {
         let known = self.report.next_due;
-        self.report.next_due = Some(known.map_or(due, |next| next.min(due)));
+        self.report.next_due = Some(known.map_or(at, |next| next.min(at)));
     }
 }
 
@@ -196,11 +209,25 @@ async fn load(app: &App, destination: &str) -> anyhow::Result<Vec<Live>> {
 
 /// Sends everything that is due now, in all lanes. For the command line, which has no queue workers.
 pub async fn run_all(app: &App) -> anyhow::Result<Vec<Report>> {
+    visit_all(app, |_| true).await
+}
+
+/// Sends what an answer has let go, in all lanes. A channel that cannot be made here is left to whoever
+/// can: not every place where people answer knows its secrets.
+pub async fn run_released(app: &App) -> anyhow::Result<Vec<Report>> {
+    let is_usable = |name: &str| !matches!(app.channel(name), Some(Err(_)));
+    visit_all(app, is_usable).await
+}
+
+async fn visit_all(app: &App, is_meant: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Report>> {
     let mut reports = Vec::new();
     // What fails in one lane makes work in that of the fallback, and nothing there makes more.
     let mut visited: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..2 {
         for destination in app.destinations_with_work().await? {
+            if !is_meant(&destination) {
+                continue;
+            }
             let prefix = format!("{OUTBOX}{destination}/");
             let waiting = app.documents().list(&prefix).await?.len();
             if visited.get(&destination) == Some(&waiting) {

@@ -1,5 +1,7 @@
 //! Deliveries: what became of every notice, from the outbox and the history.
 
+use std::collections::BTreeMap;
+
 use alert_channels::{Failure, Message};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::tz::TimeZone;
@@ -8,7 +10,7 @@ use serde::Serialize;
 use state_store::{Error, Version, json};
 
 use crate::app::App;
-use crate::outbox::{Delivery, DeliveryState, OUTBOX};
+use crate::outbox::{Delivery, DeliveryState, Lane, OUTBOX, lane_key};
 
 /// How many documents are read at a time.
 const AT_ONCE: usize = 16;
@@ -24,7 +26,7 @@ pub struct Filter {
     pub state: Option<String>,
     /// Id of the budget.
     pub budget: Option<String>,
-    /// Decided at this moment or later; the last 30 days if not set.
+    /// Decided at this moment or later, or not finished; the last 30 days if not set.
     pub since: Option<Timestamp>,
 }
 
@@ -50,7 +52,7 @@ pub struct Fate {
     pub state: String,
     /// Why it is suppressed, or waits though nothing failed.
     pub why: Option<String>,
-    /// How often it was sent, those whose outcome is unknown included.
+    /// How often a send was begun, whatever came of it.
     pub attempts: u32,
     /// How many of those ended with nobody knowing the outcome.
     pub unknown_outcomes: u32,
@@ -63,6 +65,23 @@ pub struct Fate {
 }
 
 impl Fate {
+    /// Whether it is not finished.
+    fn is_live(&self) -> bool {
+        matches!(&*self.state, "queued" | "sending")
+    }
+
+    /// Says of one that waits in a lane that is parked why, and when it is tried.
+    fn waits_in(&mut self, lane: &Lane, now: Timestamp) {
+        let parked = lane.not_before.filter(|until| *until > now);
+        if let Some(until) = parked.filter(|_| self.is_live()) {
+            self.next_at = self.next_at.max(Some(until));
+            let because = lane.parked_because.as_deref();
+            let because = because.unwrap_or("it asked to wait");
+            let why = || format!("the destination is parked: {because}");
+            self.why.get_or_insert_with(why);
+        }
+    }
+
     /// Whether it will never arrive, and nobody wanted that.
     pub fn is_bad(&self) -> bool {
         matches!(&*self.state, "dead" | "expired")
@@ -86,6 +105,7 @@ impl Fate {
             }
         };
         let is_final = delivery.state.is_final();
+        // What earlier versions stored does not say how often it was sent.
         let got_through = matches!(
             delivery.state,
             DeliveryState::Delivered | DeliveryState::Accepted | DeliveryState::Sending { .. }
@@ -108,8 +128,9 @@ impl Fate {
             created_at: delivery.created_at,
             state: delivery.state.as_str().to_owned(),
             why,
-            // A refusal for good is not counted among the failures that are tried again.
-            attempts: delivery.failures + u32::from(got_through || rejected),
+            attempts: delivery
+                .attempts
+                .max(delivery.failures + u32::from(got_through || rejected)),
             unknown_outcomes: delivery.unknown_outcomes,
             next_at: (!is_final).then_some(delivery.next_at),
             last_failure: delivery.last_failure,
@@ -149,11 +170,22 @@ pub async fn list(app: &App, filter: &Filter) -> anyhow::Result<Vec<Fate>> {
     });
     let read: Vec<Option<Delivery>> = read.buffered(AT_ONCE).try_collect().await?;
     let mut fates: Vec<Fate> = read.into_iter().flatten().map(Fate::of).collect();
+    let mut lanes: BTreeMap<String, Lane> = BTreeMap::new();
+    for fate in fates.iter_mut().filter(|fate| fate.is_live()) {
+        if !lanes.contains_key(&fate.destination) {
+            let stored = json::get(app.documents(), &lane_key(&fate.destination)).await?;
+            let lane: Lane = stored.map(|(lane, _)| lane).unwrap_or_default();
+            lanes.insert(fate.destination.clone(), lane);
+        }
+        if let Some(lane) = lanes.get(&fate.destination) {
+            fate.waits_in(lane, now);
+        }
+    }
     let is_wanted = |named: &Option<String>, value: Option<&str>| {
         named.as_deref().is_none_or(|named| value == Some(named))
     };
     fates.retain(|one| {
-        one.created_at >= since
+        (one.created_at >= since || one.is_live())
             && is_wanted(&filter.destination, Some(&one.destination))
             && is_wanted(&filter.state, Some(&one.state))
             && is_wanted(&filter.budget, one.budget.as_deref())

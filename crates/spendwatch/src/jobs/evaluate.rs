@@ -21,9 +21,11 @@ use tokio::time::Instant;
 
 use crate::app::{App, Hint};
 use crate::clock::day_of;
+use crate::config::OWNERS;
 use crate::forecasting;
 use crate::ledgers::{self, Decided};
 use crate::reads::{Read, counted};
+use crate::routing;
 use crate::snapshots;
 use crate::sources::{Progress, ReadContext, ReadRequest};
 use crate::standing::{self, CLOSING_DAYS, Figures};
@@ -77,6 +79,10 @@ pub struct BudgetReport {
     pub ended: Option<EndedPeriod>,
     /// Deliveries that this evaluation made.
     pub deliveries: usize,
+    /// What of that reached nobody, because no destination is left and there is no fallback: the
+    /// threshold, and what happened to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_nobody: Vec<String>,
 }
 
 /// A period that has just ended.
@@ -159,6 +165,10 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         );
         match one.await {
             Ok(one) => {
+                if let Some(note) = strangers(app, budget, &one) {
+                    tracing::warn!(budget.id = budget.id, note, "owners are not told");
+                    report.notes.push(note);
+                }
                 if let Some(problem) = &one.problem {
                     tracing::warn!(
                         budget.id = budget.id,
@@ -195,6 +205,21 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         return Err(failure);
     }
     Ok(report)
+}
+
+/// Says which owners that tags name are not told, because anybody can write a tag.
+fn strangers(app: &App, budget: &Budget, report: &BudgetReport) -> Option<String> {
+    let mut names = budget.thresholds.iter().flat_map(|one| &one.notify);
+    names.find(|name| *name == OWNERS)?;
+    let owners = &report.status.as_ref()?.owners;
+    let strangers = routing::strangers(app.config(), budget, owners);
+    (!strangers.is_empty()).then(|| {
+        format!(
+            "budget {}: tags name owners who are not told, because they are no addresses in              `owner_domains` or in the domain of the sender: {}",
+            budget.id,
+            strangers.join(", ")
+        )
+    })
 }
 
 /// Keeps what is known today for replays. Nothing else needs it, so a failure is only logged.
@@ -323,6 +348,7 @@ async fn evaluate_budget(
         decisions: Vec::new(),
         ended: None,
         deliveries: 0,
+        told_nobody: Vec::new(),
     };
     let Periods { current, ended } = match figures(app, read, budget, facts, now) {
         Ok(periods) => periods,
@@ -344,6 +370,7 @@ async fn evaluate_budget(
         let budget = standing::after_end(budget);
         let settled = settle(app, &budget, &ended, now, dry_run, hints).await?;
         report.deliveries += settled.deliveries;
+        report.told_nobody.extend(settled.nobody);
         report.ended = Some(EndedPeriod {
             status: ended.status,
             decisions: settled.decisions,
@@ -354,6 +381,7 @@ async fn evaluate_budget(
         Some(Ok(current)) => {
             let settled = settle(app, budget, &current, now, dry_run, hints).await?;
             report.deliveries += settled.deliveries;
+            report.told_nobody.extend(settled.nobody);
             report.decisions = settled.decisions;
             report.status = Some(current.status);
         }
@@ -366,6 +394,7 @@ async fn evaluate_budget(
 struct Settled {
     decisions: Vec<Decision>,
     deliveries: usize,
+    nobody: Vec<String>,
 }
 
 /// Decides about a budget in one period, and records and routes what was decided.
@@ -391,6 +420,7 @@ async fn settle(
             return Ok(Settled {
                 decisions,
                 deliveries: 0,
+                nobody: Vec::new(),
             });
         }
         let mut next = evaluation.ledger;
@@ -407,6 +437,7 @@ async fn settle(
             return Ok(Settled {
                 decisions,
                 deliveries: routed.deliveries,
+                nobody: routed.nobody,
             });
         }
         // Somebody else decided first, or our own first try got through: look again.

@@ -29,6 +29,32 @@ impl Report {
     }
 }
 
+/// Sends a test notice to every destination, one after the other. A mail channel without recipients of its
+/// own has nobody to test it with, which its report says.
+///
+/// # Errors
+/// When there is no such sample.
+pub async fn run_all(app: &App, sample: Option<&str>) -> anyhow::Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    for (name, settings) in &app.config().channels {
+        if settings
+            .kind
+            .mailing()
+            .is_some_and(|mailing| mailing.to.is_empty())
+        {
+            reports.push(Report {
+                destination: name.clone(),
+                recipient: None,
+                result: None,
+                problem: Some("it has no recipients of its own; name one with --to".to_owned()),
+            });
+        } else {
+            reports.extend(run(app, name, None, sample).await?);
+        }
+    }
+    Ok(reports)
+}
+
 /// Sends a test notice to a destination: for mail to every configured recipient, or to `to`.
 ///
 /// A probe is sent at once and once. One that gets through revives a destination that was switched off;
@@ -37,7 +63,7 @@ impl Report {
 /// With `sample`, a name of [`samples::all`], it looks like a notice of that kind and says that it is none.
 ///
 /// # Errors
-/// When there is no such channel, recipient or sample, or the state cannot be written.
+/// When there is no such channel, recipient or sample.
 pub async fn run(
     app: &App,
     destination: &str,
@@ -96,8 +122,12 @@ pub async fn run(
                 notice.language = app.config().language_of(destination, recipient.as_deref());
                 notice.recipient = recipient;
                 let result = channel.send(&notice, Attempt::first(now)).await;
-                if result.is_success() {
-                    deliver::revive(app, destination).await?;
+                if result.is_success()
+                    && let Err(error) = deliver::revive(app, destination).await
+                {
+                    // The test has arrived, which is what was asked.
+                    let error = format!("{error:#}");
+                    tracing::warn!(destination, error, "that it works could not be noted");
                 }
                 report.result = Some(result);
             }

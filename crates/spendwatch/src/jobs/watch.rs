@@ -3,19 +3,19 @@
 //! hear where their budgets stand.
 
 use alert_channels::{Message, Notice};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
 use crate::jobs::digest;
-use crate::outbox::{self, Delivery, delivery_id};
+use crate::outbox::{self, Delivery, Lane, delivery_id};
 use crate::routing;
 use crate::trouble::{self, Trouble};
 
 /// How often the age of data is looked at: it changes by the day.
 const DATA_EVERY_MINUTES: i64 = 60;
-/// How long a weekly test is worth sending.
-const WORTH_TESTING: SignedDuration = SignedDuration::from_hours(24);
+/// How long a weekly test is worth sending; it may begin two days late.
+const WORTH_TESTING: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// Looks after the watcher.
 pub async fn run(app: &App) -> anyhow::Result<()> {
@@ -24,17 +24,37 @@ pub async fn run(app: &App) -> anyhow::Result<()> {
     if now.as_second().div_euclid(60) % DATA_EVERY_MINUTES == 0 {
         data(app).await?;
     }
-    // Within their hours only: nothing has to be looked up at other times.
     let attention = &app.config().attention;
-    if let Some(at) = attention.canary.and_then(|canary| canary.begins(now)) {
+    if let Some(at) = attention.canary.and_then(|canary| canary.last(now)) {
         test_destinations(app, at).await?;
     }
     if let Some(digest) = &attention.digest
-        && let Some(at) = digest.at.begins(now)
+        && let Some(at) = digest.at.last(now)
     {
         digest::run(app, &digest.notify, at).await?;
     }
     Ok(())
+}
+
+/// The destinations that nothing reaches now: their channels cannot be made, or somebody was told that they
+/// do not work.
+///
+/// # Errors
+/// When the state cannot be read.
+pub async fn unreachable(app: &App) -> anyhow::Result<Vec<String>> {
+    let mut unreachable = Vec::new();
+    for name in app.config().channels.keys() {
+        let is_unusable = matches!(app.channel(name), Some(Err(_)));
+        let is_down = || async {
+            let lane: Option<(Lane, Version)> =
+                json::get(app.documents(), &outbox::lane_key(name)).await?;
+            anyhow::Ok(lane.is_some_and(|(lane, _)| lane.health.told.is_some()))
+        };
+        if is_unusable || is_down().await? {
+            unreachable.push(name.clone());
+        }
+    }
+    Ok(unreachable)
 }
 
 /// Tells when a read has not been evaluated for too long.
@@ -50,7 +70,6 @@ async fn evaluation(app: &App) -> anyhow::Result<()> {
     let trouble = Trouble {
         key: format!("evaluation/{}", since.as_second()),
         about: None,
-        since,
         title: "budgets are not evaluated".to_owned(),
         lines: vec![
             last,
@@ -88,7 +107,6 @@ async fn data(app: &App) -> anyhow::Result<()> {
     let trouble = Trouble {
         key: format!("data/{oldest}"),
         about: None,
-        since: oldest.to_zoned(TimeZone::UTC)?.timestamp(),
         title: "cost data stay away".to_owned(),
         lines,
         advice: Some(
@@ -102,6 +120,10 @@ async fn data(app: &App) -> anyhow::Result<()> {
 /// Puts a test for every destination into the outbox, once a week. A failure shows as any other: the
 /// fallback hears of it.
 async fn test_destinations(app: &App, at: Timestamp) -> anyhow::Result<()> {
+    let done = format!("canaries/{}", at.as_second());
+    if app.documents().get(&done).await?.is_some() {
+        return Ok(());
+    }
     for (name, channel) in &app.config().channels {
         let recipients = routing::of_channel(app.config(), name);
         if recipients.is_empty() && channel.kind.mailing().is_some() {
@@ -128,5 +150,8 @@ async fn test_destinations(app: &App, at: Timestamp) -> anyhow::Result<()> {
             }
         }
     }
-    Ok(())
+    match json::create(app.documents(), &done, &app.now()).await {
+        Ok(_) | Err(Error::Exists { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

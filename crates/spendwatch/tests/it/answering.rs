@@ -374,6 +374,11 @@ async fn a_silence_by_link_holds_back_until_it_ends() {
     silence::end(&world.app, &silence.id, "ada").await.unwrap();
     let listed = alerts::list(&world.app, &[], Whose::Ours).await.unwrap();
     assert_eq!(listed.ours[0].silenced_until, None);
+    // A link that has leaked, or a form that is sent twice, makes no second one.
+    let again = answer::silence_by_link(&world.app, &link, Lasting::OneDay, "more").await;
+    let refused = again.unwrap_err().to_string();
+    assert!(refused.contains(&silence.id), "{refused}");
+    assert_eq!(silence::list(&world.app).await.unwrap().len(), 1);
     world.pass(120);
     world.deliver().await;
     assert_eq!(world.chat.told(), 1);

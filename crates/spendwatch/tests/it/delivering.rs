@@ -369,7 +369,9 @@ async fn a_channel_without_its_secret_loses_nothing_and_says_why() {
             .unwrap()
             .contains("environment variable CHAT_URL is not set")
     );
-    assert!(broken.documents().list("lanes/").await.unwrap().is_empty());
+    let lane = broken.documents().get("lanes/chat").await.unwrap().unwrap();
+    let lane: spendwatch::Lane = serde_json::from_slice(&lane.bytes).unwrap();
+    assert_eq!((lane.not_before, lane.lease_until), (None, None));
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ async fn what_was_silenced_is_told_when_the_silence_ends() {
     let world = World::new("slack", r#"["actual 80%"]"#).await;
     let until: Timestamp = "2026-11-14T00:00:00Z".parse().unwrap();
     let new = NewSilence {
+        link: None,
         matcher: Matcher {
             budget: Some("payments".into()),
             ..Matcher::default()
@@ -357,7 +358,10 @@ async fn a_destination_that_fails_and_works_again_is_told_of_once_each() {
     world.chat.answers(&[Answering::Status(404)]);
     world.pass(6 * 3600 + 1);
     world.deliver().await;
-    assert_eq!(deliver_to(&world, "ops").await.sent, 0, "it is known");
+    // That it fails is known; what waits there is not.
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    let told = body(&world, world.chat.told() - 1);
+    assert!(told["remarks"].to_string().contains("did not reach chat"));
     world.pass(6 * 3600 + 1);
     assert_eq!(world.deliver().await.sent, 1);
     assert_eq!(deliver_to(&world, "ops").await.sent, 1);
@@ -488,6 +492,19 @@ async fn every_destination_is_tested_once_a_week() {
         3,
         "one of last week, which nobody delivered"
     );
+}
+
+#[tokio::test]
+async fn a_weekly_test_that_an_outage_kept_away_is_made_up_for() {
+    let more = format!("[alerts]\ncanary = \"thursday 07:00\"\n{FALLBACK}");
+    let world = World::with("webhook", r#"["actual 80%"]"#, &more).await;
+    world.pass((24 + 20) * 3600);
+    for _ in 0..2 {
+        jobs::sweep::run(&world.app).await.unwrap();
+        world.pass(60);
+    }
+    assert_eq!(live(&world).await.len(), 2, "one for each destination");
+    assert_eq!(world.deliver().await.sent, 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use spendwatch::jobs::alerts::acknowledge::{Acknowledged, Refusal, acknowledge};
 use spendwatch::jobs::alerts::find::{NotFound, Wanted};
 
-use super::{Exit, who};
+use super::{Exit, evaluate, who};
 use crate::args::answers::Ack;
 use crate::args::{Global, wrong_use};
 use crate::output::{self, Answer, Block, Records, talk};
@@ -84,5 +84,7 @@ pub(super) async fn run(global: &Global, options: &Ack) -> anyhow::Result<Exit> 
         talk(&format!("warning: {warning}"));
     }
     output::print(global.output, &Shown(done))?;
+    // Places that show the state of alerts hear of it.
+    evaluate::release(&app).await?;
     Ok(Exit::Fine)
 }

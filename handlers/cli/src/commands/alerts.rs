@@ -162,6 +162,9 @@ impl Answer for Shown {
 /// Where one of ours stands, who knows of it, and until when its notices wait.
 pub(super) fn state(alert: &OurAlert) -> String {
     let mut state = bare_state(&alert.state);
+    if alert.told_nobody {
+        state += ", told nobody";
+    }
     if let Some(known) = &alert.acknowledged {
         state += &format!(", acknowledged by {}", known.by);
     }

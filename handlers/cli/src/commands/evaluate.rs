@@ -34,6 +34,9 @@ pub(crate) struct Lane {
     pub(crate) report: deliver::Report,
     /// Why something is left.
     pub(crate) why: Option<String>,
+    /// Whether something is left that was to be told by now. What is held back is not.
+    #[serde(skip)]
+    pub(crate) is_overdue: bool,
 }
 
 impl Answer for Evaluation {
@@ -82,6 +85,15 @@ pub(super) async fn run(global: &Global, options: &Evaluate) -> anyhow::Result<E
         return Err(error);
     }
     summarize(&app, options, &evaluation).await?;
+    for one in &evaluation.budgets {
+        for what in &one.report.told_nobody {
+            let budget = &one.report.budget;
+            talk(&format!(
+                "error: told nobody: {budget} {what}: no destination is left for it, and there is no fallback"
+            ));
+            exit = Exit::Failed;
+        }
+    }
     if evaluation.deliveries.iter().any(Lane::has_failed) {
         exit = Exit::Failed;
     }
@@ -106,8 +118,42 @@ pub(crate) async fn deliver(app: &App) -> anyhow::Result<Vec<Lane>> {
     // First, because they have something to tell, too.
     attend::run(app).await.context("attend to alerts")?;
     act::run_all(app).await.context("act")?;
+    lanes_of(app, deliver::run_all(app).await.context("deliver notices")?).await
+}
+
+/// Sends what an answer has let go, and says what came of it.
+pub(super) async fn release(app: &App) -> anyhow::Result<()> {
+    let visits = deliver::run_released(app).await;
+    for lane in lanes_of(app, visits.context("deliver notices")?).await? {
+        let destination = &lane.report.destination;
+        if lane.report.sent > 0 {
+            let sent = counted(lane.report.sent, "notice was", "notices were");
+            talk(&format!("{sent} sent to {destination}"));
+        }
+        if lane.report.given_up > 0 {
+            let lost = counted(lane.report.given_up, "notice", "notices");
+            talk(&format!("{lost} to {destination} will not arrive"));
+        }
+        if lane.report.left > 0 || lane.report.skipped.is_some() {
+            let left = counted(lane.report.left, "notice waits", "notices wait");
+            let why = lane.why.or(lane.report.skipped).unwrap_or_default();
+            talk(&format!("{left} for {destination}: {why}"));
+        }
+    }
+    for destination in app.destinations_with_work().await? {
+        if let Some(Err(why)) = app.channel(&destination) {
+            talk(&format!(
+                "what waits for {destination} is left to a process that can send it: {why}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One line for each destination that was visited.
+async fn lanes_of(app: &App, visits: Vec<deliver::Report>) -> anyhow::Result<Vec<Lane>> {
     let mut lanes: Vec<Lane> = Vec::new();
-    for visit in deliver::run_all(app).await.context("deliver notices")? {
+    for visit in visits {
         let known = lanes
             .iter_mut()
             .find(|lane| lane.report.destination == visit.destination);
@@ -124,13 +170,14 @@ pub(crate) async fn deliver(app: &App) -> anyhow::Result<Vec<Lane>> {
             None => lanes.push(Lane {
                 report: visit,
                 why: None,
+                is_overdue: false,
             }),
         }
     }
     for lane in lanes.iter_mut().filter(|lane| lane.report.left > 0) {
-        lane.why = why_left(app, &lane.report.destination)
-            .await?
-            .or_else(|| lane.report.skipped.clone());
+        let (why, is_overdue) = why_left(app, &lane.report.destination).await?;
+        lane.why = why.or_else(|| lane.report.skipped.clone());
+        lane.is_overdue = is_overdue;
     }
     Ok(lanes)
 }
@@ -139,26 +186,34 @@ impl Lane {
     /// Whether somebody was to be told by now and was not.
     fn has_failed(&self) -> bool {
         let report = &self.report;
-        report.failed > 0 || report.given_up > 0 || report.left > 0
+        report.failed > 0 || report.given_up > 0 || self.is_overdue
     }
 }
 
-/// Why something is left for a destination: because it is parked, or because the last try failed.
-async fn why_left(app: &App, destination: &str) -> anyhow::Result<Option<String>> {
+/// Why something is left for a destination, and whether it is overdue: because the destination is parked,
+/// because the last try failed, or because it is held back, which was asked for.
+async fn why_left(app: &App, destination: &str) -> anyhow::Result<(Option<String>, bool)> {
     let lane =
         json::get::<spendwatch::Lane>(app.documents(), &format!("lanes/{destination}")).await?;
     let parked = lane.and_then(|(lane, _)| lane.parked_because);
     if parked.is_some() {
-        return Ok(parked);
+        return Ok((parked, true));
     }
-    let mut last = None;
+    let (mut last, mut held) = (None, None);
+    let mut is_overdue = false;
     let prefix = format!("outbox/{destination}/");
     for key in app.documents().list(&prefix).await? {
         let stored = json::get::<Delivery>(app.documents(), &key).await?;
-        let failure = stored.and_then(|(delivery, _)| delivery.last_failure);
-        last = failure.map(|failure| failure.to_string()).or(last);
+        let Some((delivery, _)) = stored else {
+            continue;
+        };
+        is_overdue |= delivery.last_failure.is_some();
+        let failure = delivery.last_failure.map(|failure| failure.to_string());
+        last = failure.or(last);
+        let hold = delivery.held.filter(|hold| hold.until > app.now());
+        held = hold.map(|hold| hold.why).or(held);
     }
-    Ok(last)
+    Ok((last.or(held), is_overdue))
 }
 
 fn deliveries(lanes: &[Lane]) -> Table {

@@ -89,6 +89,10 @@ impl Answer for Shown {
                     .into(),
                 );
             }
+            if told.told_nobody {
+                let text = "told nobody: no destination was left for it, and there is no fallback";
+                lines.push(Cell::colored(text, Color::Red));
+            }
             lines.extend(told.deliveries.iter().map(|fate| {
                 let to = fate.recipient.as_deref().unwrap_or_default();
                 let text = format!("to {} {to}: {}", fate.destination, fate.state);

@@ -76,16 +76,15 @@ fn fate(report: &Report) -> (&'static str, String) {
 }
 
 pub(super) async fn run(global: &Global, options: &Probe) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Unused, None)?;
+    // A test that gets through is remembered, where there is a state.
+    let app = setup::app(global, State::Looked, None)?.without_hints();
+    let sample = options.sample.as_deref();
     let probes = Probes {
         at: app.now(),
-        probes: probe::run(
-            &app,
-            &options.channel,
-            options.to.as_deref(),
-            options.sample.as_deref(),
-        )
-        .await?,
+        probes: match &options.channel {
+            Some(channel) => probe::run(&app, channel, options.to.as_deref(), sample).await?,
+            None => probe::run_all(&app, sample).await?,
+        },
     };
     output::print(global.output, &probes)?;
     let all = probes.probes.iter().all(Report::is_success);

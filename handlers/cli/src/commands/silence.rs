@@ -5,10 +5,10 @@ use serde::Serialize;
 use spendwatch::jobs::silence;
 use spendwatch::{Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState};
 
-use super::{Exit, who};
+use super::{Exit, evaluate, who};
 use crate::args::answers::{self, SilenceVerb};
 use crate::args::{Global, wrong_use};
-use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table};
+use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table, talk};
 use crate::setup::{self, State};
 use crate::words::moment;
 
@@ -139,6 +139,7 @@ pub(super) async fn run(global: &Global, options: &answers::Silence) -> anyhow::
             let until = new.end.after(from);
             let until = until.ok_or_else(|| wrong_use("the end lies outside of the calendar"))?;
             let new = NewSilence {
+                link: None,
                 matcher: Matcher {
                     budget: new.budget.clone(),
                     threshold: new.threshold.clone(),
@@ -175,6 +176,21 @@ pub(super) async fn run(global: &Global, options: &answers::Silence) -> anyhow::
         ) => return Err(wrong_use(refused)),
         done => done?,
     };
+    if options.verb.is_none()
+        && let Some(pattern) = &done.matcher.budget
+        && !app
+            .config()
+            .budgets
+            .iter()
+            .any(|one| done.matcher.is_about(&one.id))
+    {
+        talk(&format!(
+            "warning: no budget is called `{pattern}`, so the silence holds nothing back now"
+        ));
+    }
     output::print(global.output, &Shown::new(vec![done], app.now()))?;
+    if options.verb.is_some() {
+        evaluate::release(&app).await?;
+    }
     Ok(Exit::Fine)
 }

@@ -169,6 +169,7 @@ pub(super) async fn silenced(State(lazy): State<Arc<Lazy>>, body: Body) -> Answe
             by: Some(by),
         } => {
             let new = NewSilence {
+                link: None,
                 matcher,
                 from,
                 until,

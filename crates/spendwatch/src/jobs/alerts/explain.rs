@@ -15,6 +15,7 @@ use super::{OurAlert, our, silencing};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::deliveries::Fate;
+use crate::ledgers;
 use crate::outbox::{Delivery, history_key, live_key};
 use crate::silences::{self, Silence};
 use crate::snapshots;
@@ -61,6 +62,9 @@ pub struct Told {
     pub snapshot: Option<FromSnapshot>,
     /// Whom it went to, and what became of that.
     pub deliveries: Vec<Fate>,
+    /// Whether it was news that reached nobody, because no destination was left and there was no fallback.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub told_nobody: bool,
 }
 
 /// The spend of a period by the costs that were kept of one day.
@@ -153,6 +157,7 @@ async fn told(app: &App, transition: &Transition) -> anyhow::Result<Told> {
         recheck,
         snapshot,
         deliveries,
+        told_nobody: ledgers::reaches_nobody(transition),
     })
 }
 

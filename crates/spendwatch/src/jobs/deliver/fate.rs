@@ -34,6 +34,8 @@ pub(super) async fn settle(
     let app = visit.app;
     match &delivery.state {
         DeliveryState::Delivered | DeliveryState::Accepted => visit.report.sent += 1,
+        // Another one follows when it is let go.
+        DeliveryState::Expired if is_held_reminder(&delivery) => visit.report.suppressed += 1,
         DeliveryState::Suppressed { why, .. } => {
             visit.report.suppressed += 1;
             tracing::info!(
@@ -85,7 +87,9 @@ pub(super) async fn archive(
     delivery: &Delivery,
     version: &Version,
 ) -> anyhow::Result<()> {
-    tell_instead(app, delivery).await?;
+    if matches!(delivery.state, DeliveryState::Dead | DeliveryState::Expired) {
+        tell_instead(app, delivery).await?;
+    }
     match json::create(app.documents(), &delivery.history_key(), delivery).await {
         Ok(_) | Err(Error::Exists { .. }) => {}
         Err(error) => return Err(error).context("write the delivery history"),
@@ -98,6 +102,15 @@ pub(super) async fn remove(app: &App, key: &str, version: &Version) -> anyhow::R
         Ok(()) | Err(Error::Moved { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether it is a reminder that was held back as long as it was worth sending.
+fn is_held_reminder(delivery: &Delivery) -> bool {
+    let is_reminder = match &delivery.notice.message {
+        Message::Crossing(transition) => transition.change == Change::Reminded,
+        _ => false,
+    };
+    is_reminder && delivery.held.is_some() && delivery.attempts == 0
 }
 
 /// Whether a finished delivery, or the one that told of it, may be with the destination. One that is
@@ -116,9 +129,8 @@ pub(super) async fn may_have_arrived(app: &App, key: &str) -> anyhow::Result<boo
     Ok(true)
 }
 
-/// Whether somebody else has to be told in place of the destination.
-fn is_lost(delivery: &Delivery) -> bool {
-    let ended = matches!(delivery.state, DeliveryState::Dead | DeliveryState::Expired);
+/// Whether somebody else has to be told in place of a destination that does not take it.
+fn matters(delivery: &Delivery) -> bool {
     let matters = match &delivery.notice.message {
         // Another reminder follows, and changes of state are no news to people.
         Message::Crossing(transition) => {
@@ -127,16 +139,14 @@ fn is_lost(delivery: &Delivery) -> bool {
         Message::Bundle { .. } | Message::Action { .. } => true,
         Message::Digest(_) | Message::Probe { .. } | Message::Trouble { .. } => false,
     };
-    ended && matters && delivery.notice.instead_of.is_none()
+    matters && delivery.notice.instead_of.is_none()
 }
 
-/// Gives what will not arrive to the fallback destination, unless that is where it was to arrive.
-async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
-    let Some(fallback) = &app.config().fallback else {
-        return Ok(());
-    };
-    if !is_lost(delivery) || *fallback == delivery.destination {
-        return Ok(());
+/// Where it is told that a notice does not arrive, if that matters and is another place.
+pub(super) fn stand_in<'a>(app: &'a App, delivery: &Delivery) -> Option<&'a String> {
+    let fallback = app.config().fallback.as_ref()?;
+    if !matters(delivery) || *fallback == delivery.destination {
+        return None;
     }
     let channel = app.config().channels.get(fallback);
     if !channel.is_some_and(|channel| channel.kind.kind().takes(&delivery.notice.message)) {
@@ -145,8 +155,17 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
             fallback,
             "the fallback takes no such notices"
         );
-        return Ok(());
+        return None;
     }
+    Some(fallback)
+}
+
+/// Gives what does not arrive to the fallback destination, unless that is where it was to arrive.
+/// Repeating it makes the same copies.
+pub(super) async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
+    let Some(fallback) = stand_in(app, delivery) else {
+        return Ok(());
+    };
     for (destination, recipient) in routing::of_channel(app.config(), fallback) {
         let id = delivery_id(&delivery.id, &destination, recipient.as_deref(), "instead");
         let to = recipient.as_deref().unwrap_or(&destination);
@@ -156,6 +175,7 @@ async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
         notice.recipient.clone_from(&recipient);
         notice.maybe_duplicate = false;
         notice.instead_of = Some(delivery.destination.clone());
+        notice.instead_of_recipient = delivery.notice.recipient.clone();
         notice.because = Some(Because::Fallback {
             destination: destination.clone(),
         });

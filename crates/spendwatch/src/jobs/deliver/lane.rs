@@ -12,7 +12,8 @@ use crate::trouble::{self, Trouble};
 
 pub(super) use crate::outbox::lane_key as key;
 
-/// Takes the lane's lease; `None` when it is taken or parked.
+/// Takes the lane's lease; `None` when it is taken or parked. A lane of which somebody was told that it
+/// does not work is taken though it is parked, to look after what waits in it.
 pub(super) async fn take_lane(
     app: &App,
     destination: &str,
@@ -41,15 +42,18 @@ pub(super) async fn take_lane(
     if let Some(until) = lane.not_before.filter(|until| *until > now) {
         let why = lane.parked_because.as_deref().unwrap_or("it asked to wait");
         report.skipped = Some(format!("the destination is parked until {until:.0}: {why}"));
-        report.left = lane.left;
-        report.next_due = Some(until);
-        return Ok(None);
+        if lane.health.told.is_none() {
+            report.left = lane.left;
+            report.next_due = Some(until);
+            return Ok(None);
+        }
+    } else {
+        lane.not_before = None;
+        lane.parked_because = None;
     }
     lane.lease_until =
         Some(now.checked_add(SignedDuration::try_from(app.config().delivery.lease)?)?);
     lane.fence += 1;
-    lane.not_before = None;
-    lane.parked_because = None;
     let written = match &version {
         Some(version) => json::replace(app.documents(), &lane_key, &lane, version).await,
         None => json::create(app.documents(), &lane_key, &lane).await,
@@ -78,6 +82,8 @@ const FAILURES_TO_TELL: u32 = 4;
 const LONGEST_FAILING: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// How long a destination that refuses is left alone.
 const PARK_AFTER_REJECTION: SignedDuration = SignedDuration::from_mins(30);
+/// How long a destination asks to wait, and takes nothing, before somebody is told.
+const THROTTLED_TO_TELL: SignedDuration = SignedDuration::from_hours(2);
 /// How often a destination that is switched off is tried all the same: it may have been mended.
 const TRY_SWITCHED_OFF: SignedDuration = SignedDuration::from_hours(6);
 
@@ -155,6 +161,50 @@ impl Visit<'_> {
         }))
     }
 
+    /// Notes that the destination asked to wait, and tells somebody when it goes on asking.
+    pub(super) async fn note_throttling(
+        &mut self,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let health = &mut self.lane.health;
+        let since = *health.throttled_since.get_or_insert(now);
+        if health.told.is_some() || until.duration_since(since) < THROTTLED_TO_TELL {
+            return Ok(());
+        }
+        health.told = Some(since);
+        let lines = vec![
+            format!("It takes nothing since {since:.0}, and asks to wait until {until:.0}."),
+            "Notices are kept until they are too old.".to_owned(),
+        ];
+        let advice = "look whether it gets more than its limit, or who else uses it";
+        self.tell(
+            "throttled",
+            since,
+            "asks to wait for long",
+            lines,
+            Some(advice),
+        )
+        .await
+    }
+
+    /// Notes that the channel cannot be made as it is configured, and tells somebody.
+    pub(super) async fn note_unusable(&mut self, why: &str, now: Timestamp) -> anyhow::Result<()> {
+        let health = &mut self.lane.health;
+        let since = *health.failing_since.get_or_insert(now);
+        if health.told.is_some() {
+            return Ok(());
+        }
+        health.told = Some(since);
+        let lines = vec![
+            format!("Nothing can be sent since {since:.0}: {why}."),
+            "Notices are kept until they are too old.".to_owned(),
+        ];
+        let advice = "mend its settings, then send a test: spendwatch probe";
+        self.tell("unusable", since, "cannot be used", lines, Some(advice))
+            .await
+    }
+
     async fn tell(
         &self,
         what: &str,
@@ -167,7 +217,6 @@ impl Visit<'_> {
         let trouble = Trouble {
             key: format!("{destination}/{what}/{}", since.as_second()),
             about: Some(destination.clone()),
-            since,
             title: format!("the destination {destination} {verb}"),
             lines,
             advice: advice.map(str::to_owned),

@@ -53,8 +53,18 @@ pub(super) async fn step(
     }
     let channel = match app.channel(&delivery.destination) {
         Some(Ok(channel)) => channel,
-        Some(Err(why)) => {
-            anyhow::bail!("the channel {} cannot be used: {why}", delivery.destination)
+        Some(Err(_)) if delivery.expires_at <= now => {
+            // What its last worker was about is known to nobody.
+            if matches!(delivery.state, DeliveryState::Sending { .. }) {
+                delivery.unknown_outcomes += 1;
+            }
+            finish(&mut delivery, DeliveryState::Expired, None);
+            return settle(visit, key, delivery, version).await;
+        }
+        Some(Err(_)) => {
+            return Ok(After::Waits {
+                next_at: delivery.next_at,
+            });
         }
         None => {
             let why = Failure::new(
@@ -106,6 +116,7 @@ pub(super) async fn step(
         since: now,
     };
     delivery.state = sending.clone();
+    delivery.attempts += 1;
     let version = match json::replace(app.documents(), key, &delivery, &version).await {
         Ok(version) => version,
         // The answer to our own write may have been lost: then the mark is ours, and nothing is sent yet.
@@ -157,7 +168,7 @@ pub(super) async fn suppress(
 /// arrived. Asked until the first try, so that every notice that may be out has its end. A notice that
 /// tells of other alerts, too, or of how its own began, has always something to say.
 async fn out_of_date(app: &App, delivery: &Delivery) -> anyhow::Result<Option<&'static str>> {
-    let Some(transition) = crossing(delivery).filter(|_| delivery.is_untried()) else {
+    let Some(transition) = crossing(delivery).filter(|_| delivery.has_not_failed()) else {
         return Ok(None);
     };
     let mut carried = delivery.notice.carried.iter();
@@ -239,6 +250,8 @@ async fn record(
         SendResult::Throttled { until } => {
             let until = until.min(now.saturating_add(LONGEST_THROTTLE)?);
             delivery.next_at = until;
+            let why = format!("it asked to wait until {until:.0}");
+            delivery.last_failure = Some(Failure::new(Class::Deferred, why));
             parks = Some((until, "it asked to wait".to_owned()));
         }
         SendResult::Transient {
@@ -275,6 +288,9 @@ async fn record(
         }
         After::Waits { next_at }
     };
+    if let (SendResult::Throttled { .. }, Some((until, _))) = (&seen, &parks) {
+        visit.note_throttling(*until, now).await?;
+    }
     // That one notice is refused says nothing about the destination.
     let about_destination = !matches!(seen, SendResult::RejectedMessage { .. });
     if let Some(failure) = seen.failure().filter(|_| about_destination)
