@@ -52,10 +52,19 @@ fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// `cargo`, in the checkout.
+/// `cargo`, in the checkout. It is not told of the package that this program is: build scripts that
+/// look at such variables would run again, and much be built twice.
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_of_package {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

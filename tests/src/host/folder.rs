@@ -156,13 +156,15 @@ fn workspace() -> &'static Path {
         .expect("this package lies in the workspace")
 }
 
-/// Builds the handler and says in which folder the executable is.
+/// Builds the handler and says in which folder the executable is. With everything else, as `cargo test`
+/// does: built alone it would have other features, and so would all that it is made of.
 fn build() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command
-            .args(["build", "--quiet", "--package", "function-app", "--bins"])
+            .args(["build", "--quiet", "--workspace", "--lib", "--bins"])
+            .args(["--tests", "--examples"])
             .arg("--message-format=json-render-diagnostics")
             .stderr(Stdio::inherit())
             .current_dir(workspace());
@@ -183,13 +185,12 @@ fn build() -> &'static Path {
             }
         }
         let output = command.output().expect("run cargo");
-        assert!(
-            output.status.success(),
-            "cargo build -p function-app failed"
-        );
+        assert!(output.status.success(), "cargo build of the handler failed");
         String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["target"]["name"] == "spendwatch-functions")
+            .filter(|message| message["profile"]["test"] == false)
             .find_map(|message| {
                 PathBuf::from(message["executable"].as_str()?)
                     .parent()

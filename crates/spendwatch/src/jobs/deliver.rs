@@ -88,15 +88,51 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
         lane,
         report,
     };
+    let health = visit.lane.health.clone();
+    let worked = work(&mut visit, destination).await;
+    let Visit {
+        mut lane, report, ..
+    } = visit;
+    // Whatever went wrong, the lane is given back, and what the destination asked for is kept.
+    lane.lease_until = None;
+    if worked.is_ok() {
+        lane.next_due = report.next_due;
+        lane.left = report.left;
+    } else {
+        // Whoever was to be told of its health may not have been.
+        lane.health = health;
+    }
+    let written = json::replace(app.documents(), &lane::key(destination), &lane, &version).await;
+    worked?;
+    match written {
+        Ok(_) | Err(Error::Moved { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(next_due) = report.next_due {
+        let wait = next_due.duration_since(app.now()).max(SignedDuration::ZERO);
+        app.hint(
+            &Hint::Deliver {
+                destination: destination.to_owned(),
+            },
+            wait,
+        )
+        .await?;
+    }
+    Ok(report)
+}
+
+/// What is done while the lane is ours.
+async fn work(visit: &mut Visit<'_>, destination: &str) -> anyhow::Result<()> {
+    let app = visit.app;
     let unusable = app.channel(destination).and_then(Result::err);
     if let Some(why) = unusable {
         // The lane is not parked, so that it is free in the moment in which the channel can be made.
         tracing::error!(destination, why, "the channel cannot be used");
         visit.report.skipped = Some(format!("the channel cannot be used: {why}"));
-        visit.note_unusable(why, visit.app.now()).await?;
+        visit.note_unusable(why, app.now()).await?;
     }
     let live = load(app, destination).await?;
-    let (live, held_back) = gather::run(&mut visit, live).await?;
+    let (live, held_back) = gather::run(visit, live).await?;
     // What is said about one alert arrives in order: later messages wait as long as earlier ones.
     let mut waiting: BTreeMap<Sequence, Timestamp> = BTreeMap::new();
     let mut left = Vec::new();
@@ -121,7 +157,7 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
                 next_at: delivery.next_at,
             }
         } else {
-            step(&mut visit, &key, delivery, version).await?
+            step(visit, &key, delivery, version).await?
         };
         if !matches!(after, After::Ended) {
             left.push(key);
@@ -131,39 +167,23 @@ pub async fn run(app: &App, destination: &str) -> anyhow::Result<Report> {
             After::Waits { next_at } => earlier.map_or(next_at, |earlier| earlier.max(next_at)),
             After::Parks { until, why } => {
                 tracing::error!(destination, until = %until, why, "destination is parked");
-                visit.lane.not_before = Some(until);
-                visit.lane.parked_because = Some(why);
+                visit.park(until, why);
                 until
             }
         };
         waiting.extend(sequences.into_iter().map(|sequence| (sequence, next_at)));
         visit.waits_until(next_at);
     }
-    meanwhile::run(&mut visit, &left, unusable).await?;
-    let Visit {
-        mut lane, report, ..
-    } = visit;
-    lane.lease_until = None;
-    lane.next_due = report.next_due;
-    lane.left = report.left;
-    match json::replace(app.documents(), &lane::key(destination), &lane, &version).await {
-        Ok(_) | Err(Error::Moved { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    if let Some(next_due) = report.next_due {
-        let wait = next_due.duration_since(app.now()).max(SignedDuration::ZERO);
-        app.hint(
-            &Hint::Deliver {
-                destination: destination.to_owned(),
-            },
-            wait,
-        )
-        .await?;
-    }
-    Ok(report)
+    meanwhile::run(visit, &left, unusable).await
 }
 
 impl Visit<'_> {
+    /// Leaves the destination alone until then.
+    fn park(&mut self, until: Timestamp, why: String) {
+        self.lane.not_before = Some(until);
+        self.lane.parked_because = Some(why);
+    }
+
     /// Counts a delivery that stays, and when it is due.
     fn waits_until(&mut self, next_at: Timestamp) {
         self.report.left += 1;

@@ -252,7 +252,10 @@ async fn record(
             delivery.next_at = until;
             let why = format!("it asked to wait until {until:.0}");
             delivery.last_failure = Some(Failure::new(Class::Deferred, why));
-            parks = Some((until, "it asked to wait".to_owned()));
+            let why = "it asked to wait".to_owned();
+            // Also if nothing more can be written than that.
+            visit.park(until, why.clone());
+            parks = Some((until, why));
         }
         SendResult::Transient {
             failure,
