@@ -102,6 +102,20 @@ pub(crate) enum Gathering {
     },
 }
 
+impl Gathering {
+    /// The places of all that it is about.
+    pub(crate) fn involved(&self) -> Vec<usize> {
+        match self {
+            Gathering::Carry {
+                carrier, members, ..
+            } => members.iter().chain([carrier]).copied().collect(),
+            Gathering::Drop { members }
+            | Gathering::Bundle { members, .. }
+            | Gathering::Wait { members, .. } => members.clone(),
+        }
+    }
+}
+
 /// What one recipient was sent lately: the times of the last notices, oldest first.
 pub(crate) type Sent = BTreeMap<String, Vec<Timestamp>>;
 

@@ -373,6 +373,26 @@ impl Books {
     /// what it knew.
     pub(crate) fn visit_fails(&mut self, worker: usize) {
         self.told_to_wait[worker].clear();
+        if let Some(sending) = self.refused[worker].take() {
+            self.may_have_arrived(&sending);
+        }
+    }
+
+    /// A delivery was marked as being sent, and whoever did it does not know and sends nothing: all
+    /// others have to take it for sent.
+    pub(crate) fn marked_in_vain(&mut self, delivery: &[u8]) {
+        let delivery: serde_json::Value = serde_json::from_slice(delivery).unwrap_or_default();
+        if delivery.pointer("/state/sending").is_none() {
+            return;
+        }
+        let carried = delivery.pointer("/notice/carried");
+        let carried = carried
+            .and_then(|list| list.as_array())
+            .into_iter()
+            .flatten();
+        let ids = carried.map(|one| &one["delivery"]).chain([&delivery["id"]]);
+        self.reached
+            .extend(ids.filter_map(|id| id.as_str()).map(str::to_owned));
     }
 
     /// A destination has told a worker to wait.

@@ -184,7 +184,11 @@ impl Documents for Port {
         let verdict = self.gate(Call::Replace, key).await;
         if key.starts_with("outbox/") && matches!(verdict, Verdict::FailBefore | Verdict::FailAfter)
         {
-            self.hub.world().books.visit_fails(self.worker);
+            let mut world = self.hub.world();
+            world.books.visit_fails(self.worker);
+            if matches!(verdict, Verdict::FailAfter) {
+                world.books.marked_in_vain(&bytes);
+            }
         }
         let replace = || self.hub.world().replace(self.worker, key, bytes, version);
         verdict.write(key, replace, |key| Error::Moved { key })

@@ -385,10 +385,7 @@ async fn after_a_kill_anywhere_every_crossing_is_told_once_or_twice_and_marked()
     println!("{rounds} rounds, {blows} kills, {duplicates} marked duplicates");
     assert!(rounds >= ROUNDS, "only {rounds} rounds");
     // A round may need a few events less than the calm one, and then nothing is cut.
-    assert!(
-        blows * 10 >= rounds * 9,
-        "only {blows} kills in {rounds} rounds"
-    );
+    assert!(blows >= ROUNDS, "only {blows} kills in {rounds} rounds");
     assert!(
         failures.is_empty(),
         "{} of {rounds} rounds, seed {seed}:\n{}",

@@ -71,6 +71,7 @@ impl World {
             kind = "email"
             smtp = "{smtp}"
             from = "Cost alerts <cost@contoso.example>"
+            to = {owners:?}
             ca_file = {ca:?}
             username = {{ secret = "SMTP_USERNAME" }}
             password = {{ secret = "SMTP_PASSWORD" }}
@@ -81,13 +82,12 @@ impl World {
             to = ["{RESCUE}"]
             ca_file = {rescue_ca:?}
             [defaults]
-            owners_via = "mail"
+            notify = ["mail"]
             thresholds = ["actual 80%"]
             [[budget]]
             id = "payments"
             scopes = ["/subscriptions/a"]
             amount = 1000
-            owners = {owners:?}
             "#,
             smtp = server.url(),
             ca = server.ca_file(),

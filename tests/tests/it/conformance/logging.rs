@@ -54,7 +54,14 @@ async fn a_panic_is_a_failed_invocation_and_nothing_else() {
     let scene = Scene::new();
     spendwatch::install_crypto();
     let config = spendwatch::Config::load(&scene.path("spendwatch.toml")).unwrap();
-    let environment = spendwatch::Environment::default();
+    // What the channels need, so that nothing else is wrong.
+    let environment: spendwatch::Environment = [
+        ("HOOK_URL", "http://127.0.0.1:9/hook"),
+        ("HOOK_SIGNING", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into_iter()
+    .collect();
     let state = scene.path("state").display().to_string().parse().unwrap();
     let app = spendwatch::App::new(config, &environment, state)
         .unwrap()

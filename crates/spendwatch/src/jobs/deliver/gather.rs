@@ -3,14 +3,15 @@
 //! A notice that tells of others is written before the others end, and it names them: after a kill
 //! between the two the next visit ends them first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use jiff::Timestamp;
 use state_store::{Error, json};
 
 use super::step::suppress;
-use super::{Live, Visit};
+use super::{Live, Visit, fate};
+use crate::app::App;
 use crate::gathering::{self, Gathering, carried, crossing, gather, held, in_vain};
 use crate::outbox::{self, Hold};
 use crate::silences;
@@ -67,16 +68,23 @@ pub(super) async fn run(
             sendable.push(one);
         }
     }
-    let deliveries: Vec<_> = due.iter().map(|one| (one.place, &one.delivery)).collect();
-    let others = sendable.iter().map(|one| (one.place, &one.delivery));
-    let others: Vec<_> = others.collect();
-    let gatherings = match is_for_people {
-        true => gather(attention, &deliveries, &others, &visit.lane.sent, now),
-        // A place that keeps books of alerts has to hear of each change, but of none for nothing.
-        false if wakes => in_vain(&due.iter().map(|one| &one.delivery).collect::<Vec<_>>())
-            .into_iter()
-            .collect(),
-        false => Vec::new(),
+    let gatherings = loop {
+        let deliveries: Vec<_> = due.iter().map(|one| (one.place, &one.delivery)).collect();
+        let others = sendable.iter().map(|one| (one.place, &one.delivery));
+        let others: Vec<_> = others.collect();
+        let gatherings: Vec<Gathering> = match is_for_people {
+            true => gather(attention, &deliveries, &others, &visit.lane.sent, now),
+            // A place that keeps books of alerts has to hear of each change, but of none for nothing.
+            false if wakes => {
+                let due: Vec<_> = due.iter().map(|one| &one.delivery).collect();
+                in_vain(&due).into_iter().collect()
+            }
+            false => Vec::new(),
+        };
+        let involved = gatherings.iter().flat_map(Gathering::involved).collect();
+        if !remove_finished(app, &mut due, involved).await? {
+            break gatherings;
+        }
     };
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
     for gathering in gatherings {
@@ -137,6 +145,27 @@ async fn end_carried(visit: &mut Visit<'_>, live: Vec<Live>) -> anyhow::Result<V
         }
     }
     Ok(rest)
+}
+
+/// Removes what a routing pass that was repeated has put back after it was finished: what others tell of
+/// must not be told a second time, and what is finished tells of nothing. Says whether there was any.
+async fn remove_finished(
+    app: &App,
+    due: &mut Vec<Live>,
+    involved: BTreeSet<usize>,
+) -> anyhow::Result<bool> {
+    let mut removed = false;
+    // From the back, so that the places of the others stay.
+    for index in involved.into_iter().rev() {
+        let Some(one) = due.get(index) else { continue };
+        let finished = app.documents().get(&one.delivery.history_key()).await?;
+        if finished.is_some() {
+            fate::remove(app, &one.key, &one.version).await?;
+            due.remove(index);
+            removed = true;
+        }
+    }
+    Ok(removed)
 }
 
 /// Marks a delivery as held back; says whether it is still there.
