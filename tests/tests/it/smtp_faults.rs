@@ -506,8 +506,10 @@ async fn a_refused_login_is_told_once_not_hammered_and_mended_without_loss() {
     assert_eq!(world.server.mails().len(), 3);
     assert_eq!(world.owners("history/").await.len(), 3);
     let rescued = world.rescued();
-    assert_eq!(rescued.len(), 5, "{rescued:#?}");
-    assert!(rescued[4].contains("mail works again"), "{rescued:#?}");
+    let again = rescued
+        .iter()
+        .filter(|one| one.contains("mail works again"));
+    assert_eq!(again.count(), 1, "{rescued:#?}");
     world.judge().await;
 }
 
