@@ -4,7 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -71,8 +71,13 @@ impl Chromium {
     ///
     /// If it does not start; ask [`available`] first.
     pub fn start(path: &Path) -> Self {
-        let mut process = node::command(&node::directory().join("node/looks.mjs"))
+        // Without [`node::command`]: what waits for the end of the input there reads it, too, and
+        // takes the questions that come before the browser is up. It ends with its input as it is.
+        let mut process = Command::new("node")
+            .arg(node::directory().join("node/looks.mjs"))
             .arg(path)
+            .current_dir(node::directory())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("node starts");

@@ -273,6 +273,14 @@ impl Books {
             };
             if lane.lease_until.is_some() {
                 self.leases[worker].insert(destination.to_owned(), lane.fence);
+                // Whoever had the lane before, and stood still until its lease was over, cannot write
+                // down any more what it was told: the destination is asked once more.
+                for (told, leases) in self.told_to_wait.iter_mut().zip(&self.leases) {
+                    let lease = leases.get(destination);
+                    if lease.is_some_and(|fence| *fence < lane.fence) {
+                        told.remove(destination);
+                    }
+                }
             } else {
                 self.leases[worker].remove(destination);
             }

@@ -142,7 +142,6 @@ fn check(name: &str, notice: &Notice, view: View<'_>, seen: &Value) {
 }
 
 #[test]
-#[ignore = "started by the test the browser does not answer, by hand looks.mjs does: not understood yet"]
 fn mails_look_right_on_a_phone_and_a_desk_in_light_and_dark() {
     let Some(path) = chromium::available("the looks of mails") else {
         return;
@@ -168,7 +167,6 @@ fn mails_look_right_on_a_phone_and_a_desk_in_light_and_dark() {
 }
 
 #[test]
-#[ignore = "started by the test the browser does not answer, by hand looks.mjs does: not understood yet"]
 fn mails_read_without_images() {
     let Some(path) = chromium::available("mails without images") else {
         return;
@@ -196,7 +194,6 @@ fn mails_read_without_images() {
 
 /// The measure itself: it must see what is wrong.
 #[test]
-#[ignore = "started by the test the browser does not answer, by hand looks.mjs does: not understood yet"]
 fn a_page_that_nobody_could_read_is_seen_as_such() {
     let Some(path) = chromium::available("a page that nobody could read") else {
         return;

@@ -398,7 +398,7 @@ fn is_test(source: &str, name: &str) -> bool {
     let Some(at) = source.find(&format!("fn {name}(")) else {
         return false;
     };
-    let before = source[..at].lines().rev().take(6);
+    let before = source[..at].trim_end().lines().rev().take(6);
     let mut attributes = before.take_while(|line| !line.trim().is_empty());
     attributes.any(|line| line.contains("#[test]") || line.contains("::test"))
 }
@@ -407,8 +407,9 @@ fn is_test(source: &str, name: &str) -> bool {
 fn scenarios_are_numbered_through_and_no_test_is_taken_for_one_that_is_not() {
     let numbers: BTreeSet<u8> = SCENARIOS.iter().map(|(number, ..)| *number).collect();
     assert_eq!(numbers, (1..=80).collect());
-    let source = "fn helper() {}\n\n#[test]\nfn a_test() {}\n";
+    let source = "fn helper() {}\n\n#[test]\nfn a_test() {}\n\n    #[test]\n    fn within() {}\n";
     assert!(is_test(source, "a_test"));
+    assert!(is_test(source, "within"));
     assert!(!is_test(source, "helper"));
     assert!(!is_test(source, "b_test"));
 }

@@ -131,7 +131,7 @@ async fn work(visit: &mut Visit<'_>, destination: &str) -> anyhow::Result<()> {
         visit.report.skipped = Some(format!("the channel cannot be used: {why}"));
         visit.note_unusable(why, app.now()).await?;
     }
-    let live = load(app, destination).await?;
+    let live = put_away(app, load(app, destination).await?).await?;
     let (live, held_back) = gather::run(visit, live).await?;
     // What is said about one alert arrives in order: later messages wait as long as earlier ones.
     let mut waiting: BTreeMap<Sequence, Timestamp> = BTreeMap::new();
@@ -150,7 +150,7 @@ async fn work(visit: &mut Visit<'_>, destination: &str) -> anyhow::Result<()> {
         let earlier = sequences.iter().filter_map(|one| waiting.get(one)).max();
         let earlier = earlier.copied().max(behind);
         // What only has to be put away is never sent, so it waits for nobody.
-        let is_over = delivery.state.is_final() || delivery.expires_at <= now;
+        let is_over = delivery.expires_at <= now;
         let stays = is_parked || unusable.is_some() || earlier.is_some();
         let after = if visit.ends <= now || (stays && !is_over) {
             After::Waits {
@@ -182,6 +182,12 @@ impl Visit<'_> {
     fn park(&mut self, until: Timestamp, why: String) {
         self.lane.not_before = Some(until);
         self.lane.parked_because = Some(why);
+    }
+
+    /// Whether a send that begins now might last longer than our lease. Then nothing is begun any more.
+    fn is_short_of_time(&self) -> anyhow::Result<bool> {
+        let send_timeout = SignedDuration::try_from(self.app.config().delivery.send_timeout)?;
+        Ok(self.app.now().saturating_add(send_timeout)? >= self.lease_until)
     }
 
     /// Counts a delivery that stays, and when it is due.
@@ -225,6 +231,20 @@ async fn load(app: &App, destination: &str) -> anyhow::Result<Vec<Live>> {
     }
     live.sort_by_key(|one| one.place);
     Ok(live)
+}
+
+/// Finishes what a killed worker has ended and not moved to the history, and gives the rest. It comes
+/// before all else: the history says who tells of what.
+async fn put_away(app: &App, live: Vec<Live>) -> anyhow::Result<Vec<Live>> {
+    let mut rest = Vec::new();
+    for one in live {
+        if one.delivery.state.is_final() {
+            fate::archive(app, &one.key, &one.delivery, &one.version).await?;
+        } else {
+            rest.push(one);
+        }
+    }
+    Ok(rest)
 }
 
 /// Sends everything that is due now, in all lanes. For the command line, which has no queue workers.

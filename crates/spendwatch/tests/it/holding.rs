@@ -263,8 +263,9 @@ async fn without_an_allowance_everything_comes_alone() {
     assert_eq!(world.deliver().await.sent, 30);
 }
 
-#[tokio::test]
-async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
+/// Two notices that are due, and the second names the first, which is still there: what the store holds
+/// when a worker is killed before it has ended the first.
+async fn one_names_the_other() -> (World, Delivery) {
     let world = World::with("slack", r#"["actual 50%", "actual 80%"]"#, NIGHTS).await;
     for amount in [600, 850] {
         world.spent(amount);
@@ -273,8 +274,6 @@ async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
         world.pass(3600);
     }
     world.pass(6 * 3600);
-    // What the store holds when a worker is killed after the first write: the second notice names the
-    // first, which is still there.
     let store = world.app.documents();
     let keys = store.list("outbox/").await.unwrap();
     let first: Delivery =
@@ -290,6 +289,12 @@ async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
         .replace(&keys[1], bytes, &document.version)
         .await
         .unwrap();
+    (world, first)
+}
+
+#[tokio::test]
+async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
+    let (world, _) = one_names_the_other().await;
     let report = world.deliver().await;
     assert_eq!((report.sent, report.suppressed), (1, 1));
     let told = text(&world, 0);
@@ -298,6 +303,30 @@ async fn what_another_notice_names_ends_after_a_kill_between_the_two() {
         1,
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn of_two_notices_that_gathered_the_same_the_one_in_the_history_tells_of_it() {
+    let (world, mut first) = one_names_the_other().await;
+    // Another worker, that stood still for longer than its lease, has gathered the first as well.
+    first.state = DeliveryState::Suppressed {
+        by: Some("history/2026-11/another".into()),
+        why: "another notice tells of it".into(),
+    };
+    let store = world.app.documents();
+    let keys = store.list("outbox/").await.unwrap();
+    let document = store.get(&keys[0]).await.unwrap().unwrap();
+    let bytes = serde_json::to_vec(&first).unwrap();
+    let key = format!("history/2026-11/{}", first.id);
+    store.create(&key, bytes).await.unwrap();
+    store.delete(&keys[0], &document.version).await.unwrap();
+    // It is not sent at once: what the other worker has made may come before it.
+    let report = world.deliver().await;
+    assert_eq!((report.sent, report.left), (0, 1));
+    assert_eq!(report.next_due, Some(world.app.now()));
+    assert_eq!(world.deliver().await.sent, 1);
+    let told = text(&world, 0);
+    assert!(!told.contains("actual 50% crossed"), "{told}");
 }
 
 /// A second channel as fallback, at the same server.

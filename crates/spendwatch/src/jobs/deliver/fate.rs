@@ -24,18 +24,61 @@ pub(super) fn finish(delivery: &mut Delivery, state: DeliveryState, failure: Opt
     }
 }
 
-/// Records the end of a delivery, then moves it to the history.
+/// Records the end of a delivery, then moves it to the history. It waits if it was not to be sent, and
+/// another worker has begun to.
 pub(super) async fn settle(
     visit: &mut Visit<'_>,
     key: &str,
-    delivery: Delivery,
+    mut delivery: Delivery,
     version: Version,
 ) -> anyhow::Result<After> {
     let app = visit.app;
+    let mut version = version;
+    let kept = loop {
+        match json::replace(app.documents(), key, &delivery, &version).await {
+            Ok(version) => break Some((delivery.clone(), version)),
+            Err(Error::Moved { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Our own first try got through, or another worker took over after our lease: an end that is
+        // recorded stands, and otherwise ours is the newest that is known.
+        match json::get::<Delivery>(app.documents(), key).await? {
+            Some((stored, newer)) if !stored.state.is_final() => {
+                let is_skipped = matches!(delivery.state, DeliveryState::Suppressed { .. });
+                if is_skipped && !stored.is_untried() {
+                    let next_at = stored.next_at;
+                    return Ok(After::Waits { next_at });
+                }
+                note_others(&mut delivery, &stored, visit.lane.fence);
+                version = newer;
+            }
+            ended => break ended,
+        }
+    };
+    count(visit, &delivery);
+    if let Some((delivery, version)) = kept {
+        archive(app, key, &delivery, &version).await?;
+    }
+    Ok(After::Ended)
+}
+
+/// Takes over what another worker has written about its own sends. Of one that it has begun nobody
+/// will know the outcome, because the delivery ends before that.
+fn note_others(delivery: &mut Delivery, stored: &Delivery, fence: u64) {
+    let is_sent_elsewhere =
+        matches!(stored.state, DeliveryState::Sending { fence: other, .. } if other != fence);
+    let unknown = stored.unknown_outcomes + u32::from(is_sent_elsewhere);
+    delivery.unknown_outcomes = delivery.unknown_outcomes.max(unknown);
+    delivery.attempts = delivery.attempts.max(stored.attempts);
+    delivery.notice.maybe_duplicate |= stored.notice.maybe_duplicate;
+}
+
+/// Counts an end, and says it.
+fn count(visit: &mut Visit<'_>, delivery: &Delivery) {
     match &delivery.state {
         DeliveryState::Delivered | DeliveryState::Accepted => visit.report.sent += 1,
         // Another one follows when it is let go.
-        DeliveryState::Expired if is_held_reminder(&delivery) => visit.report.suppressed += 1,
+        DeliveryState::Expired if is_held_reminder(delivery) => visit.report.suppressed += 1,
         DeliveryState::Suppressed { why, .. } => {
             visit.report.suppressed += 1;
             tracing::info!(
@@ -54,27 +97,6 @@ pub(super) async fn settle(
                 why = delivery.last_failure.as_ref().map(ToString::to_string),
                 "a notice will not arrive"
             );
-        }
-    }
-    let mut version = version;
-    loop {
-        match json::replace(app.documents(), key, &delivery, &version).await {
-            Ok(version) => {
-                archive(app, key, &delivery, &version).await?;
-                return Ok(After::Ended);
-            }
-            Err(Error::Moved { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        // Our own first try got through, or another worker took over after our lease: an end that is
-        // recorded stands, and otherwise ours is the newest that is known.
-        match json::get::<Delivery>(app.documents(), key).await? {
-            Some((stored, newer)) if !stored.state.is_final() => version = newer,
-            Some((stored, newer)) => {
-                archive(app, key, &stored, &newer).await?;
-                return Ok(After::Ended);
-            }
-            None => return Ok(After::Ended),
         }
     }
 }
@@ -127,6 +149,31 @@ pub(super) async fn may_have_arrived(app: &App, key: &str) -> anyhow::Result<boo
         }
     }
     Ok(true)
+}
+
+/// Leaves out of a notice what another one tells of, and says whether there is such: a worker that stood
+/// still for longer than its lease may have gathered the same. The history says which of them it is.
+pub(super) async fn leave_to_others(app: &App, delivery: &mut Delivery) -> anyhow::Result<bool> {
+    let own_key = delivery.history_key();
+    let mut own = Vec::new();
+    for carried in &delivery.notice.carried {
+        let mut key = outbox::history_key(carried.at, &carried.delivery);
+        for _ in 0..LONGEST_CHAIN {
+            let stored = json::get::<Delivery>(app.documents(), &key).await?;
+            let state = stored.map(|(ended, _)| ended.state);
+            let Some(DeliveryState::Suppressed { by: Some(by), .. }) = state else {
+                break;
+            };
+            if by == own_key {
+                own.push(carried.clone());
+                break;
+            }
+            key = by;
+        }
+    }
+    let others = own.len() < delivery.notice.carried.len();
+    delivery.notice.carried = own;
+    Ok(others)
 }
 
 /// Whether somebody else has to be told in place of a destination that does not take it.

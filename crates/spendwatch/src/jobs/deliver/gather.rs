@@ -44,7 +44,7 @@ pub(super) async fn run(
     // In their order. What is told of an alert stays in it: nothing overtakes what is held
     // back, nor what waits behind that.
     for mut one in live {
-        if one.delivery.state.is_final() || one.delivery.expires_at <= now {
+        if one.delivery.expires_at <= now {
             ending.push(one);
             continue;
         }
@@ -88,6 +88,10 @@ pub(super) async fn run(
     };
     let mut slots: Vec<Option<Live>> = due.into_iter().map(Some).collect();
     for gathering in gatherings {
+        // What is not gathered is not sent either, and the next visit sees it.
+        if visit.is_short_of_time()? {
+            break;
+        }
         carry_out(visit, gathering, &mut slots, &mut sendable, &mut later).await?;
     }
     sendable.extend(slots.into_iter().flatten());
@@ -110,12 +114,8 @@ impl Later {
         }
     }
 
-    /// Until when a delivery waits because something that comes before it does. `None` also for what
-    /// has ended: it only has to be put away.
+    /// Until when a delivery waits because something that comes before it does.
     pub(super) fn of(&self, one: &Live) -> Option<Timestamp> {
-        if one.delivery.state.is_final() {
-            return None;
-        }
         let moments = one.delivery.moments();
         let before = moments.keys().filter_map(|each| self.0.get(each));
         let before = before.filter(|(place, _)| *place < one.place);
@@ -239,7 +239,10 @@ async fn carry_out(
         Gathering::Drop { members } => {
             for member in take(slots, &members) {
                 let why = "it was over before it could be told";
-                suppress(visit, member, None, why).await?;
+                if !suppress(visit, member, None, why).await? {
+                    // Somebody tells of the beginning, so the end must be told, too.
+                    break;
+                }
             }
         }
         Gathering::Bundle { members, allowance } => {

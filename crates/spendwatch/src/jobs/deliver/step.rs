@@ -37,10 +37,6 @@ pub(super) async fn step(
 ) -> anyhow::Result<After> {
     let app = visit.app;
     let now = app.now();
-    if delivery.state.is_final() {
-        fate::archive(app, key, &delivery, &version).await?;
-        return Ok(After::Ended);
-    }
     if app
         .documents()
         .get(&delivery.history_key())
@@ -100,13 +96,19 @@ pub(super) async fn step(
             next_at: delivery.next_at,
         });
     }
+    if delivery.has_not_failed() && fate::leave_to_others(app, &mut delivery).await? {
+        // The next visit brings the two into their order.
+        return match json::replace(app.documents(), key, &delivery, &version).await {
+            Ok(_) | Err(Error::Moved { .. }) => Ok(After::Waits { next_at: now }),
+            Err(error) => Err(error.into()),
+        };
+    }
     if let Some(why) = out_of_date(app, &delivery).await? {
         let why = why.to_owned();
         delivery.state = DeliveryState::Suppressed { by: None, why };
         return settle(visit, key, delivery, version).await;
     }
-    let send_timeout = SignedDuration::try_from(app.config().delivery.send_timeout)?;
-    if app.now().saturating_add(send_timeout)? >= visit.lease_until {
+    if visit.is_short_of_time()? {
         return Ok(After::Waits {
             next_at: now.saturating_add(SHORT_OF_TIME)?,
         });
@@ -149,25 +151,32 @@ pub(super) async fn step(
     Ok(after)
 }
 
-/// Ends a delivery that is not sent on purpose.
+/// Ends a delivery that is not sent on purpose; says whether it could be: another worker may have begun
+/// to send it.
 pub(super) async fn suppress(
     visit: &mut Visit<'_>,
     one: Live,
     by: Option<String>,
     why: &str,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let mut delivery = one.delivery;
     let why = why.to_owned();
     delivery.state = DeliveryState::Suppressed { by, why };
-    settle(visit, &one.key, delivery, one.version)
-        .await
-        .map(drop)
+    let after = settle(visit, &one.key, delivery, one.version).await?;
+    if let After::Waits { next_at } = after {
+        visit.waits_until(next_at);
+    }
+    Ok(matches!(after, After::Ended))
 }
 
 /// Why a notice would say nothing any more: what it urges has happened, or what it follows up never
 /// arrived. Asked until the first try, so that every notice that may be out has its end. A notice that
 /// tells of other alerts, too, or of how its own began, has always something to say.
 async fn out_of_date(app: &App, delivery: &Delivery) -> anyhow::Result<Option<&'static str>> {
+    let is_list = matches!(delivery.notice.message, Message::Bundle { .. });
+    if is_list && delivery.notice.carried.is_empty() {
+        return Ok(Some("others tell of all of it"));
+    }
     let Some(transition) = crossing(delivery).filter(|_| delivery.has_not_failed()) else {
         return Ok(None);
     };
