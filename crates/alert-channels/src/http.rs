@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,9 +41,18 @@ pub struct Http {
 }
 
 impl Http {
-    /// A client that trusts what the system trusts.
+    /// A client that trusts what the system trusts, as it was when the first one was made: to read all
+    /// those certificates takes long.
     pub fn new() -> Result<Http, ConfigError> {
-        Http::build(Vec::new())
+        static SYSTEM: OnceLock<ClientConfig> = OnceLock::new();
+        let tls = match SYSTEM.get() {
+            Some(tls) => tls,
+            None => {
+                let tls = trusting(Vec::new())?;
+                SYSTEM.get_or_init(|| tls)
+            }
+        };
+        Ok(Http::with_tls(tls.clone()))
     }
 
     /// A client that also trusts the certificates in `pem`, for servers of one's own.
@@ -55,7 +64,7 @@ impl Http {
             let problem = "there is none in the text".into();
             return Err(ConfigError::Certificates(problem));
         }
-        Http::build(certificates)
+        Ok(Http::with_tls(trusting(certificates)?))
     }
 
     /// A client for which every name stands for this machine, for tests of channels that are tied to
@@ -74,24 +83,12 @@ impl Http {
         self
     }
 
-    fn build(extra: Vec<CertificateDer<'static>>) -> Result<Http, ConfigError> {
-        let problem = |error: rustls::Error| ConfigError::Certificates(error.to_string());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
-                .map_err(problem)?;
-        let mut tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(problem)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Http {
+    fn with_tls(tls: ClientConfig) -> Http {
+        Http {
             tls,
             deadline: DEADLINE,
             lookup: system_lookup(),
-        })
+        }
     }
 
     #[cfg(test)]
@@ -137,6 +134,23 @@ impl Http {
             hidden: Vec::new(),
         })
     }
+}
+
+/// What the system trusts, and these certificates.
+fn trusting(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, ConfigError> {
+    let problem = |error: rustls::Error| ConfigError::Certificates(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+            .map_err(problem)?;
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(problem)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
 }
 
 impl fmt::Debug for Http {

@@ -436,11 +436,11 @@ async fn the_late_answer_to_one_mail_is_not_taken_for_the_answer_to_the_next() {
     // its way; the second is refused.
     let server = ScriptedSmtp::start(|moment| match (moment.stage, moment.before) {
         (Stage::Dot, 0) => Some(Fault::SayAfter(
-            Duration::from_millis(1400),
+            Duration::from_millis(3400),
             "250 2.0.0 queued",
         )),
         (Stage::Recipient, 1) => Some(Fault::SayAfter(
-            Duration::from_millis(700),
+            Duration::from_millis(1500),
             "250 2.1.5 fine",
         )),
         (Stage::Dot, 1) => Some(Fault::Say("554 5.7.1 refused")),

@@ -32,7 +32,7 @@ async fn tell(mode: &str, owners: [&str; 2]) -> Told {
         kind = "files"
         paths = ["costs.csv"]
         [delivery]
-        send_timeout_seconds = 2
+        send_timeout_seconds = 4
         lease_seconds = 60
         retry_seconds = [300, 600, 900]
         [channel.mail]
