@@ -22,6 +22,8 @@ pub const PASSWORD: &str = "c4n4ry-p4ssw0rd";
 
 /// How long to wait for what the server says.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long nothing must come to take it that nothing is on its way.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
 /// How connections are encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,9 +140,10 @@ impl Smtp {
         }
     }
 
-    /// What happened up to now and was not asked for yet.
+    /// What happened up to now and was not asked for yet. What the server has said is still on its way
+    /// through a pipe when it has answered the client.
     pub fn events(&self) -> Vec<Value> {
-        self.events.try_iter().collect()
+        std::iter::from_fn(|| self.events.recv_timeout(ON_ITS_WAY).ok()).collect()
     }
 }
 
