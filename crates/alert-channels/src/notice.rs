@@ -264,13 +264,16 @@ pub struct Carried {
     pub period_label: String,
     /// The condition.
     pub when: String,
+    /// The conditions of lower thresholds that were crossed in the same step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// What happened.
     pub change: Change,
     /// Spend to date as percent of the planned amount, at that time.
     pub percent: Percent,
 }
 
-/// Where to go from a notice. Only `https` links are shown.
+/// Where to go from a notice. Only `https` links are shown, and `http` to this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {

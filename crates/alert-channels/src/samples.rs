@@ -125,6 +125,7 @@ pub fn status() -> Status {
             skipped_rows: 0,
         },
         owners: vec!["platform@contoso.example".into()],
+        gaps: Vec::new(),
     }
 }
 
@@ -598,6 +599,7 @@ fn held_back() -> Vec<Carried> {
         budget: budget.into(),
         period_label: "2026-05".into(),
         when: when.into(),
+        also: Vec::new(),
         change,
         percent: Percent(Decimal::new(percent, 1)),
     };

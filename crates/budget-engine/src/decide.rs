@@ -215,6 +215,9 @@ pub enum Reason {
         first_day: Date,
         /// Last day of the data now.
         last_day: Date,
+        /// Days in between on which they had rows before, and now have none. Oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gaps: Vec<Date>,
     },
     /// A later evaluation with newer data was here first.
     OlderData {
@@ -266,6 +269,7 @@ pub fn decide(
     next.evaluated_at = Some(now);
     let now = ledger.next_moment(now);
     let covers_less = extend_coverage(&mut next, status);
+    let covers_less = covers_less.as_ref();
 
     let mut decisions = Vec::with_capacity(budget.thresholds.len());
     let mut fresh: Vec<(usize, &Threshold, Crossing)> = Vec::new();
@@ -399,18 +403,27 @@ fn told(ledger: &Ledger, threshold: &Threshold, step: u32) -> Option<Timestamp> 
         .map(|alert| alert.since)
 }
 
-/// Notes how far the data reach; says whether they cover less of the period than before.
-fn extend_coverage(ledger: &mut Ledger, status: &Status) -> bool {
+/// Notes how far the data reach; says why nothing is taken back if they cover less of the period than
+/// before.
+fn extend_coverage(ledger: &mut Ledger, status: &Status) -> Option<Reason> {
     let (first_day, last_day) = (status.data.first_day, status.data.last_day);
     let end = plus_days(last_day, 1);
     let Some(before) = ledger.covered else {
         ledger.covered = Period::new(first_day, end);
-        return false;
+        ledger.gaps = status.gaps.iter().copied().collect();
+        return None;
     };
     let starts_later = first_day > before.start() && first_day > status.period.start();
     let ends_earlier = end < before.end() && last_day < status.period.last_day();
+    let was_there = |day: &Date| before.contains(*day) && !ledger.gaps.contains(day);
+    let (gaps, never): (Vec<Date>, Vec<Date>) = status.gaps.iter().partition(|day| was_there(day));
+    ledger.gaps = never.into_iter().collect();
     ledger.covered = Period::new(before.start().min(first_day), before.end().max(end));
-    starts_later || ends_earlier
+    (starts_later || ends_earlier || !gaps.is_empty()).then_some(Reason::CoversLess {
+        first_day,
+        last_day,
+        gaps,
+    })
 }
 
 /// Says why an alert stands though it is below its level.

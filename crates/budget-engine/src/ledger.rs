@@ -1,6 +1,6 @@
 //! The ledger: what was decided about one budget in one period, and the facts of every decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,9 @@ pub struct Ledger {
     /// not zero.
     #[serde(default)]
     pub covered: Option<Period>,
+    /// Days within those on which no data had a row so far, see [`Status::gaps`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub gaps: BTreeSet<Date>,
     /// Alerts by threshold; a repeating threshold has one for each step, `every-5000#3`.
     pub alerts: BTreeMap<String, Alert>,
     /// Everything that happened, oldest first.
@@ -265,6 +268,7 @@ impl Ledger {
             evaluated_at: None,
             as_of: None,
             covered: None,
+            gaps: BTreeSet::new(),
             alerts: BTreeMap::new(),
             transitions: Vec::new(),
         }
@@ -346,6 +350,12 @@ impl Transition {
     /// Id of the transition: the alert and the number.
     pub fn id(&self) -> String {
         format!("{}-{}", self.alert, self.sequence)
+    }
+
+    /// Whether it is news that nobody is told of. What follows up what was told to nobody is none.
+    pub fn reaches_nobody(&self) -> bool {
+        let route = self.route.as_ref();
+        self.change.is_news() && self.follows.is_empty() && route.is_some_and(Vec::is_empty)
     }
 }
 

@@ -71,7 +71,7 @@ impl Ledger {
         }
         let change = Change::Acknowledged;
         if let Some(told) = next.tell(key, change, reason, fired.severity, &fired.status, at) {
-            told.follows = vec![fired.id()];
+            told.follows = self.notices_of(&fired);
             told.notify = fired.notify;
         }
         Ok(next)
@@ -88,27 +88,75 @@ impl Ledger {
                 continue;
             }
             let fired = due.fired;
-            let at = next.next_moment(now);
-            let hours = at.duration_since(fired.at).as_hours();
-            let reason = Reason::Unanswered {
-                since: fired.at,
-                hours: u32::try_from(hours).unwrap_or(0),
-            };
-            let status = status.filter(|status| status.period_key == self.period_key);
-            let status = status.unwrap_or(&fired.status);
-            let severity = fired.severity;
-            let told = next.tell(due.key, due.change, reason, severity, status, at);
+            let told = next.urge(due.key, due.change, fired, status, now);
             if let Some(told) = told {
                 match due.change {
                     Change::Escalated => told.notify.clone_from(&due.follow_up.escalate_to),
-                    _ => {
-                        told.follows = vec![fired.id()];
-                        told.notify.clone_from(&fired.notify);
-                    }
+                    // What reached nobody is nothing to follow up: the way is looked for anew.
+                    _ if fired.reaches_nobody() => {}
+                    _ => told.follows = vec![fired.id()],
                 }
             }
         }
         next
+    }
+
+    /// Tells once more of an alert of which the news reached nobody, by a way that is looked for anew;
+    /// `None` if the alert does not fire or its news found somebody. `status` has the newest figures, if
+    /// they are known.
+    pub fn tell_again(&self, key: &str, status: Option<&Status>, now: Timestamp) -> Option<Ledger> {
+        let alert = self.alerts.get(key)?;
+        if !self.is_untold(alert) {
+            return None;
+        }
+        let fired = self.fired(alert)?;
+        let mut next = self.clone();
+        next.urge(key, Change::Reminded, fired, status, now)?;
+        Some(next)
+    }
+
+    /// Whether an alert fires, and the last news of it reached nobody.
+    pub fn is_untold(&self, alert: &Alert) -> bool {
+        let mut newest = self.transitions.iter().rev();
+        let news = newest.find(|one| one.alert == alert.id && one.change.is_news());
+        alert.state == AlertState::Firing && news.is_some_and(Transition::reaches_nobody)
+    }
+
+    /// Adds a reminder or an escalation of what has fired.
+    fn urge(
+        &mut self,
+        key: &str,
+        change: Change,
+        fired: &Transition,
+        status: Option<&Status>,
+        now: Timestamp,
+    ) -> Option<&mut Transition> {
+        let at = self.next_moment(now);
+        let hours = at.duration_since(fired.at).as_hours();
+        let reason = Reason::Unanswered {
+            since: fired.at,
+            hours: u32::try_from(hours).unwrap_or(0),
+        };
+        let status = status.filter(|status| status.period_key == self.period_key);
+        let status = status.unwrap_or(&fired.status);
+        let told = self.tell(key, change, reason, fired.severity, status, at)?;
+        told.notify.clone_from(&fired.notify);
+        Some(told)
+    }
+
+    /// Ids of the notices that went their own ways since an alert has fired: that, its escalations, and
+    /// reminders of what had reached nobody. Whoever got one of them hears of the end.
+    pub(crate) fn notices_of(&self, fired: &Transition) -> Vec<String> {
+        let own = self.transitions.iter().filter(|one| {
+            one.alert == fired.alert
+                && one.sequence >= fired.sequence
+                && one.follows.is_empty()
+                && matches!(
+                    one.change,
+                    Change::Fired | Change::Escalated | Change::Reminded
+                )
+        });
+        own.map(Transition::id).collect()
     }
 
     /// When the next reminder or escalation is due; `None` when there will be none.

@@ -98,6 +98,10 @@ pub struct Observed {
     pub owners: Vec<String>,
     /// How old and how settled.
     pub data: DataState,
+    /// Days within the data, from the start of the previous period on, on which a subscription (or a
+    /// billing scope) that the budget lies in has no row at all: nothing was used there, or a part of
+    /// the data is missing. Oldest first.
+    pub gaps: Vec<Date>,
 }
 
 /// Why a budget cannot be evaluated. None of these is ever taken for a spend of zero.
@@ -225,9 +229,14 @@ pub fn observe(
         as_of: facts.as_of(),
         skipped_rows: facts.skipped_rows(),
     };
+    let calendar = &budget.calendar;
+    let period = calendar.period_of(last_day);
+    let earlier = period.and_then(|period| calendar.previous(&period).or(Some(period)));
+    let gaps = earlier.map(|earlier| gaps(facts, selectors, earlier.start(), last_day));
     Ok(Observed {
         by_service,
         owners,
+        gaps: gaps.unwrap_or_default(),
         ..Observed::new(budget.currency, &known, lag, today)
     })
 }
@@ -314,6 +323,30 @@ fn last_day_of_feeds(facts: &CostFacts, selectors: &[Selector<'_>], today: Date)
     feeds(selectors).iter().filter_map(last_day).min()
 }
 
+/// The days from `from` to `last_day` on which a feed has no row, though it has earlier ones.
+fn gaps(facts: &CostFacts, selectors: &[Selector<'_>], from: Date, last_day: Date) -> Vec<Date> {
+    let mut gaps = BTreeSet::new();
+    for feed in feeds(selectors) {
+        let firsts = facts.series_in(&feed).filter_map(|one| one.days.first());
+        let Some(first) = firsts.map(|day| day.date).min() else {
+            continue;
+        };
+        let mut missing: BTreeSet<Date> = dates(first.max(from), plus_days(last_day, 1)).collect();
+        for one in facts.series_in(&feed) {
+            // Mostly a few series have them all.
+            if missing.is_empty() {
+                break;
+            }
+            let since = one.days.partition_point(|day| day.date < from);
+            for day in &one.days[since..] {
+                missing.remove(&day.date);
+            }
+        }
+        gaps.extend(missing);
+    }
+    gaps.into_iter().collect()
+}
+
 /// The days up to and including `today`.
 fn until(days: &[DayCost], today: Date) -> &[DayCost] {
     &days[..days.partition_point(|day| day.date <= today)]
@@ -375,6 +408,7 @@ impl Observed {
             by_service: BTreeMap::new(),
             owners: Vec::new(),
             data,
+            gaps: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
@@ -113,9 +114,14 @@ pub struct Status {
     pub course: Option<Course>,
     /// How old and how settled the data are.
     pub data: DataState,
-    /// Addresses from the owner tags of the costly resources: untrusted text.
+    /// Addresses that the configuration names as owners, and those from the owner tags of the costly
+    /// resources: untrusted text.
     #[serde(default)]
     pub owners: Vec<String>,
+    /// Days of the period within the data on which a subscription (or a billing scope) that the budget
+    /// lies in has no row at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Date>,
 }
 
 /// Days of a period that must have data before its pace says anything.
@@ -194,6 +200,12 @@ pub fn status(
         course,
         data: observed.data,
         owners: observed.owners.clone(),
+        gaps: observed
+            .gaps
+            .iter()
+            .copied()
+            .filter(|day| counted.contains(*day))
+            .collect(),
     })
 }
 

@@ -216,7 +216,13 @@ pub(crate) fn in_vain(due: &[&Delivery]) -> Option<Gathering> {
             known.push((index, transition));
         }
     }
-    let ends_only = |end: &Transition, fired: &Transition| end.follows == [fired.id()];
+    let ends_only = |end: &Transition, fired: &Transition| {
+        let of_it = |id: &String| {
+            id.rsplit_once('-')
+                .is_some_and(|(one, _)| one == fired.alert)
+        };
+        end.follows.contains(&fired.id()) && end.follows.iter().all(of_it)
+    };
     let mut members = Vec::new();
     for known in alerts.into_values() {
         let [(_, first), .., (_, last)] = &known[..] else {
@@ -492,6 +498,11 @@ pub(crate) fn carried(delivery: &Delivery) -> Vec<Carried> {
         budget: transition.status.name.clone(),
         period_label: transition.status.period_label.clone(),
         when: transition.when.clone(),
+        also: match transition.change {
+            Change::Fired => transition.also.clone(),
+            // There they name alerts, which are over as well.
+            _ => Vec::new(),
+        },
         change: transition.change,
         percent: transition.status.percent,
     });

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use budget_engine::{Budget, Decision, Ledger, Transition};
+use budget_engine::{Budget, Decision, Ledger, Status};
 use jiff::Timestamp;
 use state_store::{Error, Version, json};
 
@@ -121,7 +121,7 @@ pub(crate) async fn deliveries_of(
         let Some(route) = &transition.route else {
             continue;
         };
-        if reaches_nobody(transition) {
+        if transition.reaches_nobody() {
             let (threshold, change) = (&transition.threshold, transition.change.as_str());
             routed.nobody.push(format!("{threshold} {change}"));
             tracing::error!(
@@ -160,10 +160,32 @@ pub(crate) async fn deliveries_of(
     }
 }
 
-/// Whether a transition is news that nobody is told of. What follows up what was told to nobody is none.
-pub(crate) fn reaches_nobody(transition: &Transition) -> bool {
-    let route = transition.route.as_ref();
-    transition.change.is_news() && transition.follows.is_empty() && route.is_some_and(Vec::is_empty)
+/// The ledger in which an alert whose news reached nobody is told again, if there is somebody now.
+pub(crate) fn told_at_last(
+    app: &App,
+    budget: &Budget,
+    ledger: &Ledger,
+    key: &str,
+    status: Option<&Status>,
+) -> Option<Ledger> {
+    let again = ledger.tell_again(key, status, app.now())?;
+    let (last, earlier) = again.transitions.split_last()?;
+    let route = routing::route(app.config(), Some(budget), earlier, last);
+    (!route.is_empty()).then_some(again)
+}
+
+/// What of a ledger stands, has reached nobody, and would reach nobody today.
+pub(crate) fn untold(
+    app: &App,
+    budget: &Budget,
+    ledger: &Ledger,
+    status: Option<&Status>,
+) -> Vec<String> {
+    let alerts = ledger.alerts.iter();
+    let untold = alerts.filter(|(key, alert)| {
+        ledger.is_untold(alert) && told_at_last(app, budget, ledger, key, status).is_none()
+    });
+    untold.map(|(key, _)| format!("{key} stands")).collect()
 }
 
 pub(crate) fn marker_key(budget: &str, period_key: &str) -> String {

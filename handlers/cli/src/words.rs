@@ -94,9 +94,19 @@ pub(crate) fn why(decision: &Decision) -> String {
         Reason::CoversLess {
             first_day,
             last_day,
-        } => format!(
-            "the data cover {first_day} to {last_day} only, less than before; nothing is taken back"
-        ),
+            gaps,
+        } => match (gaps.first(), gaps.len()) {
+            (None, _) => format!(
+                "the data cover {first_day} to {last_day} only, less than before; nothing is taken back"
+            ),
+            (Some(day), 1) => format!(
+                "the data have no rows of {day} any more, as they had before; nothing is taken back"
+            ),
+            (Some(day), count) => format!(
+                "the data have no rows of {count} days from {day} on any more, as they had before; \
+                 nothing is taken back"
+            ),
+        },
         Reason::OlderData { newer } => format!(
             "these data are older than those of {}, on which was decided before",
             moment(*newer)

@@ -23,8 +23,8 @@ struct View<'a> {
     budget: &'a Budget,
     status: &'a Status,
     forecast: Option<&'a Forecast>,
-    /// The data cover less of the period than before.
-    covers_less: bool,
+    /// Why nothing is taken back, if the data cover less of the period than before.
+    covers_less: Option<&'a Reason>,
 }
 
 /// Whether an alert is over.
@@ -53,7 +53,7 @@ pub(super) fn undo(
     budget: &Budget,
     status: &Status,
     forecast: Option<&Forecast>,
-    covers_less: bool,
+    covers_less: Option<&Reason>,
     ledger: &mut Ledger,
     now: Timestamp,
     decisions: &mut Vec<Decision>,
@@ -140,7 +140,7 @@ fn tell(
     for one in undone {
         let alert = ledger.alerts.get(&one.key);
         if let Some(fired) = alert.and_then(|alert| ledger.fired(alert)) {
-            follows.push(fired.id());
+            follows.extend(ledger.notices_of(fired));
             severity = severity.max(fired.severity);
             for name in &fired.notify {
                 if !notify.contains(name) {
@@ -201,9 +201,10 @@ pub(crate) fn retire(
     let Some(fired) = ledger.fired(&alert).filter(|_| was_told) else {
         return;
     };
-    let (id, notify, severity) = (fired.id(), fired.notify.clone(), fired.severity);
+    let (notify, severity) = (fired.notify.clone(), fired.severity);
+    let follows = ledger.notices_of(fired);
     if let Some(closed) = ledger.tell(key, Change::Closed, reason, severity, status, now) {
-        closed.follows = vec![id];
+        closed.follows = follows;
         closed.notify = notify;
     }
 }
@@ -232,13 +233,8 @@ impl View<'_> {
             Some(Reason::HeldStale {
                 last_day: data.last_day,
             })
-        } else if self.covers_less {
-            Some(Reason::CoversLess {
-                first_day: data.first_day,
-                last_day: data.last_day,
-            })
         } else {
-            None
+            self.covers_less.cloned()
         }
     }
 

@@ -13,7 +13,7 @@ const TODAY: Date = date(2026, 11, 12);
 fn spent(amount: &str) -> CostFacts {
     Costs::new()
         .row(date(2026, 11, 1), "Storage", amount)
-        .row(date(2026, 11, 11), "Storage", "0")
+        .every_day(date(2026, 11, 2), date(2026, 11, 12), "Storage", "0")
         .written(at(TODAY))
 }
 
@@ -285,7 +285,7 @@ fn stale_data_withdraw_nothing_and_hold_the_forecast_but_tell_a_known_crossing()
     let stale = |amount: &str| {
         Costs::new()
             .row(date(2026, 11, 1), "Storage", amount)
-            .row(date(2026, 11, 5), "Storage", "0")
+            .every_day(date(2026, 11, 2), date(2026, 11, 6), "Storage", "0")
             .written(at(TODAY))
     };
     let budget = budget(&["actual 80%", "forecast 100%", "stale 3 days"]);
@@ -323,9 +323,12 @@ fn data_that_cover_less_than_before_take_nothing_back() {
     let budget = budget(&["actual 80%"]);
     let fired = step(&budget, &spent("800"), None, &empty());
     let later = |from: Date, to: Date| {
-        let costs = Costs::new()
-            .row(from, "Storage", "5")
-            .row(to, "Storage", "0");
+        let costs = Costs::new().row(from, "Storage", "5").every_day(
+            plus_days(from, 1),
+            plus_days(to, 1),
+            "Storage",
+            "0",
+        );
         costs.written(at(TODAY))
     };
     // An export that begins in the middle of the month, and one that is half written.
@@ -339,7 +342,8 @@ fn data_that_cover_less_than_before_take_nothing_back() {
             after.decisions[0].reason,
             Reason::CoversLess {
                 first_day: from,
-                last_day: to
+                last_day: to,
+                gaps: Vec::new(),
             }
         );
     }
@@ -349,6 +353,40 @@ fn data_that_cover_less_than_before_take_nothing_back() {
         None,
         &fired.ledger,
     );
+    assert_eq!(whole.ledger.transitions[1].change, Change::Withdrawn);
+}
+
+#[test]
+fn days_that_are_lost_in_the_middle_take_nothing_back() {
+    let budget = budget(&["actual 80%"]);
+    let earlier = date(2026, 10, 1);
+    let rows = |days: &[(i8, &str)]| {
+        let mut costs = Costs::new().row(earlier, "Storage", "20");
+        for (day, cost) in days {
+            costs = costs.row(date(2026, 11, *day), "Storage", cost);
+        }
+        costs.written(at(TODAY))
+    };
+    // On the fourth nothing was used; that is nothing new later on.
+    let before = rows(&[(1, "500"), (2, "200"), (3, "200"), (5, "1"), (11, "1")]);
+    let fired = step(&budget, &before, None, &empty());
+    assert_eq!(fired.ledger.transitions.len(), 1);
+    let lost = rows(&[(1, "500"), (5, "1"), (11, "1")]);
+    let after = step(&budget, &lost, None, &fired.ledger);
+    assert_eq!(after.ledger.transitions.len(), 1);
+    assert_eq!(
+        after.decisions[0].reason,
+        Reason::CoversLess {
+            first_day: earlier,
+            last_day: date(2026, 11, 11),
+            gaps: vec![date(2026, 11, 2), date(2026, 11, 3)],
+        }
+    );
+    // They stay lost however often it is looked.
+    let again = step(&budget, &lost, None, &after.ledger);
+    assert_eq!(again.ledger.transitions.len(), 1);
+    let whole = rows(&[(1, "500"), (2, "20"), (3, "20"), (5, "1"), (11, "1")]);
+    let whole = step(&budget, &whole, None, &again.ledger);
     assert_eq!(whole.ledger.transitions[1].change, Change::Withdrawn);
 }
 

@@ -11,7 +11,7 @@ use crate::support::*;
 fn spent_on(amount: &str, today: Date) -> CostFacts {
     Costs::new()
         .row(date(2026, 11, 1), "Storage", amount)
-        .row(plus_days(today, -1), "Storage", "0")
+        .every_day(date(2026, 11, 2), today, "Storage", "0")
         .written(at(today))
 }
 
@@ -181,7 +181,7 @@ fn stale_data_end_no_forecast_and_fresh_data_end_their_own_alert() {
     );
     let old = Costs::new()
         .row(day(1), "Storage", "300")
-        .row(day(12), "Storage", "0")
+        .every_day(date(2026, 11, 2), day(13), "Storage", "0")
         .written(at(day(20)));
     let stale = step(&budget, &old, Some(&reaching(500)), &first.ledger, day(20));
     assert_eq!(changes(&stale.ledger), [Change::Fired, Change::Fired]);
@@ -264,6 +264,15 @@ fn reminders_come_each_interval_and_escalation_once() {
     assert_eq!(late.transitions[3].notify, ["boss"]);
     let later = late.attend(&budget, None, after(125));
     assert_eq!(changes(&later)[4..], [Change::Reminded]);
+    // Whoever was told of it hears of the end.
+    let told = [late.transitions[0].id(), late.transitions[3].id()];
+    let closed = later.close(at(date(2026, 12, 6)));
+    assert_eq!(closed.transitions[5].follows, told);
+    let known = later.acknowledge("actual-80pct", None, by("dana", after(126)));
+    assert_eq!(known.unwrap().transitions[5].follows, told);
+    let over = step(&budget, &spent_on("700", day(18)), None, &later, day(18)).ledger;
+    assert_eq!(over.transitions[5].change, Change::Withdrawn);
+    assert_eq!(over.transitions[5].follows, told);
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn what_follows_a_crossing_comes_out_again_too() {
     let spent = |amount: &str, written: Date| {
         Costs::new()
             .row(day(1), "Storage", amount)
-            .row(plus_days(written, -1), "Storage", "0")
+            .every_day(day(2), written, "Storage", "0")
             .written(at(written))
     };
     let step = |ledger: &Ledger, facts: &CostFacts, today: Date| {

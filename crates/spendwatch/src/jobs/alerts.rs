@@ -319,7 +319,7 @@ fn our(ledger: &Ledger, key: &str, alert: &Alert, silences: &[Silence]) -> OurAl
     let own = ledger.transitions.iter().rev();
     let mut news = own.filter(|one| one.alert == alert.id && one.change.is_news());
     OurAlert {
-        told_nobody: news.next().is_some_and(ledgers::reaches_nobody),
+        told_nobody: news.next().is_some_and(|one| one.reaches_nobody()),
         id: alert.id.clone(),
         budget: ledger.budget.clone(),
         period: ledger.period_key.clone(),

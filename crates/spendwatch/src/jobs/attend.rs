@@ -104,11 +104,22 @@ async fn after(app: &App, ledger: &Ledger, budget: &str) -> anyhow::Result<Ledge
     let Some(budget) = app.config().budgets.get(budget) else {
         return Ok(ledger.clone());
     };
-    if ledger.next_attention(budget).is_none_or(|due| due > now) {
+    let is_due = ledger.next_attention(budget).is_some_and(|due| due <= now);
+    let has_untold = ledger.alerts.values().any(|one| ledger.is_untold(one));
+    if !is_due && !has_untold {
         return Ok(ledger.clone());
     }
     let status = last_status(app, &budget.id).await?;
-    Ok(ledger.attend(budget, status.as_ref(), now))
+    let mut next = match is_due {
+        true => ledger.attend(budget, status.as_ref(), now),
+        false => ledger.clone(),
+    };
+    // What reached nobody is told as soon as there is somebody.
+    for key in ledger.alerts.keys() {
+        let again = ledgers::told_at_last(app, budget, &next, key, status.as_ref());
+        next = again.unwrap_or(next);
+    }
+    Ok(next)
 }
 
 /// Whether nothing is evaluated in the period of a ledger any more.

@@ -46,6 +46,9 @@ pub struct Report {
     pub next_due: Option<Timestamp>,
     /// Another worker has the lane, or the destination asked to wait.
     pub skipped: Option<String>,
+    /// Whether it is because another worker has the lane, or had it when it was killed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_taken: bool,
 }
 
 /// How long a visit begins new sends, so that it ends well within the host's time limit.

@@ -425,6 +425,7 @@ async fn settle(
         }
         let mut next = evaluation.ledger;
         annotate(app, budget, &mut next, now).await?;
+        let mut nobody = ledgers::untold(app, budget, &next, Some(status));
         let before = version.map(|version| (ledger, version));
         let decided = Decided {
             budget: Some(budget),
@@ -434,10 +435,11 @@ async fn settle(
         if let Some(routed) = ledgers::commit(app, before, decided).await? {
             log_decisions(budget, status, &decisions);
             hints.extend(routed.hints);
+            nobody.extend(routed.nobody);
             return Ok(Settled {
                 decisions,
                 deliveries: routed.deliveries,
-                nobody: routed.nobody,
+                nobody,
             });
         }
         // Somebody else decided first, or our own first try got through: look again.

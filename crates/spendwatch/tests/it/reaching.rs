@@ -310,6 +310,11 @@ async fn news_that_reaches_nobody_is_said_wherever_somebody_looks() {
     };
     let explained = alerts::explain::explain(&world.app, &wanted).await.unwrap();
     assert!(explained.alert.told_nobody && explained.history[0].told_nobody);
+    // As long as it stands.
+    world.pass(HOUR);
+    let report = world.evaluate().await;
+    assert_eq!(report.budgets[0].told_nobody, ["actual-80pct stands"]);
+    assert_eq!(jobs::attend::run(&world.app).await.unwrap().transitions, 0);
     // With a fallback it is told there.
     let root = "fallback = \"chat\"";
     let world = World::configured("slack", r#"["stale 30 days"]"#, root, more).await;
@@ -317,6 +322,48 @@ async fn news_that_reaches_nobody_is_said_wherever_somebody_looks() {
     let report = world.evaluate().await;
     assert!(report.budgets[0].told_nobody.is_empty());
     assert_eq!(world.deliver().await.sent, 1);
+}
+
+#[tokio::test]
+async fn what_reached_nobody_is_told_as_soon_as_there_is_somebody() {
+    let more = r#"
+        owners = ["tag:cost-owner"]
+        remind_every_hours = 24
+        [[budget.threshold]]
+        when = "actual 80%"
+        notify = ["owners"]
+        [channel.mail]
+        kind = "email"
+        smtp = "smtp://relay.contoso.example"
+        from = "Cost <cost@contoso.example>"
+    "#;
+    let world = World::with("slack", r#"["stale 30 days"]"#, more).await;
+    world.spent(850);
+    world.evaluate().await;
+    // A reminder reaches nobody, either, and does not hide it.
+    world.pass(24 * HOUR);
+    assert_eq!(jobs::attend::run(&world.app).await.unwrap().transitions, 1);
+    let listed = alerts::list(&world.app, &[], alerts::Whose::Ours).await;
+    assert!(listed.unwrap().ours[0].told_nobody);
+    assert_eq!(world.deliver().await.sent, 0);
+    let root = "fallback = \"chat\"";
+    let anew = World::configured("slack", r#"["stale 30 days"]"#, root, more).await;
+    let documents = world.app.shared_documents();
+    let app = anew
+        .app
+        .with_clock(world.clock.clone())
+        .with_documents(documents);
+    world.pass(HOUR);
+    let attended = jobs::attend::run(&app).await.unwrap();
+    assert_eq!((attended.transitions, attended.deliveries), (1, 1));
+    assert_eq!(
+        jobs::attend::run(&app).await.unwrap().transitions,
+        0,
+        "once"
+    );
+    assert_eq!(visit(&app, "chat").await.sent, 1);
+    let listed = alerts::list(&app, &[], alerts::Whose::Ours).await;
+    assert!(!listed.unwrap().ours[0].told_nobody);
 }
 
 #[tokio::test]

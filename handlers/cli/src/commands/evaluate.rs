@@ -176,8 +176,13 @@ async fn lanes_of(app: &App, visits: Vec<deliver::Report>) -> anyhow::Result<Vec
     }
     for lane in lanes.iter_mut().filter(|lane| lane.report.left > 0) {
         let (why, is_overdue) = why_left(app, &lane.report.destination).await?;
-        lane.why = why.or_else(|| lane.report.skipped.clone());
-        lane.is_overdue = is_overdue;
+        // Another process is sending, or was killed while it did: whoever asks has to come again.
+        let is_taken = lane.report.is_taken;
+        lane.why = match is_taken {
+            true => lane.report.skipped.clone(),
+            false => why.or_else(|| lane.report.skipped.clone()),
+        };
+        lane.is_overdue = is_overdue || is_taken;
     }
     Ok(lanes)
 }

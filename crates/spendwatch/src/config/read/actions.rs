@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use budget_engine::{Budgets, Scope, ScopeKind, When};
 
-use super::channels::{read_network, read_secret};
+use super::channels::{read_network, read_secret, read_secrets};
 use super::sources::read_connection;
 use super::{Draft, ID_RULE, is_id};
 use crate::config::reader::{Place, Problem, Table, Value};
@@ -120,15 +120,8 @@ fn read_task(kind: &Value<'_>, table: &Table<'_>, folder: &Path) -> Option<Task>
         "webhook" => {
             let url = secret("url = { secret = \"STOP_WEBHOOK_URL\" }");
             let example = "signing = { secret = \"STOP_WEBHOOK_SIGNING_SECRET\" }";
-            let signing = table.require("signing", example).map(|value| {
-                let values = if value.is_table() {
-                    vec![value]
-                } else {
-                    value.list()
-                };
-                let secrets = values.iter().filter_map(|value| read_secret(value, folder));
-                secrets.collect::<Vec<_>>()
-            });
+            let signing = table.require("signing", example);
+            let signing = signing.map(|value| read_secrets(&value, example, folder));
             Some(Task::Webhook {
                 url: url?,
                 signing: signing?,

@@ -172,18 +172,8 @@ impl Fields<'_, '_> {
 
     fn webhook(&self) -> Option<ChannelKind> {
         let example = "signing = { secret = \"WEBHOOK_SIGNING_SECRET\" }";
-        let signing = self.table.require("signing", example).map(|value| {
-            if value.is_table() {
-                let secret = read_secret(&value, self.folder);
-                secret.into_iter().collect::<Vec<_>>()
-            } else {
-                let list = value.list();
-                let secrets = list.iter();
-                secrets
-                    .filter_map(|value| read_secret(value, self.folder))
-                    .collect()
-            }
-        });
+        let signing = self.table.require("signing", example);
+        let signing = signing.map(|value| read_secrets(&value, example, self.folder));
         let url = self.hook("COST");
         Some(ChannelKind::Webhook {
             url: url?,
@@ -299,6 +289,24 @@ fn read_plain_url(value: &Value<'_>, example: &str) -> Option<Url> {
     };
     value.note(format!("{problem}; expected for example {example}"));
     None
+}
+
+/// Reads one secret or a list of them.
+pub(super) fn read_secrets(value: &Value<'_>, example: &str, folder: &Path) -> Vec<Secret> {
+    // What is no list is read as a secret, because only that hides what is there.
+    if !value.is_list() {
+        return read_secret(value, folder).into_iter().collect();
+    }
+    let list = value.list();
+    if list.is_empty() {
+        value.note(format!(
+            "expected at least one secret, for example {example}"
+        ));
+    }
+    let secrets = list.iter();
+    secrets
+        .filter_map(|value| read_secret(value, folder))
+        .collect()
 }
 
 pub(super) fn read_secret(value: &Value<'_>, folder: &Path) -> Option<Secret> {

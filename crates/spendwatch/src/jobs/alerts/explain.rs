@@ -15,7 +15,6 @@ use super::{OurAlert, our, silencing};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::deliveries::Fate;
-use crate::ledgers;
 use crate::outbox::{Delivery, history_key, live_key};
 use crate::silences::{self, Silence};
 use crate::snapshots;
@@ -157,7 +156,7 @@ async fn told(app: &App, transition: &Transition) -> anyhow::Result<Told> {
         recheck,
         snapshot,
         deliveries,
-        told_nobody: ledgers::reaches_nobody(transition),
+        told_nobody: transition.reaches_nobody(),
     })
 }
 

@@ -7,7 +7,7 @@ use state_store::{Error, Version, json};
 use super::{Report, Visit};
 use crate::app::{App, Hint};
 use crate::gathering::recipient;
-use crate::outbox::{Delivery, Health, Lane};
+use crate::outbox::{Delivery, Health, Lane, OUTBOX};
 use crate::trouble::{self, Trouble};
 
 pub(super) use crate::outbox::lane_key as key;
@@ -28,6 +28,13 @@ pub(super) async fn take_lane(
     };
     if let Some(until) = lane.lease_until.filter(|until| *until > now) {
         report.skipped = Some(format!("another worker has the lane until {until:.0}"));
+        report.is_taken = true;
+        report.left = app
+            .documents()
+            .list(&format!("{OUTBOX}{destination}/"))
+            .await?
+            .len();
+        report.next_due = Some(until);
         // That worker may have listed the outbox before the delivery behind this hint was there.
         let wait = until.duration_since(now);
         app.hint(
@@ -107,12 +114,10 @@ impl Visit<'_> {
             }
         }
         let health = std::mem::take(&mut self.lane.health);
-        if let Some(since) = health.told {
-            let lines = vec![format!("It did not work since {since:.0}.")];
-            self.tell("recovered", since, "works again", lines, None)
-                .await?;
+        match health.told {
+            Some(since) => tell_recovered(self.app, &self.report.destination, since).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Notes that a send failed, and tells somebody when it was not the first one. Gives how long
@@ -214,20 +219,44 @@ impl Visit<'_> {
         advice: Option<&str>,
     ) -> anyhow::Result<()> {
         let destination = &self.report.destination;
-        let trouble = Trouble {
-            key: format!("{destination}/{what}/{}", since.as_second()),
-            about: Some(destination.clone()),
-            title: format!("the destination {destination} {verb}"),
-            lines,
-            advice: advice.map(str::to_owned),
-        };
+        let trouble = about(destination, what, since, verb, lines, advice);
         trouble::tell(self.app, &trouble).await
     }
 }
 
-/// Forgets that a destination is failing, because it was just seen to work.
+fn about(
+    destination: &str,
+    what: &str,
+    since: Timestamp,
+    verb: &str,
+    lines: Vec<String>,
+    advice: Option<&str>,
+) -> Trouble {
+    Trouble {
+        key: format!("{destination}/{what}/{}", since.as_second()),
+        about: Some(destination.to_owned()),
+        title: format!("the destination {destination} {verb}"),
+        lines,
+        advice: advice.map(str::to_owned),
+    }
+}
+
+/// Tells whoever was told that a destination does not work that it works again.
+async fn tell_recovered(app: &App, destination: &str, since: Timestamp) -> anyhow::Result<()> {
+    let lines = vec![format!("It did not work since {since:.0}.")];
+    let trouble = about(destination, "recovered", since, "works again", lines, None);
+    trouble::tell(app, &trouble).await
+}
+
+/// Forgets that a destination is failing, because it was just seen to work, and says so to whoever was told.
 pub(crate) async fn revive(app: &App, destination: &str) -> anyhow::Result<()> {
     let lane_key = key(destination);
+    let stored: Option<(Lane, Version)> = json::get(app.documents(), &lane_key).await?;
+    let told = stored.and_then(|(lane, _)| lane.health.told);
+    if let Some(since) = told {
+        // First, and the same each time: a kill afterwards loses nothing.
+        tell_recovered(app, destination, since).await?;
+    }
     let revived = json::update::<Lane, Error>(app.documents(), &lane_key, |lane| {
         let is_down = |lane: &&Lane| lane.health != Health::default();
         Ok(lane.filter(is_down).map(|lane| {
