@@ -26,7 +26,7 @@ use self::catalog::{Catalog, Told};
 use self::label::Label;
 use self::pieces::Pieces;
 use crate::notice::{Because, Carried, Link, LinkKind, Message, Notice};
-use crate::untrusted::{clean, header};
+use crate::untrusted::{capped, clean, header};
 
 /// Longest mail subject in characters.
 pub const MAX_SUBJECT: usize = 180;
@@ -207,9 +207,9 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
             advice,
         } => Wording {
             headline: clean(title),
-            remarks: lines.iter().map(|line| clean(line)).collect(),
+            remarks: lines.iter().map(|line| sentence(line)).collect(),
             facts: vec![english_fact("Noticed", say.style().moment(*at))],
-            advice: advice.as_deref().map(clean),
+            advice: advice.as_deref().map(sentence),
             why: "This is about the cost watcher itself, not about a budget.".into(),
             ..blank(spoken, Tone::Warning, &format!("trouble: {}", clean(title)))
         },
@@ -220,9 +220,9 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
             advice,
         } => Wording {
             headline: clean(title),
-            remarks: lines.iter().map(|line| clean(line)).collect(),
+            remarks: lines.iter().map(|line| sentence(line)).collect(),
             facts: vec![english_fact("Since", say.style().moment(*at))],
-            advice: advice.as_deref().map(clean),
+            advice: advice.as_deref().map(sentence),
             why: "The configuration asks for this action when the budget reaches an amount.".into(),
             ..blank(spoken, Tone::Warning, &format!("action: {}", clean(title)))
         },
@@ -260,6 +260,11 @@ fn reason(say: &dyn Catalog, notice: &Notice) -> Option<String> {
     let reason = clean(&notice.reason_for_recipient);
     let reason = reason.trim_end_matches('.');
     (!reason.is_empty()).then(|| format!("You get this {reason}."))
+}
+
+/// A sentence of our own that may have names in it: longer than a name may be.
+fn sentence(text: &str) -> String {
+    capped(text, 400, 1600)
 }
 
 /// A notice that this one tells of, in a line.

@@ -69,6 +69,29 @@ impl Change {
         self.action == Action::Leave && self.desired.is_some() && !self.fields.is_empty()
     }
 
+    /// Whether something that Azure tells now is not told there any more afterwards: another budget may
+    /// be about to take it over.
+    pub fn takes_away(&self) -> bool {
+        match self.action {
+            Action::Create | Action::Replace | Action::Leave => false,
+            Action::Update => self.fields.iter().any(|field| field.after.is_none()),
+            Action::Delete => true,
+        }
+    }
+
+    /// Whether it has to wait until another change succeeds that may take over what it takes away.
+    pub fn waits_for(&self, other: &Change) -> bool {
+        let is_taken_over = |name: &str| {
+            let mut fields = other.fields.iter();
+            fields.any(|field| field.field == name && field.after.is_some())
+        };
+        let mut ended = self.fields.iter().filter(|field| field.after.is_none());
+        match self.action {
+            Action::Delete => other.action != Action::Delete,
+            _ => self.takes_away() && ended.any(|field| is_taken_over(&field.field)),
+        }
+    }
+
     /// Whether Azure still has what was created for a budget of the configuration that it cannot
     /// express any more: it goes on telling of an old amount until it is deleted.
     pub fn is_left_behind(&self) -> bool {

@@ -179,6 +179,9 @@ pub struct Target {
     pub state: TargetState,
     /// How often Azure was asked.
     pub asks: u32,
+    /// Whether Azure may have taken one of these: it agreed, or nothing is known of its answer.
+    #[serde(default)]
+    pub may_come: bool,
     /// When it was asked last.
     pub asked_at: Option<Timestamp>,
     /// Why it is skipped, failed or left.
@@ -361,7 +364,7 @@ impl ActionRecord {
     /// Whether Azure was asked for a change that did not show, and may have come since.
     fn may_have_changed(&self) -> bool {
         let mut targets = self.targets.iter();
-        targets.any(|one| one.state == TargetState::Failed && one.asks > 0)
+        targets.any(|one| one.state == TargetState::Failed && one.may_come)
     }
 }
 

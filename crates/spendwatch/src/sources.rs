@@ -26,7 +26,7 @@ use crate::config::{Config, Connection, Source, SourceKind};
 use crate::environment::Environment;
 
 pub use azure::{Azure, advice};
-pub(crate) use azure::{advice_for_budgets, advice_for_dismissal};
+pub(crate) use azure::{advice_for_budgets, advice_for_dismissal, advice_for_reading_budgets};
 pub use enterprise_reporting::EnterpriseReporting;
 pub use exports::Exports;
 pub(crate) use files::expand;

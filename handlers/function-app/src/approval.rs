@@ -76,7 +76,9 @@ fn shown(record: &ActionRecord) -> Response {
         action_words::task(&record.task)
     );
     let targets = record.targets.iter();
-    let targets: Vec<String> = targets.map(action_words::target).collect();
+    let targets: Vec<String> = targets
+        .map(|one| action_words::target(&record.task, one))
+        .collect();
     let undo = match record.undo {
         true => format!(
             "On {} it is undone, where everything is still as it was left.",

@@ -57,6 +57,19 @@ pub(super) fn of(
             if let Some(same) = same {
                 // Azure would take only one of two that say the same.
                 extend(&mut same.body, &contacts);
+                let locale = contacts.locale.as_deref().unwrap_or_default();
+                if same.body.locale.is_empty() {
+                    locale.clone_into(&mut same.body.locale);
+                } else if !locale.is_empty() && !same.body.locale.eq_ignore_ascii_case(locale) {
+                    let kept = &same.body.locale;
+                    losses.approximated(
+                        &threshold.id,
+                        format!(
+                            "Azure takes one language for a notification; at {percent} % it is {kept} \
+                             for all, not {locale}"
+                        ),
+                    );
+                }
                 same.reason = format!("{}, {}", same.reason, threshold.id);
                 continue;
             }
@@ -158,6 +171,15 @@ fn percents(
         losses.approximated(
             id,
             format!("{money} is written as {percent} % of {amount}: Azure takes two decimals"),
+        );
+    }
+    if let (Level::Percent(exact), [percent]) = (level, &wanted[..])
+        && *percent != exact
+    {
+        let exact = exact.normalize();
+        losses.approximated(
+            id,
+            format!("{exact} % is written as {percent} %: Azure takes two decimals"),
         );
     }
     let fits = |percent: &Decimal| *percent > Decimal::ZERO && *percent <= HIGHEST;

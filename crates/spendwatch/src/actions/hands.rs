@@ -213,6 +213,7 @@ impl Hands {
                     before,
                     state: TargetState::Waiting,
                     asks: 0,
+                    may_come: false,
                     asked_at: None,
                     note: None,
                 });
@@ -418,6 +419,20 @@ fn called(result: SendResult) -> Called {
         },
         SendResult::RejectedMessage { failure } => Called::Refused(failure.to_string()),
     }
+}
+
+/// Whether an error of Azure says that nothing was and nothing will be done.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NoToken { .. }
+            | Error::Unauthorized { .. }
+            | Error::Forbidden { .. }
+            | Error::NotFound { .. }
+            | Error::Throttled { .. }
+            | Error::Invalid { .. }
+            | Error::Conflict { .. }
+    )
 }
 
 /// What an error of Azure means for a request that may be repeated.

@@ -43,7 +43,7 @@ pub fn task(task: &Task) -> String {
 }
 
 /// How far a resource is, for example "vm1: running to deallocated, changed".
-pub fn target(target: &Target) -> String {
+pub fn target(task: &Task, target: &Target) -> String {
     let state = match target.state {
         TargetState::Waiting | TargetState::Begun => "",
         TargetState::Skipped => ", skipped",
@@ -57,8 +57,12 @@ pub fn target(target: &Target) -> String {
         text => text.to_owned(),
     };
     let note = target.note.as_deref().map(|note| format!(" ({note})"));
+    let what = match task {
+        Task::AddTag { tag, .. } => format!("tag {tag} from "),
+        _ => String::new(),
+    };
     format!(
-        "{}: {} to {}{state}{}",
+        "{}: {what}{} to {}{state}{}",
         name_of(&target.id),
         or_none(&target.before),
         or_none(&target.after),
@@ -154,7 +158,8 @@ fn message(record: &ActionRecord, news: News) -> Message {
         (News::Outcome, state) => format!("{} is {}: {what}", record.action, state.as_str()),
     };
     let mut lines = vec![cause(record)];
-    lines.extend(record.targets.iter().take(MOST_NAMED).map(target));
+    let named = record.targets.iter().take(MOST_NAMED);
+    lines.extend(named.map(|one| target(&record.task, one)));
     if record.targets.len() > MOST_NAMED {
         lines.push(format!("and {} more", record.targets.len() - MOST_NAMED));
     }

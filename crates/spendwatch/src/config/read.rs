@@ -116,11 +116,17 @@ pub(super) fn config(
         .iter()
         .map(|(_, text)| DeTable::parse_recoverable(text))
         .collect();
-    let mut parsed = Vec::new();
-    for ((page, (table, errors)), (path, _)) in pages.iter().zip(&tables).zip(files) {
-        for error in errors {
-            page.note(&error.span().unwrap_or(0..0), "", error.message().trim());
+    // What cannot be read as TOML says nothing of the settings around it.
+    if tables.iter().any(|(_, errors)| !errors.is_empty()) {
+        for (page, (_, errors)) in pages.iter().zip(&tables) {
+            for error in errors {
+                page.note(&error.span().unwrap_or(0..0), "", error.message().trim());
+            }
         }
+        return Err(pages.into_iter().flat_map(Page::into_problems).collect());
+    }
+    let mut parsed = Vec::new();
+    for ((page, (table, _)), (path, _)) in pages.iter().zip(&tables).zip(files) {
         let root = Table::new(page, table.get_ref(), 0..0, String::new());
         parsed.push((root, path.parent().unwrap_or(Path::new(""))));
     }
@@ -152,7 +158,9 @@ pub(super) fn config(
             ),
             ("budget", "no budget: add a [[budget]] table"),
         ] {
-            let is_needed = key != "budget" || completeness == Completeness::Whole;
+            // Azure's own budgets and rules may be all that is kept here.
+            let is_whole = completeness == Completeness::Whole && !draft.native.describes_any();
+            let is_needed = key != "budget" || is_whole;
             if is_needed && !draft.seen.contains(key) {
                 first.note(&(0..0), "", message);
             }

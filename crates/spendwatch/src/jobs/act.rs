@@ -653,7 +653,7 @@ async fn undo(app: &App, mut record: ActionRecord, version: Version) -> anyhow::
     }
     for target in &mut record.targets {
         // What was asked for and never showed may have come since.
-        let is_asked = target.state == TargetState::Failed && target.asks > 0;
+        let is_asked = target.state == TargetState::Failed && target.may_come;
         if is_asked || target.state == TargetState::Changed {
             target.state = TargetState::Changed;
             target.asks = 0;

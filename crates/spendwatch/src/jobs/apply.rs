@@ -84,9 +84,14 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
             _ => scopes.push(vec![change.clone()]),
         }
     }
-    // What comes in place of a budget is there before that is deleted: somebody is always told.
+    // What comes in place of a budget or of its notifications is there before those end: somebody is
+    // always told.
     for group in &mut scopes {
-        group.sort_by_key(|change| change.action == Action::Delete);
+        group.sort_by_key(|change| match change.action {
+            Action::Create => 0,
+            Action::Delete => 3,
+            _ => 1 + u8::from(change.takes_away()),
+        });
     }
     let (done, today) = (&done, day_of(app.now()));
     let applied: Vec<Vec<(Applied, Outcome)>> = stream::iter(scopes)
@@ -95,9 +100,9 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
             for change in group {
                 let missing = applied
                     .iter()
-                    .find(|(one, _)| one.problem.is_some() && one.change.action != Action::Delete);
+                    .find(|(one, _)| one.problem.is_some() && change.waits_for(&one.change));
                 let outcome = match missing {
-                    Some((one, _)) if change.action == Action::Delete => {
+                    Some((one, _)) => {
                         let name = &one.change.name;
                         Outcome {
                             problem: Some(format!(
@@ -107,7 +112,7 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
                             unit: None,
                         }
                     }
-                    _ => carry_out(client, &change, currency_of(app, &change), today).await,
+                    None => carry_out(client, &change, currency_of(app, &change), today).await,
                 };
                 let problem = outcome.problem.clone();
                 if let Some(problem) = &problem {

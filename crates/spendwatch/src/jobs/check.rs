@@ -229,9 +229,38 @@ fn files(about: &str, patterns: &[PathBuf]) -> Vec<Finding> {
     }
 }
 
+/// Whether a text has the form of an id in Azure: hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    lengths == [8, 4, 4, 4, 12]
+        && groups
+            .iter()
+            .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 fn check_budget(app: &App, budget: &Budget, findings: &mut Vec<Finding>) {
     let about = format!("budget.{}", budget.id);
     let config = app.config();
+    let reads_azure = config
+        .sources
+        .iter()
+        .any(|source| matches!(source.kind, SourceKind::Azure { .. }));
+    for scope in budget.scopes.iter().filter(|_| reads_azure) {
+        let id = scope.subscription_of();
+        let id = id
+            .as_ref()
+            .map(|one| one.path().trim_start_matches("/subscriptions/"));
+        if let Some(id) = id.filter(|id| !is_guid(id)) {
+            findings.push(warning(
+                &about,
+                format!(
+                    "`{id}` is no id of a subscription, which looks like \
+                     00000000-0000-0000-0000-000000000000"
+                ),
+            ));
+        }
+    }
     if budget.thresholds.is_empty() {
         findings.push(warning(
             &about,

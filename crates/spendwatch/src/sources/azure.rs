@@ -21,7 +21,7 @@ use query::Query;
 use usage_details::UsageDetails;
 
 pub use examine::advice;
-pub(crate) use examine::{advice_for_budgets, advice_for_dismissal};
+pub(crate) use examine::{advice_for_budgets, advice_for_dismissal, advice_for_reading_budgets};
 pub use plan::{Group, NoQuery, Way, plan};
 
 /// What one read is given.

@@ -89,6 +89,23 @@ async fn a_configured_budget_is_never_taken_for_a_part() {
     // Another budget takes the name of the part: it gets it, and the part another one.
     let both = format!("{six}{}", budget("web-2", "amount = 77"));
     let later = here_in(&azure, &both, folder.path());
+    // What the part tells is not taken from it before the other one is there.
+    let refused = Fault {
+        what: Mishap::Refused {
+            status: 403,
+            code: "AuthorizationFailed".into(),
+        },
+        operation: Some("Budgets_CreateOrUpdate".into()),
+        after: 0,
+        times: Some(1),
+    };
+    azure.put("/sandbox/faults", json!([refused])).await;
+    let applied = later.apply(&later.plan().await).await;
+    assert!(
+        applied.iter().all(|one| one.problem.is_some()),
+        "{applied:#?}"
+    );
+    assert_eq!(percents(&azure, "web-2").await, [100]);
     later.settle().await;
     assert_eq!(azure.budget("web-2").await["properties"]["amount"], 77);
     assert_eq!(percents(&azure, "web-3").await, [100]);

@@ -115,7 +115,7 @@ impl Answer for One {
             let targets = record.targets.iter();
             blocks.push(Block::Lines(
                 targets
-                    .map(|one| action_words::target(one).into())
+                    .map(|one| action_words::target(&record.task, one).into())
                     .collect(),
             ));
         }

@@ -60,9 +60,10 @@ pub(super) async fn make(
     for named in &options.prune.named {
         let mut changes = plan.changes.iter();
         match changes.find(|change| named.is(&change.scope, &change.name)) {
-            None => talk(&format!(
-                "--delete {named}: there is no such budget at the scopes that were read"
-            )),
+            None => anyhow::bail!(
+                "--delete {named}: there is no such budget at the scopes that were read; one at \
+                 another scope is named SCOPE=NAME"
+            ),
             Some(change) if change.desired.is_some() && change.action != Action::Replace => {
                 talk(&format!(
                     "--delete {named}: the configuration wants it, so it stays: set `native = false` \

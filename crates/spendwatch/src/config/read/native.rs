@@ -162,6 +162,11 @@ pub(super) fn read_own_threshold(value: &Value<'_>) -> OwnThreshold {
 }
 
 impl NativeDraft {
+    /// Whether Azure's own budgets or rules are described as they are.
+    pub(super) fn describes_any(&self) -> bool {
+        !self.described.is_empty() || !self.anomaly_alerts.is_empty()
+    }
+
     pub(super) fn keep(&mut self, budget: &str, own: Own) {
         self.budgets.insert(budget.to_owned(), own);
     }

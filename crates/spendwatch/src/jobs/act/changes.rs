@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use state_store::Version;
 
-use super::{LOOK_AGAIN, Next, finish, give_up_undoing, retry, save, take, undone};
-use crate::actions::hands::{Hands, can_change, can_revert, is_same, is_underway};
+use super::{LOOK_AGAIN, Next, US, finish, give_up_undoing, retry, save, take, undone};
+use crate::actions::hands::{Hands, can_change, can_revert, is_refusal, is_same, is_underway};
 use crate::actions::{ACTING, ActionRecord, ActionState, TargetState};
 use crate::app::App;
 
@@ -90,17 +90,21 @@ async fn ask(
 ) -> anyhow::Result<Next> {
     let is_late = record.expires_at <= app.now();
     let task = record.task.clone();
+    let mut refusals = Vec::new();
     for target in &mut record.targets {
         if target.state != TargetState::Begun {
             continue;
         }
         if is_late {
             // What was asked for may still come, and is to be undone then.
-            target.state = match target.asks {
-                0 => TargetState::Skipped,
-                _ => TargetState::Changed,
+            target.state = match (target.asks, target.may_come) {
+                (0, _) => TargetState::Skipped,
+                (_, false) => TargetState::Failed,
+                (_, true) => TargetState::Changed,
             };
-            target.note = Some("the period ended meanwhile".to_owned());
+            if target.state != TargetState::Failed {
+                target.note = Some("the period ended meanwhile".to_owned());
+            }
             continue;
         }
         let now = app.now();
@@ -124,11 +128,12 @@ async fn ask(
             }
             target.asks += 1;
             target.asked_at = Some(now);
-            target.note = hands
-                .change(&task, &target.id)
-                .await
-                .err()
-                .map(|error| error.to_string());
+            let refused = hands.change(&task, &target.id).await.err();
+            target.may_come |= !refused.as_ref().is_some_and(is_refusal);
+            target.note = refused.map(|error| error.to_string());
+            if let Some(why) = &target.note {
+                refusals.push((now, format!("{}: {why}", target.id)));
+            }
             if let Ok(newer) = hands.current(&task, &target.id).await {
                 current = newer;
             }
@@ -144,6 +149,9 @@ async fn ask(
             }
             Some(_) => {}
         }
+    }
+    for (at, why) in refusals {
+        record.log(at, US, "not changed", Some(why));
     }
     let has = |state| record.targets.iter().any(|one| one.state == state);
     if has(TargetState::Begun) {
@@ -187,6 +195,7 @@ pub(super) async fn go_back(
     };
     let task = record.task.clone();
     let mut problem = None;
+    let mut refusals = Vec::new();
     for target in &mut record.targets {
         if target.state != TargetState::Changed {
             continue;
@@ -213,11 +222,11 @@ pub(super) async fn go_back(
             }
             target.asks += 1;
             target.asked_at = Some(now);
-            target.note = hands
-                .revert(&task, target)
-                .await
-                .err()
-                .map(|error| error.to_string());
+            let refused = hands.revert(&task, target).await.err();
+            target.note = refused.map(|error| error.to_string());
+            if let Some(why) = &target.note {
+                refusals.push((now, format!("{}: {why}", target.id)));
+            }
             if let Ok(newer) = hands.current(&task, &target.id).await {
                 current = newer;
             }
@@ -235,6 +244,9 @@ pub(super) async fn go_back(
             }
             Some(_) => continue,
         };
+    }
+    for (at, why) in refusals {
+        record.log(at, US, "not undone", Some(why));
     }
     let has = |state| record.targets.iter().any(|one| one.state == state);
     if has(TargetState::Changed) {

@@ -9,7 +9,7 @@ use native_budgets::{Live, Provider};
 
 use super::created::Created;
 use super::{ScopeFailure, Told};
-use crate::sources::advice_for_budgets;
+use crate::sources::advice_for_reading_budgets;
 
 /// How many scopes are asked at a time. Azure counts requests, so that more would only wait.
 const AT_A_TIME: usize = 4;
@@ -64,7 +64,7 @@ pub(crate) async fn read_all(
                     lists.gone.insert((scope.clone(), provider));
                 }
                 lists.failures.push(ScopeFailure {
-                    problem: advice_for_budgets(&error, &scope),
+                    problem: advice_for_reading_budgets(&error, &scope),
                     scope,
                     provider,
                 });

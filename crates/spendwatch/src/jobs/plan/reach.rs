@@ -44,8 +44,12 @@ pub(super) fn look_after(
         } else if wanted.is_in_wrong_currency(&change.scope, live) {
             leave_behind(change, budget, "currency", is_ours);
         } else {
+            let tells = live.amount.map_or_else(String::new, |amount| {
+                format!(" and goes on telling of {}", amount.normalize())
+            });
             change.action = Action::Leave;
-            change.reason = format!("it follows the budget {budget}, which cannot be planned now");
+            change.reason =
+                format!("it follows the budget {budget}, which cannot be planned now{tells}");
         }
     }
 }

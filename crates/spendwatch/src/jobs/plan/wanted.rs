@@ -39,9 +39,7 @@ impl Wanted {
                 continue;
             };
             let planned = amounts.of_budget(budget, today);
-            if let (Planned::History { .. }, Err(problem), Ok(_)) =
-                (&budget.planned, &planned, period_to_plan(budget, today))
-            {
+            if let (Err(problem), Ok(_)) = (&planned, period_to_plan(budget, today)) {
                 wanted.unplanned.push(Unplanned {
                     budget: budget.id.clone(),
                     problem: problem.clone(),

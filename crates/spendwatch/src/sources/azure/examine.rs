@@ -218,7 +218,22 @@ pub fn advice(error: &Error, scope: &Scope) -> String {
     }
 }
 
-/// The same about reading and writing Azure's own budgets.
+/// The same about reading Azure's own budgets, for which a role that reads is enough.
+pub(crate) fn advice_for_reading_budgets(error: &Error, scope: &Scope) -> String {
+    let is_resource_scope = matches!(
+        scope.kind(),
+        ScopeKind::Subscription | ScopeKind::ResourceGroup | ScopeKind::ManagementGroup
+    );
+    match error {
+        Error::Forbidden { code, .. } if is_resource_scope => format!(
+            "{code}: the identity may not read budgets here; grant it the role Cost Management Reader \
+             on {scope} (to apply: Cost Management Contributor)"
+        ),
+        _ => advice_for_budgets(error, scope),
+    }
+}
+
+/// The same about writing Azure's own budgets.
 pub(crate) fn advice_for_budgets(error: &Error, scope: &Scope) -> String {
     match error {
         Error::Forbidden { code, .. } => format!(
