@@ -30,6 +30,7 @@ struct Inner {
     changes: Vec<String>,
     faults: VecDeque<u16>,
     is_slow: bool,
+    refuses: bool,
 }
 
 impl Estate {
@@ -103,6 +104,11 @@ impl Estate {
         self.inner().faults.extend(statuses);
     }
 
+    /// From now on every change is refused.
+    pub fn refuse_changes(&self) {
+        self.inner().refuses = true;
+    }
+
     /// From now on machines stay `deallocating` or `starting` until [`Estate::settle`].
     pub fn be_slow(&self) {
         self.inner().is_slow = true;
@@ -154,6 +160,9 @@ impl Inner {
         if let Some(status) = self.faults.pop_front() {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
             return refused(status, "Fault");
+        }
+        if *method != Method::GET && self.refuses {
+            return refused(StatusCode::FORBIDDEN, "AuthorizationFailed");
         }
         if *method != Method::GET {
             self.changes.push(format!("{method} {path}"));

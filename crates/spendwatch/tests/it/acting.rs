@@ -372,6 +372,29 @@ async fn a_tag_is_added_and_removed_and_a_former_value_comes_back() {
 }
 
 #[tokio::test]
+async fn what_azure_refuses_is_said_and_is_not_undone() {
+    let action = "kind = \"add-tag\"\ntag = \"over-budget\"\nvalue = \"yes\"";
+    let stage = Stage::new(&running(action)).await;
+    stage.estate.tag(GROUP, "owner", "data");
+    stage.estate.refuse_changes();
+    stage.cross().await;
+    let begun = stage.act().await;
+    assert_eq!(begun.state, ActionState::Running);
+    let last = begun.trail.last().unwrap();
+    assert_eq!(last.what, "not changed");
+    let answer = last.answer.as_deref().unwrap();
+    assert!(answer.contains("AuthorizationFailed"), "{answer}");
+    stage.to_december();
+    let ended = stage.act().await;
+    assert_eq!(ended.state, ActionState::Failed);
+    let answer = ended.trail.last().unwrap().answer.as_deref();
+    assert_eq!(answer, Some("0 of 1 changed"));
+    stage.pass(86_400);
+    let later = stage.act().await;
+    assert_eq!((later.state, later.trail), (ended.state, ended.trail));
+}
+
+#[tokio::test]
 async fn a_call_is_made_once_with_its_reason() {
     let stage = Stage::new(&running(CALL)).await;
     let planned = stage.cross().await;

@@ -107,6 +107,18 @@ fn what_azure_cannot_express_or_tell_is_said() {
 }
 
 #[test]
+fn ids_of_subscriptions_that_are_none_are_found() {
+    for id in ["notaguid", "5f0e0000-0000-0000-0000-00000000000"] {
+        let mistyped = budget("web", "").replace(SHOP, &format!("/subscriptions/{id}"));
+        finds(
+            &mistyped,
+            Level::Warning,
+            &format!("`{id}` is no id of a subscription"),
+        );
+    }
+}
+
+#[test]
 fn thresholds_that_hardly_ever_fire_and_missing_forecasts_are_found() {
     finds(
         &budget("web", "thresholds = [\"actual 1001%\", \"actual 1000%\"]"),
@@ -221,7 +233,7 @@ fn costs_that_are_counted_in_part_by_others_are_named_once() {
         tagged("shop", "team", r#""test""#),
         tagged("shop", "env", r#""test""#) + "grain = \"quarterly\"\n",
         tagged("shop", "env", r#""test""#) + "parent = \"web\"\n",
-        group.replace(SHOP, "/subscriptions/b"),
+        group.replace(SHOP, &SHOP.replace("5f0e", "6f0e")),
     ] {
         let found = findings(&(web.clone() + &apart));
         assert!(found.is_empty(), "{apart}: {found:#?}");

@@ -248,6 +248,7 @@ fn rules_about_anomalies_are_read_and_held_to_azure_s_bounds() {
     assert_eq!((&*read.name, &*read.display_name), ("one", "one"));
     assert_eq!(read.notification.to, ["finops@contoso.example"]);
     assert_eq!(read.notification.subject, "Unusual cost");
+    assert!(parse(&rule("one", to)).is_ok(), "they may be all there is");
     mistake(&rule("one", ""), "`to` is missing");
     mistake(&rule("one", "to = []"), "1 to 20 addresses, found 0");
     mistake(&rule("one", "to = [\"x\"]"), "not a mail address");
