@@ -221,16 +221,41 @@ async fn the_notice_of_a_budget_tells_of_its_parts() {
 
 /// So many budgets of the same costs, all crossed.
 async fn many(budgets: usize, more: &str) -> World {
+    many_with(budgets, "", more).await
+}
+
+/// The same with settings before the first table as well.
+async fn many_with(budgets: usize, root: &str, more: &str) -> World {
     let mut text = more.to_owned();
     for number in 1..budgets {
         text.push_str(&format!(
             "\n[[budget]]\nid = \"b{number}\"\nscopes = [\"{GROUP}\"]\namount = 1000\nnotify = [\"chat\"]\nthresholds = [\"actual 80%\"]"
         ));
     }
-    let world = World::with("slack", r#"["actual 80%"]"#, &text).await;
+    let world = World::configured("slack", r#"["actual 80%"]"#, root, &text).await;
     world.spent(850);
     world.evaluate().await;
     world
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_arrive_is_whole_at_the_fallback() {
+    let more = r#"
+        [alerts]
+        allowance = { notices = 1, hours = 2 }
+        [channel.ops]
+        kind = "slack"
+        url = { secret = "CHAT_URL" }
+        allow_networks = ["127.0.0.1/32"]
+    "#;
+    let world = many_with(5, "fallback = \"ops\"", more).await;
+    world.chat.answers(&[Answering::Status(400)]);
+    let report = world.deliver().await;
+    assert_eq!((report.given_up, report.suppressed), (1, 5));
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    let told = text(&world, 1);
+    let listed = told.matches("actual 80% crossed, at 85 % then").count();
+    assert_eq!(listed, 5, "{told}");
 }
 
 #[tokio::test]

@@ -152,8 +152,12 @@ pub(super) async fn may_have_arrived(app: &App, key: &str) -> anyhow::Result<boo
 }
 
 /// Leaves out of a notice what another one tells of, and says whether there is such: a worker that stood
-/// still for longer than its lease may have gathered the same. The history says which of them it is.
+/// still for longer than its lease may have gathered the same. The history says which of them it is. A
+/// copy at the fallback tells of what its original told of.
 pub(super) async fn leave_to_others(app: &App, delivery: &mut Delivery) -> anyhow::Result<bool> {
+    if delivery.notice.instead_of.is_some() {
+        return Ok(false);
+    }
     let own_key = delivery.history_key();
     let mut own = Vec::new();
     for carried in &delivery.notice.carried {

@@ -237,11 +237,14 @@ async fn carry_out(
             }
         }
         Gathering::Drop { members } => {
+            let mut is_told = false;
             for member in take(slots, &members) {
                 let why = "it was over before it could be told";
-                if !suppress(visit, member, None, why).await? {
-                    // Somebody tells of the beginning, so the end must be told, too.
-                    break;
+                // If somebody tells of the beginning, the end must be told, too.
+                if is_told {
+                    visit.waits_until(member.delivery.next_at);
+                } else {
+                    is_told = !suppress(visit, member, None, why).await?;
                 }
             }
         }
