@@ -187,11 +187,11 @@ impl Message {
 pub struct Digest {
     /// When it was put together.
     pub at: Timestamp,
-    /// The budgets that need a look, worst first.
+    /// Where budgets stand, worst first; those with nothing wrong come last.
     pub rows: Vec<DigestRow>,
     /// How many more need a look than are listed.
     pub more: u32,
-    /// How many other budgets have nothing wrong.
+    /// How many budgets have nothing wrong and are not listed.
     pub fine: u32,
     /// Services that are new or have stopped, the largest changes first.
     pub moved: Vec<DigestMove>,

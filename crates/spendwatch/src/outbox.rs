@@ -107,6 +107,17 @@ impl DeliveryState {
         !matches!(self, DeliveryState::Queued | DeliveryState::Sending { .. })
     }
 
+    /// All words of [`DeliveryState::as_str`].
+    pub const WORDS: [&str; 7] = [
+        "queued",
+        "sending",
+        "delivered",
+        "accepted",
+        "dead",
+        "expired",
+        "suppressed",
+    ];
+
     /// The word used in logs and answers.
     pub fn as_str(&self) -> &'static str {
         match self {

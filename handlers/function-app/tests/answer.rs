@@ -375,6 +375,12 @@ async fn the_api_acknowledges_lists_and_explains() {
         let (status, _) = scene.api("explain", "GET", query, "").await;
         assert_eq!(status, expected, "{query}");
     }
+    let (status, refused) = scene.api("deliveries", "GET", "?state=lost", "").await;
+    assert_eq!(status, 400);
+    assert!(
+        refused.to_string().contains("`lost` is no state"),
+        "{refused}"
+    );
     let (status, fates) = scene.api("deliveries", "GET", "?state=queued", "").await;
     assert_eq!(status, 200);
     assert_eq!(fates["deliveries"].as_array().unwrap().len(), 2);

@@ -13,7 +13,11 @@ use crate::notice::{Digest, DigestRow, Standing};
 /// Where budgets stand, a line each.
 pub(super) fn digest(language: Language, digest: &Digest) -> Wording {
     let say = language.catalog();
-    let listed = digest.rows.len() + usize::try_from(digest.more).unwrap_or(usize::MAX);
+    let troubled = digest
+        .rows
+        .iter()
+        .filter(|row| row.standing != Standing::Fine);
+    let troubled = troubled.count() + usize::try_from(digest.more).unwrap_or(usize::MAX);
     let mut remarks: Vec<String> = digest.rows.iter().map(|one| row(say, one)).collect();
     if digest.more > 0 {
         remarks.push(say.digest_more(digest.more));
@@ -33,7 +37,7 @@ pub(super) fn digest(language: Language, digest: &Digest) -> Wording {
     };
     let subject = say.digest_subject(&say.style().day_of(digest.at));
     Wording {
-        headline: say.digest_headline(listed),
+        headline: say.digest_headline(troubled),
         preheader: remarks.first().cloned().unwrap_or_default(),
         remarks,
         facts: vec![fact(say, Label::PutTogether, say.style().moment(digest.at))],

@@ -19,6 +19,7 @@ use state_store::{Version, json};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::config::{Config, SourceKind};
+use crate::jobs::deliver;
 use crate::jobs::plan::Created;
 use crate::ledgers;
 use crate::reads::counted;
@@ -93,7 +94,7 @@ pub struct OurAlert {
     pub acknowledged: Option<Acknowledgement>,
     /// Until when its notices are held back everywhere, if they are.
     pub silenced_until: Option<Timestamp>,
-    /// Whether its last news reached nobody.
+    /// Whether its last news had nobody to go to, or all that was sent of it has ended without arriving.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub told_nobody: bool,
 }
@@ -308,10 +309,37 @@ async fn ours(app: &App) -> anyhow::Result<Vec<OurAlert>> {
         let Some((ledger, _)) = stored else {
             continue;
         };
-        let alerts = ledger.alerts.iter();
-        ours.extend(alerts.map(|(key, alert)| our(&ledger, key, alert, &silences)));
+        for (key, alert) in &ledger.alerts {
+            let mut one = our(&ledger, key, alert, &silences);
+            one.told_nobody |= is_lost(app, &ledger, alert).await?;
+            ours.push(one);
+        }
     }
     Ok(ours)
+}
+
+/// Whether an alert fires, and all that was sent of it has ended without arriving anywhere.
+async fn is_lost(app: &App, ledger: &Ledger, alert: &Alert) -> anyhow::Result<bool> {
+    let Some(fired) = ledger
+        .fired(alert)
+        .filter(|_| alert.state == AlertState::Firing)
+    else {
+        return Ok(false);
+    };
+    let own = ledger.transitions.iter().filter(|one| {
+        one.alert == alert.id && one.sequence >= fired.sequence && one.change.is_news()
+    });
+    for transition in own {
+        let Some(route) = &transition.route else {
+            return Ok(false);
+        };
+        for routed in route {
+            if !deliver::is_lost(app, transition.at, routed).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 fn our(ledger: &Ledger, key: &str, alert: &Alert, silences: &[Silence]) -> OurAlert {

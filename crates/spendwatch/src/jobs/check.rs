@@ -125,6 +125,15 @@ pub fn run(app: &App) -> Vec<Finding> {
     for budget in app.config().budgets.iter() {
         check_budget(app, budget, &mut findings);
     }
+    for event in &app.config().attention.events {
+        let mut budgets = app.config().budgets.iter();
+        if !budgets.any(|budget| event.is_about(&budget.id, event.from)) {
+            findings.push(warning(
+                &format!("event {}", event.name),
+                "none of its `budgets` is in the configuration, so it explains and mutes nothing",
+            ));
+        }
+    }
     findings.extend(native::offline(app));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings

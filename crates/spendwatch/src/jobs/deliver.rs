@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
 
+pub(crate) use self::fate::is_lost;
 pub(crate) use self::lane::revive;
 use self::lane::take_lane;
 use self::step::{After, step};

@@ -87,11 +87,14 @@ fn digest(statuses: Vec<Status>, at: Timestamp) -> Digest {
         let worst_first = left.standing.cmp(&right.standing);
         worst_first.then_with(|| right.percent.cmp(&left.percent))
     });
-    let fine = rows.iter().filter(|row| row.standing == Standing::Fine);
-    let fine = u32::try_from(fine.count()).unwrap_or(u32::MAX);
-    rows.retain(|row| row.standing != Standing::Fine);
-    let more = rows.len().saturating_sub(MOST_ROWS);
+    let fine = |rows: &[DigestRow]| {
+        let fine = rows.iter().filter(|row| row.standing == Standing::Fine);
+        fine.count()
+    };
+    let (count, all_fine) = (rows.len(), fine(&rows));
+    let more = (count - all_fine).saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
+    let fine = u32::try_from(all_fine - fine(&rows)).unwrap_or(u32::MAX);
     let mut moved: Vec<DigestMove> = statuses.iter().flat_map(moves).collect();
     moved.sort_by_key(|one| std::cmp::Reverse(one.change.amount.abs()));
     moved.truncate(MOST_MOVES);

@@ -107,6 +107,28 @@ fn what_azure_cannot_express_or_tell_is_said() {
 }
 
 #[test]
+fn roles_and_events_that_mean_nothing_are_found() {
+    for (role, expected) in [("Ownr", true), ("Owner", false), ("Billing Clerk", false)] {
+        let native = format!("native = {{ contact_roles = [\"{role}\"] }}");
+        let found = check::unresolved(&app(&budget("web", &native)));
+        let doubted = found
+            .iter()
+            .any(|one| one.message.contains("did you mean owner?"));
+        assert_eq!(doubted, expected, "{role}: {found:#?}");
+    }
+    for (pattern, expected) in [("nope*", true), ("w*", false)] {
+        let event = format!(
+            "[[event]]\nname = \"test\"\nfrom = 2026-11-20\nuntil = 2026-11-21\nbudgets = [\"{pattern}\"]\n"
+        );
+        let found = check::run(&app(&(budget("web", "") + &event)));
+        let idle = found
+            .iter()
+            .any(|one| one.message.contains("explains and mutes nothing"));
+        assert_eq!(idle, expected, "{pattern}: {found:#?}");
+    }
+}
+
+#[test]
 fn ids_of_subscriptions_that_are_none_are_found() {
     for id in ["notaguid", "5f0e0000-0000-0000-0000-00000000000"] {
         let mistyped = budget("web", "").replace(SHOP, &format!("/subscriptions/{id}"));

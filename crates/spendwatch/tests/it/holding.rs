@@ -602,9 +602,16 @@ async fn owners_hear_once_a_week_where_their_budgets_stand_worst_first() {
         .iter()
         .map(|row| row["budget"].as_str().unwrap())
         .collect();
-    assert_eq!(budgets, ["worst", "payments"]);
+    assert_eq!(budgets, ["worst", "payments", "calm"]);
     assert_eq!(rows[0]["standing"], "over");
-    assert_eq!(told["digest"]["fine"], 1);
+    assert_eq!(rows[2]["standing"], "fine");
+    assert_eq!(told["digest"]["fine"], 0, "all are listed");
+    assert!(
+        told["summary"]
+            .as_str()
+            .unwrap()
+            .starts_with("2 of your budgets")
+    );
     assert!(
         told["remarks"]
             .to_string()

@@ -325,6 +325,21 @@ async fn news_that_reaches_nobody_is_said_wherever_somebody_looks() {
 }
 
 #[tokio::test]
+async fn what_ended_without_arriving_anywhere_has_told_nobody() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    let told_nobody = async || {
+        let listed = alerts::list(&world.app, &[], alerts::Whose::Ours).await;
+        listed.unwrap().ours[0].told_nobody
+    };
+    assert!(!told_nobody().await, "it is on its way");
+    world.chat.answers(&[Answering::Status(400)]);
+    assert_eq!(world.deliver().await.given_up, 1);
+    assert!(told_nobody().await);
+}
+
+#[tokio::test]
 async fn what_reached_nobody_is_told_as_soon_as_there_is_somebody() {
     let more = r#"
         owners = ["tag:cost-owner"]

@@ -124,7 +124,7 @@ pub(crate) struct Deliveries {
     #[arg(long, value_name = "CHANNEL")]
     pub(crate) destination: Option<String>,
     /// Only in this state
-    #[arg(long, value_name = "STATE", value_parser = ["queued", "sending", "delivered", "accepted", "dead", "expired", "suppressed"])]
+    #[arg(long, value_name = "STATE", value_parser = spendwatch::DeliveryState::WORDS)]
     pub(crate) state: Option<String>,
     /// Only about this budget
     #[arg(long, value_name = "BUDGET")]

@@ -52,6 +52,17 @@ pub(super) async fn run(global: &Global, options: &Suggest) -> anyhow::Result<Ex
     if options.snippet {
         let snippets = shown.0.budgets.iter();
         output::print_text(&snippets.map(snippet).collect::<Vec<_>>().join("\n"))?;
+        let kept = &app.config().native.settings;
+        if shown
+            .0
+            .budgets
+            .iter()
+            .any(|one| kept.contains_key(&one.budget))
+        {
+            talk(
+                "note: `native` is not in what is printed; keep your own when you paste over a budget",
+            );
+        }
     } else {
         output::print(global.output, &shown)?;
         let format = global.output;

@@ -16,7 +16,7 @@ use spendwatch::jobs::alerts::explain::explain;
 use spendwatch::jobs::alerts::find::{NotFound, Wanted};
 use spendwatch::jobs::alerts::{self, Whose};
 use spendwatch::jobs::{deliveries, silence};
-use spendwatch::{Matcher, NewSilence, NotSilenced, SilenceEdit};
+use spendwatch::{DeliveryState, Matcher, NewSilence, NotSilenced, SilenceEdit};
 
 use super::{ApiError, problem};
 use crate::lazy::Lazy;
@@ -235,6 +235,16 @@ pub(super) async fn fates(State(lazy): State<Arc<Lazy>>, query: Asked<Deliveries
         Ok(Query(query)) => query,
         Err(error) => return Ok(misunderstood(&error)),
     };
+    let words = DeliveryState::WORDS;
+    if let Some(state) = query
+        .state
+        .as_deref()
+        .filter(|state| !words.contains(state))
+    {
+        let known = words.join(", ");
+        let message = format!("`{state}` is no state of a delivery; expected one of {known}");
+        return Ok(problem(StatusCode::BAD_REQUEST, &message));
+    }
     let filter = deliveries::Filter {
         destination: query.destination,
         state: query.state,

@@ -10,6 +10,18 @@ use super::{Finding, Level, error, native, warning};
 use crate::app::App;
 use crate::sources::advice;
 
+/// The built-in role that a mistyped name probably means; `None` for one of these roles, and for a name
+/// that is like none of them.
+pub(super) fn meant(role: &str) -> Option<&'static str> {
+    let role = role.to_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&role, known);
+    let known = BUILT_IN.iter().map(|(known, _)| (distance(known), *known));
+    let nearest = known
+        .min()
+        .filter(|(distance, _)| (1..=2).contains(distance));
+    nearest.map(|(_, known)| known)
+}
+
 /// Azure's built-in roles that budgets are likely to name. They have the same id in every tenant.
 const BUILT_IN: [(&str, &str); 9] = [
     ("owner", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"),

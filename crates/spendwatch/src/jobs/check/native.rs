@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use native_budgets::{Compiled, Desired, Effect, collisions, compile, period_to_plan};
 use rust_decimal::Decimal;
 
-use super::{Finding, Level, error, overlap, warning};
+use super::{Finding, Level, contacts, error, overlap, warning};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::evaluate::BudgetReport;
@@ -75,6 +75,14 @@ pub(super) fn roles(app: &App) -> Vec<Finding> {
             .flat_map(|one| &one.contact_roles)
             .map(String::as_str)
             .collect();
+        for role in &roles {
+            if let Some(known) = contacts::meant(role) {
+                findings.push(warning(
+                    &about,
+                    format!("Azure tells nobody by the role {role}; did you mean {known}?"),
+                ));
+            }
+        }
         if !roles.is_empty() {
             let roles: Vec<&str> = roles.into_iter().collect();
             findings.push(warning(

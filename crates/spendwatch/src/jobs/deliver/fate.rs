@@ -2,8 +2,8 @@
 
 use alert_channels::{Because, Failure, Message};
 use anyhow::Context;
-use budget_engine::Change;
-use jiff::SignedDuration;
+use budget_engine::{Change, RoutedDelivery};
+use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Version, json};
 
 use super::Visit;
@@ -146,6 +146,27 @@ pub(super) async fn may_have_arrived(app: &App, key: &str) -> anyhow::Result<boo
         match delivery.state {
             DeliveryState::Suppressed { by: Some(by), .. } => key = by,
             _ => return Ok(delivery.may_have_arrived()),
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a delivery that was routed has ended, and neither it nor a copy of it at the fallback can have
+/// arrived. `at` is when its transition was decided.
+pub(crate) async fn is_lost(
+    app: &App,
+    at: Timestamp,
+    routed: &RoutedDelivery,
+) -> anyhow::Result<bool> {
+    if may_have_arrived(app, &outbox::history_key(at, &routed.id)).await? {
+        return Ok(false);
+    }
+    let fallback = app.config().fallback.iter();
+    let copies = fallback.flat_map(|name| routing::of_channel(app.config(), name));
+    for (destination, recipient) in copies.filter(|(one, _)| *one != routed.destination) {
+        let id = delivery_id(&routed.id, &destination, recipient.as_deref(), "instead");
+        if may_have_arrived(app, &outbox::history_key(at, &id)).await? {
+            return Ok(false);
         }
     }
     Ok(true)
