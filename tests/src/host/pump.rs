@@ -334,7 +334,7 @@ impl Shared {
         url
     }
 
-    /// Asks the service; `None` if the queue or message is not there.
+    /// Asks the service; `None` if the queue or message is not there, or the message is not ours any more.
     async fn body(
         &self,
         method: reqwest::Method,
@@ -349,7 +349,9 @@ impl Shared {
         let response = request.send().await.expect("the queue service answers");
         let status = response.status();
         let text = response.text().await.expect("the queue service answers");
-        if status.as_u16() == 404 {
+        // A message that was hidden for too short may be with somebody else by now.
+        let is_taken = text.contains("<Code>PopReceiptMismatch</Code>");
+        if status.as_u16() == 404 || is_taken {
             return None;
         }
         assert!(status.is_success(), "{method}: {status}: {text}");

@@ -32,7 +32,7 @@ use tests::smtp::{PASSWORD, Smtp, Tls, USERNAME};
 use url::Url;
 
 /// How long everything may take to heal: leases, hidden messages and a restart.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Rounds at a time in which the handler is killed, each with servers of its own.
 const LANES: usize = 3;
 /// Rounds in which the handler is killed at a random moment, at least; more if there are few events.
