@@ -3,6 +3,7 @@
 use budget_engine::{Cause, Change, Money, Percent, Transition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::text::Language;
 use crate::untrusted::clean;
@@ -281,6 +282,13 @@ pub struct Link {
     pub title: String,
     /// Made by the application, never taken from cost data.
     pub url: String,
+}
+
+/// Whether an address may be in a notice: `https`, or `http` to this machine, where a trial has no
+/// certificate.
+pub fn is_safe_link(url: &Url) -> bool {
+    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    url.scheme() == "https" || (url.scheme() == "http" && is_here)
 }
 
 /// Where links of notices go.

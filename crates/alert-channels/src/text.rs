@@ -25,7 +25,7 @@ pub use self::language::{Language, UnknownLanguage};
 use self::catalog::{Catalog, Told};
 use self::label::Label;
 use self::pieces::Pieces;
-use crate::notice::{Because, Carried, Link, LinkKind, Message, Notice};
+use crate::notice::{Because, Carried, Link, LinkKind, Message, Notice, is_safe_link};
 use crate::untrusted::{capped, clean, header};
 
 /// Longest mail subject in characters.
@@ -329,10 +329,7 @@ fn english_fact(label: &'static str, value: String) -> Fact {
 
 fn link(say: &dyn Catalog, link: &Link) -> Option<Link> {
     let url = url::Url::parse(&link.url).ok()?;
-    // A trial on one's own machine has no certificate.
-    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here);
-    let plain = is_safe && url.username().is_empty() && url.password().is_none();
+    let plain = is_safe_link(&url) && url.username().is_empty() && url.password().is_none();
     plain.then(|| Link {
         title: match LinkKind::of(&link.title) {
             Some(kind) => say.link(kind).to_owned(),

@@ -337,8 +337,7 @@ fn gaps(facts: &CostFacts, selectors: &[Selector<'_>], from: Date, last_day: Dat
             if missing.is_empty() {
                 break;
             }
-            let since = one.days.partition_point(|day| day.date < from);
-            for day in &one.days[since..] {
+            for day in one.days.iter().rev().take_while(|day| day.date >= from) {
                 missing.remove(&day.date);
             }
         }

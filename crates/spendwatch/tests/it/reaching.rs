@@ -285,9 +285,8 @@ async fn a_reminder_that_is_silenced_until_it_is_old_is_not_given_up() {
     assert_eq!((report.given_up, report.suppressed, report.left), (0, 1, 0));
 }
 
-#[tokio::test]
-async fn news_that_reaches_nobody_is_said_wherever_somebody_looks() {
-    let more = r#"
+/// Told by mail to owners whom no tag names.
+const UNOWNED: &str = r#"
         owners = ["tag:cost-owner"]
         [[budget.threshold]]
         when = "actual 80%"
@@ -296,7 +295,11 @@ async fn news_that_reaches_nobody_is_said_wherever_somebody_looks() {
         kind = "email"
         smtp = "smtp://relay.contoso.example"
         from = "Cost <cost@contoso.example>"
-    "#;
+"#;
+
+#[tokio::test]
+async fn news_that_reaches_nobody_is_said_wherever_somebody_looks() {
+    let more = UNOWNED;
     let world = World::with("slack", r#"["stale 30 days"]"#, more).await;
     world.spent(850);
     let report = world.evaluate().await;
@@ -341,17 +344,7 @@ async fn what_ended_without_arriving_anywhere_has_told_nobody() {
 
 #[tokio::test]
 async fn what_reached_nobody_is_told_as_soon_as_there_is_somebody() {
-    let more = r#"
-        owners = ["tag:cost-owner"]
-        remind_every_hours = 24
-        [[budget.threshold]]
-        when = "actual 80%"
-        notify = ["owners"]
-        [channel.mail]
-        kind = "email"
-        smtp = "smtp://relay.contoso.example"
-        from = "Cost <cost@contoso.example>"
-    "#;
+    let more = &format!("remind_every_hours = 24\n{UNOWNED}");
     let world = World::with("slack", r#"["stale 30 days"]"#, more).await;
     world.spent(850);
     world.evaluate().await;

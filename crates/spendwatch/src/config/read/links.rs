@@ -25,10 +25,7 @@ pub(super) fn read_links(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
     let key = key.and_then(|value| read_secret(&value, folder));
     let url = table.get("url").map(|value| {
         let url: url::Url = value.parse()?;
-        // A trial on one's own machine has no certificate.
-        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_local);
-        if !is_safe || url.query().is_some() || url.fragment().is_some() {
+        if !alert_channels::is_safe_link(&url) || url.query().is_some() || url.fragment().is_some() {
             value.note(
                 "expected the address of the functions, for example https://APP.azurewebsites.net/api",
             );

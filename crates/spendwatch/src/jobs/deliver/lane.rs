@@ -144,7 +144,9 @@ impl Visit<'_> {
                     .to_owned(),
             ];
             let advice = "mend the destination, then send a test: spendwatch probe";
-            self.tell(
+            tell(
+                self.app,
+                &self.report.destination,
                 "switched-off",
                 since,
                 "is switched off",
@@ -158,7 +160,16 @@ impl Visit<'_> {
                 "{} sends in a row have failed since {since:.0}: {failure}.",
                 health.failures
             )];
-            self.tell("failing", since, "fails", lines, None).await?;
+            tell(
+                self.app,
+                &self.report.destination,
+                "failing",
+                since,
+                "fails",
+                lines,
+                None,
+            )
+            .await?;
         }
         Ok(refused.then_some(match self.lane.health.switched_off {
             Some(_) => TRY_SWITCHED_OFF,
@@ -183,7 +194,9 @@ impl Visit<'_> {
             "Notices are kept until they are too old.".to_owned(),
         ];
         let advice = "look whether it gets more than its limit, or who else uses it";
-        self.tell(
+        tell(
+            self.app,
+            &self.report.destination,
             "throttled",
             since,
             "asks to wait for long",
@@ -206,46 +219,52 @@ impl Visit<'_> {
             "Notices are kept until they are too old.".to_owned(),
         ];
         let advice = "mend its settings, then send a test: spendwatch probe";
-        self.tell("unusable", since, "cannot be used", lines, Some(advice))
-            .await
-    }
-
-    async fn tell(
-        &self,
-        what: &str,
-        since: Timestamp,
-        verb: &str,
-        lines: Vec<String>,
-        advice: Option<&str>,
-    ) -> anyhow::Result<()> {
-        let destination = &self.report.destination;
-        let trouble = about(destination, what, since, verb, lines, advice);
-        trouble::tell(self.app, &trouble).await
+        tell(
+            self.app,
+            &self.report.destination,
+            "unusable",
+            since,
+            "cannot be used",
+            lines,
+            Some(advice),
+        )
+        .await
     }
 }
 
-fn about(
+/// Tells of how a destination is doing; once for each time since which it is so.
+async fn tell(
+    app: &App,
     destination: &str,
     what: &str,
     since: Timestamp,
     verb: &str,
     lines: Vec<String>,
     advice: Option<&str>,
-) -> Trouble {
-    Trouble {
+) -> anyhow::Result<()> {
+    let trouble = Trouble {
         key: format!("{destination}/{what}/{}", since.as_second()),
         about: Some(destination.to_owned()),
         title: format!("the destination {destination} {verb}"),
         lines,
         advice: advice.map(str::to_owned),
-    }
+    };
+    trouble::tell(app, &trouble).await
 }
 
 /// Tells whoever was told that a destination does not work that it works again.
 async fn tell_recovered(app: &App, destination: &str, since: Timestamp) -> anyhow::Result<()> {
     let lines = vec![format!("It did not work since {since:.0}.")];
-    let trouble = about(destination, "recovered", since, "works again", lines, None);
-    trouble::tell(app, &trouble).await
+    tell(
+        app,
+        destination,
+        "recovered",
+        since,
+        "works again",
+        lines,
+        None,
+    )
+    .await
 }
 
 /// Forgets that a destination is failing, because it was just seen to work, and says so to whoever was told.
