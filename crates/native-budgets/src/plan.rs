@@ -79,7 +79,8 @@ impl Change {
         }
     }
 
-    /// Whether it has to wait until another change succeeds that may take over what it takes away.
+    /// Whether it has to wait until another change succeeds that may take over what it takes away: at its
+    /// own scope, or of a budget that moves to another one.
     pub fn waits_for(&self, other: &Change) -> bool {
         let is_taken_over = |name: &str| {
             let mut fields = other.fields.iter();
@@ -87,9 +88,14 @@ impl Change {
         };
         let mut ended = self.fields.iter().filter(|field| field.after.is_none());
         match self.action {
-            Action::Delete => other.action != Action::Delete,
+            Action::Delete => other.action != Action::Delete && self.may_move_to(other),
             _ => self.takes_away() && ended.any(|field| is_taken_over(&field.field)),
         }
+    }
+
+    fn may_move_to(&self, other: &Change) -> bool {
+        let is_same = self.of.is_some() && self.of == other.of;
+        self.scope == other.scope || is_same || self.name.eq_ignore_ascii_case(&other.name)
     }
 
     /// Whether Azure still has what was created for a budget of the configuration that it cannot

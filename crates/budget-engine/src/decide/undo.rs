@@ -27,6 +27,12 @@ struct View<'a> {
     covers_less: Option<&'a Reason>,
 }
 
+/// An alert that is over and was told by the notice of another one.
+struct Covered {
+    key: String,
+    by: String,
+}
+
 /// Whether an alert is over.
 enum Verdict {
     /// It stands.
@@ -48,7 +54,7 @@ struct Undone<'a> {
 /// Ends alerts that are no longer true, and tells of those that were told.
 ///
 /// Several that end in the same way in one step give one transition, for the highest, which names the
-/// others; what is said of the age of data is told on its own.
+/// others and those that were told by their notices; what is said of the age of data is told on its own.
 pub(super) fn undo(
     budget: &Budget,
     status: &Status,
@@ -67,6 +73,7 @@ pub(super) fn undo(
     };
     let mut held = Held::new();
     let mut groups: BTreeMap<(Change, bool), Vec<Undone<'_>>> = BTreeMap::new();
+    let mut covered: Vec<Covered> = Vec::new();
     for threshold in &budget.thresholds {
         for (key, alert) in &mut ledger.alerts {
             if alert.threshold != threshold.id || !alert.state.stands() {
@@ -80,13 +87,14 @@ pub(super) fn undo(
                 }
                 Verdict::Over { level, reason } => (level, reason),
             };
-            let was_told = alert.state == AlertState::Firing;
             let (state, change) = match threshold.when {
                 When::Actual(_) => (AlertState::Withdrawn, Change::Withdrawn),
                 _ => (AlertState::Resolved, Change::Resolved),
             };
-            alert.state = state;
-            if !was_told {
+            let before = std::mem::replace(&mut alert.state, state);
+            if let AlertState::Covered { by } = before {
+                let key = key.clone();
+                covered.push(Covered { key, by });
                 continue;
             }
             let about_data = matches!(threshold.when, When::Stale(_));
@@ -117,7 +125,7 @@ pub(super) fn undo(
                 reason: one.reason.clone(),
             });
         }
-        tell(ledger, change, &undone, status, now);
+        tell(ledger, change, &undone, &covered, status, now);
     }
     held
 }
@@ -127,6 +135,7 @@ fn tell(
     ledger: &mut Ledger,
     change: Change,
     undone: &[Undone<'_>],
+    covered: &[Covered],
     status: &Status,
     now: Timestamp,
 ) {
@@ -151,7 +160,10 @@ fn tell(
     }
     let reason = first.reason.clone();
     if let Some(transition) = ledger.tell(&first.key, change, reason, severity, status, now) {
-        transition.also = others.iter().map(|one| one.key.clone()).collect();
+        let spoke_for = |one: &&Covered| undone.iter().any(|by| by.key == one.by);
+        let covered = covered.iter().filter(spoke_for).map(|one| &one.key);
+        let others = others.iter().map(|one| &one.key);
+        transition.also = others.chain(covered).cloned().collect();
         transition.follows = follows;
         transition.notify = notify;
     }

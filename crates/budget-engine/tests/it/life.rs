@@ -150,6 +150,30 @@ fn a_forecast_is_over_when_its_days_are_settled_and_it_is_clearly_lower() {
 }
 
 #[test]
+fn what_another_notice_told_is_named_when_both_are_over() {
+    let budget = budget(&["actual 50%", "forecast 100%"]);
+    let facts = spent_on("600", day(12));
+    let first = step(&budget, &facts, Some(&reaching(1100)), &empty(), day(12));
+    let [told] = &first.ledger.transitions[..] else {
+        panic!("one notice for both")
+    };
+    assert_eq!(
+        (&*told.threshold, &told.also[..]),
+        ("forecast-100pct", &["actual 50%".to_owned()][..])
+    );
+    let facts = spent_on("300", day(14));
+    let over = step(
+        &budget,
+        &facts,
+        Some(&reaching(900)),
+        &first.ledger,
+        day(14),
+    );
+    assert_eq!(changes(&over.ledger), [Change::Fired, Change::Resolved]);
+    assert_eq!(over.ledger.transitions[1].also, ["actual-50pct"]);
+}
+
+#[test]
 fn a_forecast_that_came_true_is_not_over() {
     let budget = budget(&["forecast 100%"]);
     let first = step(

@@ -76,30 +76,46 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
     Created::announce_replaced(app, &of_kind(Action::Replace).collect::<Vec<_>>()).await?;
     let (done, count) = (AtomicUsize::new(0), changes.len());
     told(0, count);
+    // What comes in place of a budget, here or at another scope, is there before that is deleted: somebody
+    // is always told.
+    let (deletions, others): (Vec<Change>, Vec<Change>) = changes
+        .into_iter()
+        .cloned()
+        .partition(|change| change.action == Action::Delete);
+    let count_one = || told(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+    let mut applied = carry_out_all(app, client, others, &[], &count_one).await;
+    let deleted = carry_out_all(app, client, deletions, &applied, &count_one).await;
+    applied.extend(deleted);
+    record(app, &applied).await?;
+    let mut applied: Vec<Applied> = applied.into_iter().map(|(one, _)| one).collect();
+    applied.sort_by(|left, right| {
+        let place = |one: &Applied| (one.change.scope.clone(), one.change.name.clone());
+        place(left).cmp(&place(right))
+    });
+    Ok(applied)
+}
+
+/// Carries out changes; what an `earlier` one was to take over stays if that has failed.
+async fn carry_out_all(
+    app: &App,
+    client: &Client,
+    changes: Vec<Change>,
+    earlier: &[(Applied, Outcome)],
+    count_one: &(dyn Fn() + Sync),
+) -> Vec<(Applied, Outcome)> {
+    let today = day_of(app.now());
     // Changes of one scope follow each other, so that its budgets do not share a throttled place.
-    let mut scopes: Vec<Vec<Change>> = Vec::new();
-    for change in changes {
-        match scopes.last_mut() {
-            Some(group) if group[0].scope == change.scope => group.push(change.clone()),
-            _ => scopes.push(vec![change.clone()]),
-        }
-    }
-    // What comes in place of a budget or of its notifications is there before those end: somebody is
-    // always told.
-    for group in &mut scopes {
-        group.sort_by_key(|change| match change.action {
-            Action::Create => 0,
-            Action::Delete => 3,
-            _ => 1 + u8::from(change.takes_away()),
-        });
-    }
-    let (done, today) = (&done, day_of(app.now()));
+    let scopes = changes.chunk_by(|one, other| one.scope == other.scope);
+    let scopes: Vec<Vec<Change>> = scopes.map(<[Change]>::to_vec).collect();
     let applied: Vec<Vec<(Applied, Outcome)>> = stream::iter(scopes)
-        .map(|group| async move {
+        .map(|mut group| async move {
+            // A notification that moves is in its new budget before it leaves the old one.
+            group.sort_by_key(|change| (change.action != Action::Create, change.takes_away()));
             let mut applied: Vec<(Applied, Outcome)> = Vec::new();
             for change in group {
-                let missing = applied
+                let missing = earlier
                     .iter()
+                    .chain(&applied)
                     .find(|(one, _)| one.problem.is_some() && change.waits_for(&one.change));
                 let outcome = match missing {
                     Some((one, _)) => {
@@ -130,7 +146,7 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
                         "one of Azure's budgets is as wanted"
                     );
                 }
-                told(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+                count_one();
                 applied.push((Applied { change, problem }, outcome));
             }
             applied
@@ -138,14 +154,7 @@ pub async fn run(app: &App, plan: &NativePlan, told: Told<'_>) -> anyhow::Result
         .buffer_unordered(AT_A_TIME)
         .collect()
         .await;
-    let applied: Vec<(Applied, Outcome)> = applied.into_iter().flatten().collect();
-    record(app, &applied).await?;
-    let mut applied: Vec<Applied> = applied.into_iter().map(|(one, _)| one).collect();
-    applied.sort_by(|left, right| {
-        let place = |one: &Applied| (one.change.scope.clone(), one.change.name.clone());
-        place(left).cmp(&place(right))
-    });
-    Ok(applied)
+    applied.into_iter().flatten().collect()
 }
 
 /// The currency of the amount of what is wanted. Azure's budgets that the configuration describes as

@@ -211,7 +211,8 @@ pub async fn run(app: &App, options: &Options, told: Told<'_>) -> anyhow::Result
         let mut failures = failures.iter();
         change.desired.is_some() || !failures.any(|failure| failure.scope == change.scope)
     });
-    reach::look_after(app, &wanted, &names, &created, &mut changes);
+    let is_read = |desired: &Desired| !failed_at(&desired.scope, desired.provider);
+    reach::look_after(app, &wanted, &is_read, &names, &created, &mut changes);
     changes.retain(|change| {
         let mut named = options.prune.named.iter();
         named.any(|named| named.is(&change.scope, &change.name))

@@ -25,6 +25,17 @@ fn here_in(azure: &Azure, budgets: &str, folder: &Path) -> Here {
     here_on(azure, budgets, example::AS_OF, state)
 }
 
+/// Everything that was created here and is not wanted is to be deleted.
+fn pruning() -> plan::Options {
+    plan::Options {
+        prune: Prune {
+            ours: true,
+            named: BTreeSet::new(),
+        },
+        ..Default::default()
+    }
+}
+
 async fn percents(azure: &Azure, name: &str) -> Vec<u64> {
     let budget = azure.budget(name).await;
     let told = budget["properties"]["notifications"].as_object();
@@ -162,13 +173,7 @@ async fn budgets_that_would_be_one_are_failures_and_the_rest_is_kept() {
         budget("api", "amount = 6")
     );
     let here = here_in(&azure, &text, folder.path());
-    let prune = plan::Options {
-        prune: Prune {
-            ours: true,
-            named: BTreeSet::new(),
-        },
-        ..Default::default()
-    };
+    let prune = pruning();
     let plan = here.plan_with(&prune).await;
     assert_eq!(to_do(&plan), [(Action::Update, "api")], "{plan:#?}");
     let ids: Vec<&str> = plan
@@ -363,4 +368,72 @@ async fn billing_periods_that_an_agreement_does_not_have_are_found_when_it_is_pl
         let again = azure.requests("Subscriptions_Get").await;
         assert_eq!(again, u64::from(scenario != "pay-as-you-go"));
     }
+}
+
+#[tokio::test]
+async fn a_budget_that_moves_is_at_its_new_scope_before_the_old_one_is_deleted() {
+    let azure = Azure::serve(example::world(), Vec::new()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let old = budget("web", "amount = 1000");
+    here_in(&azure, &old, folder.path()).settle().await;
+    let moved = budget("web", "amount = 1000\ncurrency = \"USD\"")
+        .replace(SUBSCRIPTION, example::SHARED_SUBSCRIPTION);
+    let later = here_in(&azure, &moved, folder.path());
+    let prune = pruning();
+    let refused = Fault {
+        what: Mishap::Refused {
+            status: 403,
+            code: "AuthorizationFailed".into(),
+        },
+        operation: Some("Budgets_CreateOrUpdate".into()),
+        after: 0,
+        times: Some(1),
+    };
+    let both = |plan: &plan::NativePlan| {
+        let mut actions: Vec<Action> = to_do(plan).into_iter().map(|(action, _)| action).collect();
+        actions.sort_by_key(|action| *action == Action::Delete);
+        actions
+    };
+    // It cannot be written there.
+    let planned = later.plan_with(&prune).await;
+    assert_eq!(
+        both(&planned),
+        [Action::Create, Action::Delete],
+        "{planned:#?}"
+    );
+    azure.put("/sandbox/faults", json!([refused])).await;
+    let applied = later.apply(&planned).await;
+    assert!(
+        applied.iter().all(|one| one.problem.is_some()),
+        "{applied:#?}"
+    );
+    assert_eq!(percents(&azure, "web").await, [80, 100]);
+    let planned = later.plan_with(&prune).await;
+    assert_eq!(both(&planned), [Action::Create, Action::Delete]);
+    let applied = later.apply(&planned).await;
+    assert!(
+        applied.iter().all(|one| one.problem.is_none()),
+        "{applied:#?}"
+    );
+    assert_eq!(azure.budget("web").await["error"]["code"], "NotFound");
+}
+
+#[tokio::test]
+async fn a_budget_that_moves_to_where_nothing_can_be_read_is_left_where_it_is() {
+    let mut options = Options::new(example::AS_OF);
+    options.denials.push(Denial {
+        scope: format!("/subscriptions/{}", example::SHARED_SUBSCRIPTION),
+        may_read: false,
+    });
+    let azure = Azure::serve_with(example::world(), options).await;
+    let folder = tempfile::tempdir().unwrap();
+    let old = budget("web", "amount = 1000");
+    here_in(&azure, &old, folder.path()).settle().await;
+    let moved = old.replace(SUBSCRIPTION, example::SHARED_SUBSCRIPTION);
+    let prune = pruning();
+    let planned = here_in(&azure, &moved, folder.path())
+        .plan_with(&prune)
+        .await;
+    assert_eq!(to_do(&planned), [], "{planned:#?}");
+    assert_eq!(planned.failures.len(), 1);
 }

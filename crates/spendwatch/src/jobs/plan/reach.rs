@@ -1,19 +1,20 @@
 //! Budgets that Azure has of configured ones that are not wanted there now: left as long as they may be
 //! wanted again, and not held back where Azure can never keep them.
 
-use native_budgets::{Action, Change, Loss, Names, Origin};
+use native_budgets::{Action, Change, Desired, Loss, Names, Origin};
 
 use super::created::Created;
 use super::wanted::Wanted;
 use crate::app::App;
 use crate::clock::day_of;
 
-/// Looks after what is not wanted and follows a configured budget: what that budget may want again is
-/// left, whatever is to be deleted; what Azure cannot express any more, and what is over, is deleted
-/// as anything that is not wanted.
+/// Looks after what is not wanted and follows a configured budget: what that budget may want again, or
+/// wants where nothing can be read just now, is left, whatever is to be deleted; what Azure cannot
+/// express any more, and what is over, is deleted as anything that is not wanted.
 pub(super) fn look_after(
     app: &App,
     wanted: &Wanted,
+    is_read: &dyn Fn(&Desired) -> bool,
     names: &Names,
     created: &Created,
     changes: &mut [Change],
@@ -23,7 +24,10 @@ pub(super) fn look_after(
         let Some(live) = &change.live else { continue };
         let origin = created.origin_of(&change.scope, live);
         let settings = app.config().native.settings.keys();
-        let mut missing = settings.filter(|id| !wanted.has(id));
+        let mut missing = settings.filter(|id| {
+            let mut desired = wanted.desired.iter();
+            !desired.any(|desired| desired.of.as_ref() == Some(id) && is_read(desired))
+        });
         let Some(budget) = missing.find(|id| names.belongs(&change.name, &origin, id)) else {
             continue;
         };

@@ -144,12 +144,6 @@ impl Wanted {
                     == live.amount.map(|amount| amount.normalize())
         })
     }
-
-    /// Whether something of a budget is wanted.
-    pub(crate) fn has(&self, budget: &str) -> bool {
-        let mut desired = self.desired.iter();
-        desired.any(|desired| desired.of.as_deref() == Some(budget))
-    }
 }
 
 /// The amounts of budgets that follow from what was spent.
