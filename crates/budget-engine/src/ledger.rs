@@ -352,6 +352,12 @@ impl Transition {
         format!("{}-{}", self.alert, self.sequence)
     }
 
+    /// Whether it reminds of what was told before: if it does not arrive, the next reminder may. What
+    /// reached nobody before is told as a reminder, too, but is none.
+    pub fn is_repeated(&self) -> bool {
+        self.change == Change::Reminded && !self.follows.is_empty()
+    }
+
     /// Whether it is news that nobody is told of. What follows up what was told to nobody is none.
     pub fn reaches_nobody(&self) -> bool {
         let route = self.route.as_ref();

@@ -1,6 +1,7 @@
 //! The life of an alert between evaluations: it is acknowledged, people are reminded, others are
 //! told, and it closes with its period.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::budget::{Budget, FollowUp};
@@ -205,9 +206,15 @@ impl Ledger {
                 follow_up,
             }));
         };
+        // Nothing can be done about a period that is over: its reminders end with it.
+        let end = fired.status.period.end().to_zoned(TimeZone::UTC);
+        let ends_before = |at: Timestamp| end.as_ref().is_ok_and(|end| at >= end.timestamp());
         if let Some(hours) = follow_up.remind_every_hours {
             let last = since(Change::Reminded).map_or(fired.at, |one| one.at);
-            add(Change::Reminded, last, hours);
+            let next = last.saturating_add(hours_of(hours));
+            if !next.is_ok_and(ends_before) {
+                add(Change::Reminded, last, hours);
+            }
         }
         if let Some(hours) = follow_up.escalate_after_hours
             && since(Change::Escalated).is_none()

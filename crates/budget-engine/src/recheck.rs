@@ -132,7 +132,7 @@ impl Checks {
 
     fn percent(&mut self, what: &str, told: Percent, again: Option<Decimal>) {
         self.exact(what, told, again.map(Percent), |percent| {
-            format!("{} %", percent.0.normalize())
+            format!("{} %", percent.0.round_dp(6).normalize())
         });
     }
 
@@ -188,7 +188,7 @@ fn figures(checks: &mut Checks, status: &Status) {
         text,
     );
     if let Some(pace) = &status.pace {
-        let percent = percent_of(status.spent.amount, pace.expected.amount);
+        let percent = percent_of(pace.spent.amount, pace.expected.amount);
         checks.percent("percent of the plan by then", pace.percent, percent);
     }
     if let Some(forecast) = &status.forecast {
@@ -421,8 +421,8 @@ fn expected(
 
 fn pace(checks: &mut Checks, status: &Status, when: When, told: (Money, Money, Percent, Percent)) {
     let (spent, expected, percent, required) = told;
-    checks.money("spent", spent, Some(status.spent));
     let known = status.pace.as_ref();
+    checks.money("spent by then", spent, known.map(|pace| pace.spent));
     checks.money("planned by then", expected, known.map(|pace| pace.expected));
     checks.percent("pace", percent, known.map(|pace| pace.percent.0));
     let again = match when {

@@ -58,7 +58,10 @@ pub struct Pace {
     /// Share of the planned amount that the elapsed days stand for, by the budget's own weekly
     /// rhythm.
     pub expected: Money,
-    /// Spend to date as percent of that.
+    /// What these days have cost. Less than the spend to date where the data of one subscription reach
+    /// further than those of another.
+    pub spent: Money,
+    /// That as percent of what is expected.
     pub percent: Percent,
 }
 
@@ -160,14 +163,16 @@ pub fn status(
                 planned.currency,
             )
         });
+    let spent_in_days = observed.sum(counted.start(), after_data)?;
     let pace = (elapsed_days >= PACE_NEEDS_DAYS)
         .then(|| Rhythm::learn(observed, &counted)?.share_before(&counted, after_data))
         .flatten()
         .and_then(|share| {
             let expected = planned.amount.checked_mul(share)?;
-            let percent = Percent(percent_of(spent.amount, expected)?);
+            let percent = Percent(percent_of(spent_in_days.amount, expected)?);
             Some(Pace {
                 expected: Money::new(expected, planned.currency),
+                spent: spent_in_days,
                 percent,
             })
         });

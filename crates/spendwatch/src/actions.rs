@@ -55,6 +55,9 @@ pub struct ActionRecord {
     pub next_at: Timestamp,
     /// Tries in a row that failed.
     pub failures: u32,
+    /// Whether somebody was called who did not answer, and may have taken the call.
+    #[serde(default)]
+    pub may_have_called: bool,
     /// Who works on it.
     pub lease: Option<Lease>,
     /// What it changes, with what was there before.
@@ -134,6 +137,8 @@ pub enum ActionState {
     Undoing,
     /// It is undone, as far as everything was still as the action had left it.
     Undone,
+    /// It was done, and undoing it did not work out: somebody must look.
+    UndoFailed,
 }
 
 impl ActionState {
@@ -152,6 +157,7 @@ impl ActionState {
             ActionState::Cancelled => "cancelled",
             ActionState::Undoing => "undoing",
             ActionState::Undone => "undone",
+            ActionState::UndoFailed => "undo-failed",
         }
     }
 }
@@ -293,6 +299,7 @@ impl ActionRecord {
             state: ActionState::Planned,
             next_at: transition.at,
             failures: 0,
+            may_have_called: false,
             lease: None,
             targets: Vec::new(),
             done_at: None,
@@ -332,10 +339,16 @@ impl ActionRecord {
 
     /// Whether something is to be undone when the period ends.
     pub fn is_to_be_undone(&self) -> bool {
-        let is_finished = matches!(self.state, ActionState::Done | ActionState::Failed);
+        let is_finished = matches!(
+            self.state,
+            ActionState::Done
+                | ActionState::Failed
+                | ActionState::Unknown
+                | ActionState::UndoFailed
+        );
         let has_changed = match self.task.is_built_in() {
             true => self.changed().next().is_some() || self.may_have_changed(),
-            false => self.state == ActionState::Done,
+            false => self.state != ActionState::Failed,
         };
         self.undo && is_finished && has_changed
     }
@@ -351,6 +364,7 @@ impl ActionRecord {
                 | ActionState::Expired
                 | ActionState::Cancelled
                 | ActionState::Undone
+                | ActionState::UndoFailed
         );
         is_final && !self.is_to_be_undone() && self.news.is_none()
     }

@@ -406,17 +406,17 @@ impl App {
             .collect())
     }
 
-    /// Keeps what the last evaluation of a read said, for answers between evaluations, and beats
-    /// the read's heart.
-    pub(crate) async fn remember_reports(
-        &self,
-        read: &str,
-        reports: &[BudgetReport],
-    ) -> anyhow::Result<()> {
+    /// Keeps what the last evaluation said, for answers between evaluations.
+    pub(crate) async fn remember_reports(&self, reports: &[BudgetReport]) -> anyhow::Result<()> {
         for report in reports {
             let key = format!("status/{}", report.budget);
             self.put_newest(&key, report, |report| report.at).await?;
         }
+        Ok(())
+    }
+
+    /// Beats the heart of a read, of which every budget was evaluated.
+    pub(crate) async fn remember_evaluation(&self, read: &str) -> anyhow::Result<()> {
         let heartbeat = Heartbeat {
             at: self.now(),
             evaluated: true,

@@ -14,6 +14,8 @@ use state_store::{Documents, json};
 
 use crate::gathering::Sent;
 
+/// How long a notice is worth sending after it was held back.
+const WORTH_SENDING_AFTER_HOLD: SignedDuration = SignedDuration::from_hours(24);
 /// Prefix of all live deliveries.
 pub(crate) const OUTBOX: &str = "outbox/";
 
@@ -168,6 +170,26 @@ impl Delivery {
     /// Key once it is finished.
     pub(crate) fn history_key(&self) -> String {
         history_key(self.created_at, &self.id)
+    }
+
+    /// Whether it repeats what was told before, as a reminder does.
+    pub(crate) fn is_repeated(&self) -> bool {
+        match &self.notice.message {
+            Message::Crossing(transition) => transition.is_repeated(),
+            _ => false,
+        }
+    }
+
+    /// Keeps it a day beyond what holds it back, unless another one follows anyway. Says whether it is
+    /// kept longer than it was.
+    pub(crate) fn outlast(&mut self, until: Timestamp) -> bool {
+        let latest = until.saturating_add(WORTH_SENDING_AFTER_HOLD);
+        let latest = latest.unwrap_or(Timestamp::MAX);
+        if self.is_repeated() || latest <= self.expires_at {
+            return false;
+        }
+        self.expires_at = latest;
+        true
     }
 
     /// Whether nobody has tried to send it yet, and nobody was told of it elsewhere: then it may be

@@ -2,7 +2,7 @@
 
 use alert_channels::untrusted::capped;
 use alert_channels::{Because, Message, Notice};
-use budget_engine::{Budget, Change, RoutedDelivery, Transition};
+use budget_engine::{Budget, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -260,10 +260,10 @@ pub(crate) fn delivery(
         .end()
         .to_zoned(TimeZone::UTC)
         .map_or(Timestamp::MAX, |midnight| midnight.timestamp());
-    let expires_at = match transition.change {
-        Change::Reminded => after(WORTH_REMINDING, at),
+    let expires_at = match transition.is_repeated() {
+        true => after(WORTH_REMINDING, at),
         // A late restatement may be decided after its period.
-        _ => after(WORTH_SENDING_AFTER_PERIOD, period_end.max(at)),
+        false => after(WORTH_SENDING_AFTER_PERIOD, period_end.max(at)),
     };
     let mut delivery = Delivery::new(&routed.destination, notice, at, expires_at);
     // What is decided second in a second is dated a moment later, and is as due as the first.

@@ -31,14 +31,17 @@ pub(crate) async fn evaluate(
         notes: Vec::new(),
     };
     for mut read in app.reads()? {
-        read.budgets
-            .retain(|id| only.is_empty() || only.contains(id));
-        if read.budgets.is_empty() {
+        let is_asked = |id: &String| only.is_empty() || only.contains(id);
+        if !read.budgets.iter().any(is_asked) {
             continue;
+        }
+        if dry_run {
+            read.budgets.retain(is_asked);
         }
         let reading = Reading::new();
         let options = Options {
             dry_run,
+            only: only.to_vec(),
             progress: Reading::port(&reading),
             ..Options::default()
         };
@@ -52,6 +55,7 @@ pub(crate) async fn evaluate(
                 let failed = read
                     .budgets
                     .iter()
+                    .filter(|id| is_asked(id))
                     .filter_map(|id| app.config().budgets.get(id))
                     .map(|budget| failed(budget, evaluated.at, &error));
                 evaluated.budgets.extend(failed);

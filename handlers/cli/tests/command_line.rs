@@ -1050,3 +1050,49 @@ fn actions_are_listed_and_what_is_missing_is_said() {
         assert_eq!(refused.status.code(), Some(1), "{name}");
     }
 }
+
+#[test]
+fn an_action_that_is_not_done_is_a_failure_that_says_what_comes_next() {
+    let folder = today(&[], 90);
+    let config = folder.path().join("spendwatch.toml");
+    let text = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("thresholds = []\n", "");
+    let action = r#"
+        [[budget.threshold]]
+        when = "actual 100%"
+        actions = ["tell"]
+        [approval]
+        key = { secret = "APPROVAL_KEY" }
+        url = "https://budgets.contoso.example/api"
+        [action.tell]
+        kind = "webhook"
+        mode = "approve"
+        url = { secret = "TELL_URL" }
+        signing = { secret = "TELL_KEY" }
+    "#;
+    std::fs::write(&config, text + action).unwrap();
+    let run = |arguments: &[&str]| {
+        command(folder.path(), arguments)
+            .env("APPROVAL_KEY", "an approval key of more than 32 characters")
+            .env("TELL_URL", "https://nowhere.contoso.invalid/hook")
+            .env("TELL_KEY", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .output()
+            .unwrap()
+    };
+    code(&run(&["evaluate", "--outbox", "out"]), 3);
+    let listed = json(&run(&["actions", "-o", "json"]));
+    let id = listed["actions"][0]["id"].as_str().unwrap().to_owned();
+    code(&run(&["actions", "show", &id]), 0);
+    let waits = run(&["actions", "run", &id]);
+    code(&waits, 1);
+    let said = stderr(&waits);
+    assert!(said.contains("the action is awaiting-approval"), "{said}");
+    let unreachable = run(&["actions", "approve", &id]);
+    code(&unreachable, 1);
+    let said = stderr(&unreachable);
+    assert!(
+        said.contains("the action is approved; it is due again at"),
+        "{said}"
+    );
+}

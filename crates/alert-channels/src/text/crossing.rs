@@ -242,7 +242,7 @@ fn standing(
         }
         (ThresholdKind::Pace, _, Some(pace)) if stands => {
             let paced = Paced {
-                spent: &style.money(status.spent),
+                spent: &style.money(pace.spent),
                 expected: &style.money(pace.expected),
                 percent: &style.percent(pace.percent),
             };

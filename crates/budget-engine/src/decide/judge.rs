@@ -100,7 +100,7 @@ pub(super) fn judge(
                 return Err(held());
             }
             let reason = Reason::AheadOfPlan {
-                spent: status.spent,
+                spent: pace.spent,
                 expected: pace.expected,
                 percent: pace.percent,
                 required: Percent(required),

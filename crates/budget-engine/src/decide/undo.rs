@@ -353,7 +353,7 @@ impl View<'_> {
                     return self.held_by_margin(level);
                 }
                 let reason = Reason::BackOnPlan {
-                    spent: status.spent,
+                    spent: pace.spent,
                     expected: pace.expected,
                     percent: pace.percent,
                     required: Percent(required),

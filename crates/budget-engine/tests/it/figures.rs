@@ -177,6 +177,25 @@ fn of_two_subscriptions_the_one_that_is_behind_says_how_fresh_the_data_are() {
 }
 
 #[test]
+fn a_pace_compares_days_that_all_subscriptions_have() {
+    let usage = ChargeCategory::Usage;
+    let mut facts = Costs::new().every_day(date(2026, 11, 1), date(2026, 11, 5), "Storage", "10");
+    for day in 1..=3 {
+        let day = date(2026, 11, day);
+        facts = facts.full(day, "/subscriptions/b", "x", "EUR", usage, "", "10");
+    }
+    let facts = facts.written(at(date(2026, 11, 5)));
+    let mut both = budget(&[]);
+    both.scopes.push(Scope::parse("/subscriptions/b").unwrap());
+    let status = status_of(&both, &facts, None, date(2026, 11, 5));
+    assert_eq!(status.spent, eur("80"));
+    let pace = status.pace.unwrap();
+    // Three of thirty days: a tenth of 1,000 is planned for them, and they have cost 60.
+    assert_eq!((pace.spent, pace.expected), (eur("60"), eur("100")));
+    assert_eq!(pace.percent.0.round_dp(6), decimal("60"));
+}
+
+#[test]
 fn a_budget_that_starts_in_the_middle_counts_and_paces_its_own_days() {
     let facts = Costs::new()
         .every_day(date(2026, 9, 1), date(2026, 11, 26), "Storage", "100")

@@ -116,10 +116,21 @@ pub(crate) fn deliveries(
     approver: Option<&Signer>,
     now: Timestamp,
 ) -> Vec<Delivery> {
+    let last = record
+        .trail
+        .last()
+        .map_or(record.created_at, |step| step.at);
+    let word = match (news, &record.state) {
+        // Undoing may be tried again, and each time it fails is news.
+        (News::Undo, ActionState::UndoFailed | ActionState::Unknown) => {
+            format!("{} {last}", news.as_str())
+        }
+        _ => news.as_str().to_owned(),
+    };
     let tell = tell.iter();
     tell.map(|told| {
         let recipient = told.recipient.as_deref();
-        let id = delivery_id(&record.id, &told.destination, recipient, news.as_str());
+        let id = delivery_id(&record.id, &told.destination, recipient, &word);
         let to = recipient.unwrap_or(&told.destination);
         let cause = &record.cause;
         let thread = format!("{}/{}/{to}/action", cause.budget, cause.period_key);
@@ -151,7 +162,12 @@ fn message(record: &ActionRecord, news: News) -> Message {
     let what = task(&record.task);
     let title = match (news, &record.state) {
         (News::Approval, _) => format!("{} waits for approval: {what}", record.action),
-        (News::Undo, _) => format!("{} is undone: {what}", record.action),
+        (News::Undo, ActionState::Undone) => format!("{} is undone: {what}", record.action),
+        (News::Undo, ActionState::Unknown) => format!(
+            "{}: nobody knows whether it is undone: {what}",
+            record.action
+        ),
+        (News::Undo, _) => format!("{} could not be undone: {what}", record.action),
         (News::Outcome, ActionState::DryRun) => {
             format!("{} would {what} (dry run, nothing is done)", record.action)
         }
@@ -173,7 +189,12 @@ fn message(record: &ActionRecord, news: News) -> Message {
              without approval nothing is done.",
             record.id
         )),
-        (News::Outcome, ActionState::Failed | ActionState::Unknown) => Some(format!(
+        (News::Undo, ActionState::UndoFailed) => Some(format!(
+            "Look at what happened with `spendwatch actions show {id}`; when the cause is mended, \
+             undo it with `spendwatch actions undo {id}`.",
+            id = record.id
+        )),
+        (_, ActionState::Failed | ActionState::Unknown) => Some(format!(
             "Look at what happened with `spendwatch actions show {}`.",
             record.id
         )),

@@ -322,6 +322,15 @@ async fn finish(
     answer: Option<String>,
 ) -> anyhow::Result<Next> {
     let now = app.now();
+    let is_not_done = matches!(
+        state,
+        ActionState::Expired | ActionState::Cancelled | ActionState::Failed
+    );
+    // Whoever hung up may have taken the call.
+    let state = match is_not_done && record.may_have_called {
+        true => ActionState::Unknown,
+        false => state,
+    };
     tracing::info!(
         action.id = record.id,
         action.name = record.action,
@@ -329,12 +338,17 @@ async fn finish(
         answer,
         "action ended"
     );
+    match record.state {
+        ActionState::Undoing => record.news = Some(News::Undo),
+        _ => {
+            record.news = Some(News::Outcome);
+            record.done_at = Some(now);
+        }
+    }
     record.state = state;
     record.lease = None;
-    record.done_at = Some(now);
     record.next_at = now;
     record.failures = 0;
-    record.news = Some(News::Outcome);
     record.log(now, US, what, answer);
     settle(app, &record, version).await
 }
@@ -381,7 +395,7 @@ async fn give_up_undoing(
         app,
         record,
         version,
-        ActionState::Failed,
+        ActionState::UndoFailed,
         "undoing was given up",
         Some(why),
     )
@@ -470,7 +484,10 @@ async fn step(app: &App, mut record: ActionRecord, version: Version) -> anyhow::
             )
             .await
         }
-        ActionState::Done | ActionState::Failed => undo(app, record, version).await,
+        ActionState::Done
+        | ActionState::Failed
+        | ActionState::Unknown
+        | ActionState::UndoFailed => undo(app, record, version).await,
         ActionState::Undoing if record.task.is_built_in() => {
             if record.next_at > now {
                 return Ok(Next::Waits(record.next_at));
@@ -490,7 +507,6 @@ async fn step(app: &App, mut record: ActionRecord, version: Version) -> anyhow::
         ActionState::Undoing if record.next_at > now => Ok(Next::Waits(record.next_at)),
         ActionState::Undoing => call(app, record, version, Phase::Undo).await,
         ActionState::DryRun
-        | ActionState::Unknown
         | ActionState::Expired
         | ActionState::Cancelled
         | ActionState::Undone => Ok(Next::Again),
@@ -623,6 +639,7 @@ async fn unknown(
     phase: Phase,
     why: String,
 ) -> anyhow::Result<Next> {
+    record.may_have_called |= phase == Phase::Do;
     if is_repeatable(&record.task) {
         let back_to = match phase {
             Phase::Do => ActionState::Approved,

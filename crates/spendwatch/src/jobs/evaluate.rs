@@ -35,6 +35,8 @@ use crate::standing::{self, CLOSING_DAYS, Figures};
 pub struct Options {
     /// Write nothing and send nothing.
     pub dry_run: bool,
+    /// The budgets to evaluate, by id; all for none. The costs of all are read, because they are kept.
+    pub only: Vec<String>,
     /// Is told about long reads.
     pub progress: Option<Arc<dyn Progress>>,
     /// No wait for Azure lasts longer than this: the read is throttled then, and says until when.
@@ -118,14 +120,16 @@ impl BudgetReport {
 /// error means that the read itself or the store failed, and that nothing was taken for zero.
 pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Report> {
     let now = app.now();
-    let budgets = budgets_of(app, read);
+    let is_whole = options.only.is_empty();
+    let mut budgets = budgets_of(app, read);
+    budgets.retain(|budget| is_whole || options.only.contains(&budget.id));
     let request = request(app, read);
     let context = ReadContext {
         progress: options.progress.clone(),
         kept: (!options.dry_run).then(|| app.kept_months(read)),
         waits_until: options.waits_until,
     };
-    if !options.dry_run {
+    if !options.dry_run && is_whole {
         app.remember_attempt(&read.key).await?;
     }
     let answer = async { app.source(read.source)?.read(&request, &context).await };
@@ -196,8 +200,9 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         for hint in hints {
             app.hint(&hint, SignedDuration::ZERO).await?;
         }
-        if failure.is_none() {
-            app.remember_reports(&read.key, &report.budgets).await?;
+        app.remember_reports(&report.budgets).await?;
+        if failure.is_none() && is_whole {
+            app.remember_evaluation(&read.key).await?;
         }
         keep_snapshot(app, read, &answer.facts, now).await;
     }
@@ -215,7 +220,8 @@ fn strangers(app: &App, budget: &Budget, report: &BudgetReport) -> Option<String
     let strangers = routing::strangers(app.config(), budget, owners);
     (!strangers.is_empty()).then(|| {
         format!(
-            "budget {}: tags name owners who are not told, because they are no addresses in              `owner_domains` or in the domain of the sender: {}",
+            "budget {}: tags name owners who are not told, because they are no addresses in \
+             `owner_domains` or in the domain of the sender: {}",
             budget.id,
             strangers.join(", ")
         )

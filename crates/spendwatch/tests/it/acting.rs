@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use alert_channels::Message;
 use async_trait::async_trait;
 use azure_actions::twin::Estate;
 use futures::StreamExt;
@@ -305,6 +306,39 @@ async fn machines_are_deallocated_once_and_started_again_when_the_period_is_over
 }
 
 #[tokio::test]
+async fn a_change_that_shows_after_the_period_is_ours_though_nobody_wrote_that_it_was_asked_for() {
+    let stage = Stage::new(&running(STOP)).await;
+    stage.machines();
+    stage.estate.be_slow();
+    stage.cross().await;
+    let begun = stage.act().await;
+    // Azure was asked, and the worker stopped before it could write that.
+    let documents = stage.app.documents();
+    let key = format!("actions/{}", begun.id);
+    let stored = documents.get(&key).await.unwrap().unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&stored.bytes).unwrap();
+    for target in record["targets"].as_array_mut().unwrap() {
+        target["asks"] = 0.into();
+        target["mayCome"] = false.into();
+        target["askedAt"] = serde_json::Value::Null;
+    }
+    let bytes = serde_json::to_vec(&record).unwrap();
+    documents
+        .replace(&key, bytes, &stored.version)
+        .await
+        .unwrap();
+    let tag = [("auto-stop", "yes")];
+    stage.estate.machine(&machine("one"), "deallocated", &tag);
+    stage.to_december();
+    for _ in 0..9 {
+        stage.act().await;
+        stage.pass(60);
+    }
+    assert_eq!(stage.only().await.state, ActionState::Undone);
+    assert_eq!(stage.powers()[0], "running");
+}
+
+#[tokio::test]
 async fn undo_leaves_alone_what_somebody_changed_since() {
     let stage = Stage::new(&running(STOP)).await;
     stage.machines();
@@ -448,6 +482,61 @@ async fn a_lost_answer_is_repeated_only_where_the_receiver_knows_the_id() {
     logic_app.pass(86_400);
     assert_eq!(logic_app.act().await.state, ActionState::Unknown);
     assert_eq!(logic_app.hook.told(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_may_have_been_taken_before_the_period_ended_is_undone() {
+    let stage = Stage::new(&running(&format!("undo = true\n{CALL}"))).await;
+    stage.hook.answers(&[Answering::HangUp]);
+    stage.cross().await;
+    assert_eq!(stage.act().await.state, ActionState::Approved);
+    stage.to_december();
+    assert_eq!(stage.act().await.state, ActionState::Undone);
+    let bodies = stage.hook.bodies.lock().unwrap().clone();
+    assert!(bodies[0].contains("\"do\"") && bodies[1].contains("\"undo\""));
+
+    let stage = Stage::new(&running(&format!("undo = false\n{CALL}"))).await;
+    stage.hook.answers(&[Answering::HangUp]);
+    stage.cross().await;
+    stage.act().await;
+    stage.to_december();
+    assert_eq!(stage.act().await.state, ActionState::Unknown);
+    assert_eq!(stage.hook.told(), 1);
+}
+
+#[tokio::test]
+async fn each_failure_to_undo_is_told_and_it_can_be_tried_again() {
+    let stage = Stage::new(&running(&format!("undo = true\n{CALL}"))).await;
+    stage.cross().await;
+    let id = stage.act().await.id;
+    let titles = async || -> Vec<String> {
+        let notices = stage.notices().await.into_iter();
+        let titles = notices.filter_map(|one| match one.notice.message {
+            Message::Action { title, .. } => Some(title),
+            _ => None,
+        });
+        titles.collect()
+    };
+    for failed in 1..=2 {
+        stage.pass(3600);
+        stage.hook.answers(&[Answering::Status(400)]);
+        act::undo_now(&stage.app, &id, "somebody").await.unwrap();
+        let record = stage.only().await;
+        assert_eq!(record.state, ActionState::UndoFailed);
+        assert!(record.is_over());
+        let titles = titles().await;
+        let told = titles
+            .iter()
+            .filter(|one| one.contains("could not be undone"));
+        assert_eq!(told.count(), failed, "{titles:?}");
+    }
+    act::undo_now(&stage.app, &id, "somebody").await.unwrap();
+    assert_eq!(stage.only().await.state, ActionState::Undone);
+    let titles = titles().await;
+    assert!(
+        titles.iter().any(|one| one.contains("is undone")),
+        "{titles:?}"
+    );
 }
 
 #[tokio::test]

@@ -65,6 +65,53 @@ async fn a_dry_run_decides_and_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn an_evaluation_of_some_budgets_says_nothing_about_the_others() {
+    let other = "[[budget]]\nid = \"other\"\nscopes = [\"/subscriptions/a/resourceGroups/other\"]\n\
+                 amount = 5\nnotify = [\"chat\"]\nthresholds = [\"actual 80%\"]\n";
+    let world = World::with("slack", r#"["actual 80%"]"#, other).await;
+    world.spent(850);
+    world.evaluate().await;
+    let evaluated = world.app.pulse().await.unwrap().last_evaluation;
+    let snapshot = async || {
+        let keys = world.app.documents().list("snapshots/").await.unwrap();
+        let document = world.app.documents().get(&keys[0]).await.unwrap().unwrap();
+        (keys, document.bytes)
+    };
+    let before = snapshot().await;
+    let read = world.app.reads().unwrap().remove(0);
+    let options = jobs::evaluate::Options {
+        only: vec!["payments".to_owned()],
+        ..Default::default()
+    };
+    world.pass(3600);
+    let report = jobs::evaluate::run(&world.app, &read, &options)
+        .await
+        .unwrap();
+    let evaluated_now: Vec<&str> = report.budgets.iter().map(|one| &*one.budget).collect();
+    assert_eq!(evaluated_now, ["payments"]);
+    assert_eq!(world.app.pulse().await.unwrap().last_evaluation, evaluated);
+    assert_eq!(snapshot().await, before);
+}
+
+#[tokio::test]
+async fn a_budget_whose_ledger_is_broken_does_not_keep_the_others_figures_old() {
+    let other = "[[budget]]\nid = \"other\"\nscopes = [\"/subscriptions/a/resourceGroups/payments\"]\n\
+                 amount = 5000\nnotify = [\"chat\"]\nthresholds = [\"actual 80%\"]\n";
+    let world = World::with("slack", r#"["actual 80%"]"#, other).await;
+    let create = world.app.documents().create(LEDGER, b"{".to_vec()).await;
+    create.unwrap();
+    world.spent(850);
+    let read = world.app.reads().unwrap().remove(0);
+    let failed = jobs::evaluate::run(&world.app, &read, &Default::default()).await;
+    let error = format!("{:#}", failed.unwrap_err());
+    assert!(error.contains("evaluate budget payments"), "{error}");
+    let known = world.app.last_reports().await.unwrap();
+    let known: Vec<&str> = known.iter().map(|one| &*one.budget).collect();
+    assert_eq!(known, ["other"]);
+    assert_eq!(world.app.pulse().await.unwrap().last_evaluation, None);
+}
+
+#[tokio::test]
 async fn a_source_that_fails_is_an_error_and_changes_nothing() {
     let world = World::new("slack", r#"["actual 80%"]"#).await;
     world.spent(850);

@@ -92,6 +92,29 @@ async fn what_was_silenced_is_told_when_the_silence_ends() {
 }
 
 #[tokio::test]
+async fn what_is_held_back_beyond_its_period_is_told_all_the_same() {
+    let world = World::new("slack", r#"["actual 80%"]"#).await;
+    let new = NewSilence {
+        link: None,
+        matcher: Matcher::default(),
+        from: None,
+        until: "2026-12-20T00:00:00Z".parse().unwrap(),
+        reason: "migration".into(),
+        by: "lead@contoso.example".into(),
+    };
+    jobs::silence::create(&world.app, new).await.unwrap();
+    world.spent(850);
+    world.evaluate().await;
+    for _ in 0..38 {
+        let report = world.deliver().await;
+        assert_eq!((report.given_up, report.left), (0, 1), "{report:?}");
+        world.pass(24 * 3600);
+    }
+    assert_eq!(world.deliver().await.sent, 1);
+    assert!(text(&world, 0).contains("threshold actual 80%"));
+}
+
+#[tokio::test]
 async fn what_is_critical_wakes_people() {
     let world = World::with("slack", r#"["actual 100%"]"#, NIGHTS).await;
     world.spent(1200);
@@ -388,7 +411,21 @@ async fn what_does_not_arrive_goes_to_the_fallback_and_says_so() {
     let told = body(&world, 1);
     assert_eq!(told["budget"]["id"], "payments");
     assert!(told["remarks"].to_string().contains("did not reach chat"));
+    // Whoever was told of the beginning in its place hears of the end.
+    world.pass(60);
+    world.spent(100);
+    world.evaluate().await;
+    assert_eq!(world.deliver().await.suppressed, 1);
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+    let told = body(&world, 2);
+    assert_eq!(told["state"], "withdrawn");
+    assert!(told["remarks"].to_string().contains("did not reach chat"));
     // The fallback's own failures go nowhere else.
+    world.pass(60);
+    world.spent(900);
+    world.evaluate().await;
+    world.chat.answers(&[Answering::Status(400)]);
+    world.deliver().await;
     world.chat.answers(&[Answering::Status(400)]);
     world.spent(100);
     world.evaluate().await;
@@ -475,6 +512,84 @@ async fn people_are_reminded_others_are_told_and_the_period_closes() {
         Default::default(),
         "nothing is left to look at"
     );
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_a_period_that_is_over() {
+    let world = World::with("webhook", r#"["actual 80%"]"#, "remind_every_hours = 240").await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    // On 12 November it fired: the 22nd is in its period, 2 December is not.
+    for (days, told) in [(10, 2), (10, 2)] {
+        world.pass(days * 24 * 3600);
+        jobs::attend::run(&world.app).await.unwrap();
+        world.deliver().await;
+        assert_eq!(world.chat.told(), told);
+    }
+}
+
+#[tokio::test]
+async fn what_reached_nobody_before_is_no_reminder_and_goes_to_the_fallback() {
+    let world = World::configured(
+        "webhook",
+        r#"["actual 80%"]"#,
+        "fallback = \"ops\"",
+        FALLBACK,
+    )
+    .await;
+    let ledger = "ledger/payments/monthly-2026-11-01";
+    world.spent(850);
+    world.evaluate().await;
+    // As it is written while there is nobody to tell.
+    for key in world.app.documents().list("outbox/").await.unwrap() {
+        let document = world.app.documents().get(&key).await.unwrap().unwrap();
+        let deleted = world.app.documents().delete(&key, &document.version).await;
+        deleted.unwrap();
+    }
+    let document = world.app.documents().get(ledger).await.unwrap().unwrap();
+    let mut stored: serde_json::Value = serde_json::from_slice(&document.bytes).unwrap();
+    stored["transitions"][0]["route"] = serde_json::json!([]);
+    let bytes = serde_json::to_vec(&stored).unwrap();
+    let documents = world.app.documents();
+    documents
+        .replace(ledger, bytes, &document.version)
+        .await
+        .unwrap();
+    jobs::attend::run(&world.app).await.unwrap();
+    let waiting = live(&world).await;
+    let [told] = &waiting[..] else {
+        panic!("told again: {waiting:?}")
+    };
+    let end: Timestamp = "2026-12-02T00:00:00Z".parse().unwrap();
+    assert_eq!(told.expires_at, end, "as long as other news");
+    world.chat.answers(&[Answering::Status(400)]);
+    assert_eq!(world.deliver().await.given_up, 1);
+    assert_eq!(deliver_to(&world, "ops").await.sent, 1);
+}
+
+#[tokio::test]
+async fn a_destination_that_fails_for_days_is_tried_every_six_hours() {
+    let world = with_fallback().await;
+    world.chat.answers(&[Answering::Status(503); 40]);
+    for day in 0..6 {
+        world.spent(850 + 100 * day);
+        world.evaluate().await;
+        world.deliver().await;
+        world.pass(24 * 3600);
+    }
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    let tries = world.chat.told();
+    world.pass(3600);
+    let report = world.deliver().await;
+    let parked = report.skipped.unwrap_or_default();
+    assert!(
+        parked.contains("the destination is parked until"),
+        "{parked}"
+    );
+    assert_eq!(world.chat.told(), tries);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 use spendwatch::jobs::act;
-use spendwatch::{ActionRecord, ActionState, action_words};
+use spendwatch::{ActionRecord, ActionState, App, action_words};
 
 use super::{Exit, who};
 use crate::args::{ActionVerb, Actions, Global};
@@ -22,10 +22,17 @@ struct List {
 #[serde(transparent)]
 struct One(ActionRecord);
 
+fn is_broken(state: &ActionState) -> bool {
+    matches!(
+        state,
+        ActionState::Failed | ActionState::Unknown | ActionState::UndoFailed
+    )
+}
+
 fn color(state: &ActionState) -> Color {
     match state {
         ActionState::Done | ActionState::Undone => Color::Green,
-        ActionState::Failed | ActionState::Unknown => Color::Red,
+        state if is_broken(state) => Color::Red,
         ActionState::AwaitingApproval { .. } | ActionState::Expired => Color::Yellow,
         _ => Color::Plain,
     }
@@ -162,13 +169,12 @@ pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Ex
     for problem in app.action_problems() {
         output::talk(&format!("warning: {problem}"));
     }
-    let shown = match verb {
-        ActionVerb::List => None,
-        ActionVerb::Show { id } => Some(id),
+    let (id, report) = match verb {
+        ActionVerb::List => return list(global, &app).await,
+        ActionVerb::Show { id } => (id, None),
         ActionVerb::Approve { id } => {
             act::approve(&app, id, &who()).await?;
-            act::run(&app, id).await?;
-            Some(id)
+            (id, Some(act::run(&app, id).await?))
         }
         ActionVerb::Run {
             id: Some(id),
@@ -178,27 +184,50 @@ pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Ex
             output::print(global.output, &One(record))?;
             return Ok(Exit::Fine);
         }
-        ActionVerb::Run { id: Some(id), .. } => {
-            act::run(&app, id).await?;
-            Some(id)
-        }
+        ActionVerb::Run { id: Some(id), .. } => (id, Some(act::run(&app, id).await?)),
         ActionVerb::Run { id: None, .. } => {
             act::run_all(&app).await?;
-            None
+            return list(global, &app).await;
         }
-        ActionVerb::Undo { id } => {
-            act::undo_now(&app, id, &who()).await?;
-            Some(id)
-        }
-    };
-    let Some(id) = shown else {
-        let actions = act::list(&app).await?;
-        output::print(global.output, &List { actions })?;
-        return Ok(Exit::Fine);
+        ActionVerb::Undo { id } => (id, Some(act::undo_now(&app, id, &who()).await?)),
     };
     let record = act::show(&app, id).await?;
     let record = record.with_context(|| format!("there is no action {id}"))?;
-    let is_broken = matches!(record.state, ActionState::Failed | ActionState::Unknown);
+    let state = record.state.clone();
     output::print(global.output, &One(record))?;
-    Ok(if is_broken { Exit::Failed } else { Exit::Fine })
+    let is_fine = match &report {
+        Some(report) => is_as_asked(verb, &state, report),
+        None => !is_broken(&state),
+    };
+    Ok(if is_fine { Exit::Fine } else { Exit::Failed })
+}
+
+async fn list(global: &Global, app: &App) -> anyhow::Result<Exit> {
+    let actions = act::list(app).await?;
+    output::print(global.output, &List { actions })?;
+    Ok(Exit::Fine)
+}
+
+/// Whether what was asked for is done; if not, it is said what comes next.
+fn is_as_asked(verb: &ActionVerb, state: &ActionState, report: &act::Report) -> bool {
+    let is_done = match verb {
+        ActionVerb::Undo { .. } => matches!(state, ActionState::Undone),
+        _ => matches!(
+            state,
+            ActionState::Done | ActionState::DryRun | ActionState::Undone
+        ),
+    };
+    if is_done {
+        return true;
+    }
+    let next = match (&report.skipped, report.next_due) {
+        (Some(why), _) => why.clone(),
+        (None, Some(due)) => format!(
+            "it is due again at {}: `spendwatch actions run`, or the app by itself",
+            moment(due)
+        ),
+        (None, None) => "nothing more is done about it by itself".to_owned(),
+    };
+    output::talk(&format!("the action is {}; {next}", state.as_str()));
+    false
 }

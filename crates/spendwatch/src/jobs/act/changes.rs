@@ -95,18 +95,6 @@ async fn ask(
         if target.state != TargetState::Begun {
             continue;
         }
-        if is_late {
-            // What was asked for may still come, and is to be undone then.
-            target.state = match (target.asks, target.may_come) {
-                (0, _) => TargetState::Skipped,
-                (_, false) => TargetState::Failed,
-                (_, true) => TargetState::Changed,
-            };
-            if target.state != TargetState::Failed {
-                target.note = Some("the period ended meanwhile".to_owned());
-            }
-            continue;
-        }
         let now = app.now();
         let mut current = match hands.current(&task, &target.id).await {
             Ok(current) => current,
@@ -121,6 +109,19 @@ async fn ask(
         let is_moving = current
             .as_deref()
             .is_none_or(|now| is_same(&task, now, &target.after) || is_underway(&task, now));
+        if is_late {
+            // What was asked for may still come, and is to be undone then. A kill may have left it
+            // unsaid that it was asked for: a change that shows is ours.
+            target.state = match (is_moving && current.is_some(), target.asks, target.may_come) {
+                (true, ..) | (_, 1.., true) => TargetState::Changed,
+                (_, 0, _) => TargetState::Skipped,
+                (_, _, false) => TargetState::Failed,
+            };
+            if target.state != TargetState::Failed {
+                target.note = Some("the period ended meanwhile".to_owned());
+            }
+            continue;
+        }
         if !is_moving && is_due {
             if target.asks >= MOST_ASKS {
                 target.state = TargetState::Failed;

@@ -197,8 +197,7 @@ async fn from_snapshot(app: &App, transition: &Transition) -> anyhow::Result<Opt
         return Ok(Some(compared));
     }
     let days = series.iter().flat_map(|one| &one.days);
-    let days =
-        days.filter(|day| status.period.contains(day.date) && day.date <= status.data.last_day);
+    let days = days.filter(|day| status.period.contains(day.date));
     let mut costs = days.map(|day| day.cost(status.cost_basis));
     let Some(spent) = costs.try_fold(Decimal::ZERO, |sum, cost| sum.checked_add(cost)) else {
         compared.note = Some("the sum is too large".to_owned());

@@ -2,7 +2,7 @@
 
 use alert_channels::{Because, Failure, Message};
 use anyhow::Context;
-use budget_engine::{Change, RoutedDelivery};
+use budget_engine::RoutedDelivery;
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Version, json};
 
@@ -14,6 +14,8 @@ use crate::routing;
 
 /// How long the fallback has to take what did not arrive elsewhere.
 const WORTH_TELLING_INSTEAD: SignedDuration = SignedDuration::from_hours(24);
+/// What tells the ids of copies at the fallback from those of their originals.
+const INSTEAD: &str = "instead";
 /// How far it is looked who told of a suppressed delivery.
 const LONGEST_CHAIN: usize = 8;
 
@@ -78,7 +80,7 @@ fn count(visit: &mut Visit<'_>, delivery: &Delivery) {
     match &delivery.state {
         DeliveryState::Delivered | DeliveryState::Accepted => visit.report.sent += 1,
         // Another one follows when it is let go.
-        DeliveryState::Expired if is_held_reminder(delivery) => visit.report.suppressed += 1,
+        DeliveryState::Expired if is_held_repeat(delivery) => visit.report.suppressed += 1,
         DeliveryState::Suppressed { why, .. } => {
             visit.report.suppressed += 1;
             tracing::info!(
@@ -109,7 +111,7 @@ pub(super) async fn archive(
     delivery: &Delivery,
     version: &Version,
 ) -> anyhow::Result<()> {
-    if matches!(delivery.state, DeliveryState::Dead | DeliveryState::Expired) {
+    if is_given_up(delivery) {
         tell_instead(app, delivery).await?;
     }
     match json::create(app.documents(), &delivery.history_key(), delivery).await {
@@ -127,28 +129,51 @@ pub(super) async fn remove(app: &App, key: &str, version: &Version) -> anyhow::R
 }
 
 /// Whether it is a reminder that was held back as long as it was worth sending.
-fn is_held_reminder(delivery: &Delivery) -> bool {
-    let is_reminder = match &delivery.notice.message {
-        Message::Crossing(transition) => transition.change == Change::Reminded,
-        _ => false,
-    };
-    is_reminder && delivery.held.is_some() && delivery.attempts == 0
+fn is_held_repeat(delivery: &Delivery) -> bool {
+    delivery.is_repeated() && delivery.held.is_some() && delivery.attempts == 0
 }
 
 /// Whether a finished delivery, or the one that told of it, may be with the destination. One that is
 /// not finished is taken for on its way.
 pub(super) async fn may_have_arrived(app: &App, key: &str) -> anyhow::Result<bool> {
+    let ended = ended(app, key).await?;
+    Ok(ended.is_none_or(|ended| ended.may_have_arrived()))
+}
+
+/// A finished delivery, or the one that told of it; `None` for what is not finished.
+async fn ended(app: &App, key: &str) -> anyhow::Result<Option<Delivery>> {
     let mut key = key.to_owned();
     for _ in 0..LONGEST_CHAIN {
         let Some((delivery, _)) = json::get::<Delivery>(app.documents(), &key).await? else {
-            return Ok(true);
+            return Ok(None);
         };
         match delivery.state {
             DeliveryState::Suppressed { by: Some(by), .. } => key = by,
-            _ => return Ok(delivery.may_have_arrived()),
+            _ => return Ok(Some(delivery)),
         }
     }
-    Ok(true)
+    Ok(None)
+}
+
+/// Whether the fallback may know of a delivery that has not arrived.
+pub(super) async fn is_told_instead(app: &App, key: &str) -> anyhow::Result<bool> {
+    let Some(lost) = ended(app, key).await?.filter(is_given_up) else {
+        return Ok(false);
+    };
+    let Some(fallback) = stand_in(app, &lost) else {
+        return Ok(false);
+    };
+    for (destination, recipient) in routing::of_channel(app.config(), fallback) {
+        let id = delivery_id(&lost.id, &destination, recipient.as_deref(), INSTEAD);
+        if may_have_arrived(app, &outbox::history_key(lost.created_at, &id)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_given_up(delivery: &Delivery) -> bool {
+    matches!(delivery.state, DeliveryState::Dead | DeliveryState::Expired)
 }
 
 /// Whether a delivery that was routed has ended, and neither it nor a copy of it at the fallback can have
@@ -158,18 +183,8 @@ pub(crate) async fn is_lost(
     at: Timestamp,
     routed: &RoutedDelivery,
 ) -> anyhow::Result<bool> {
-    if may_have_arrived(app, &outbox::history_key(at, &routed.id)).await? {
-        return Ok(false);
-    }
-    let fallback = app.config().fallback.iter();
-    let copies = fallback.flat_map(|name| routing::of_channel(app.config(), name));
-    for (destination, recipient) in copies.filter(|(one, _)| *one != routed.destination) {
-        let id = delivery_id(&routed.id, &destination, recipient.as_deref(), "instead");
-        if may_have_arrived(app, &outbox::history_key(at, &id)).await? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let key = outbox::history_key(at, &routed.id);
+    Ok(!may_have_arrived(app, &key).await? && !is_told_instead(app, &key).await?)
 }
 
 /// Leaves out of a notice what another one tells of, and says whether there is such: a worker that stood
@@ -205,9 +220,7 @@ pub(super) async fn leave_to_others(app: &App, delivery: &mut Delivery) -> anyho
 fn matters(delivery: &Delivery) -> bool {
     let matters = match &delivery.notice.message {
         // Another reminder follows, and changes of state are no news to people.
-        Message::Crossing(transition) => {
-            transition.change.is_news() && transition.change != Change::Reminded
-        }
+        Message::Crossing(transition) => transition.change.is_news() && !transition.is_repeated(),
         Message::Bundle { .. } | Message::Action { .. } => true,
         Message::Digest(_) | Message::Probe { .. } | Message::Trouble { .. } => false,
     };
@@ -239,7 +252,7 @@ pub(super) async fn tell_instead(app: &App, delivery: &Delivery) -> anyhow::Resu
         return Ok(());
     };
     for (destination, recipient) in routing::of_channel(app.config(), fallback) {
-        let id = delivery_id(&delivery.id, &destination, recipient.as_deref(), "instead");
+        let id = delivery_id(&delivery.id, &destination, recipient.as_deref(), INSTEAD);
         let to = recipient.as_deref().unwrap_or(&destination);
         let mut notice = delivery.notice.clone();
         notice.id = id;

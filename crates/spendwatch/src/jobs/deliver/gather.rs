@@ -44,6 +44,10 @@ pub(super) async fn run(
     // In their order. What is told of an alert stays in it: nothing overtakes what is held
     // back, nor what waits behind that.
     for mut one in live {
+        let behind = later.of(&one);
+        if let Some(until) = behind {
+            outlast(visit, &mut one, until).await?;
+        }
         if one.delivery.expires_at <= now {
             ending.push(one);
             continue;
@@ -54,12 +58,8 @@ pub(super) async fn run(
             .then(|| held(attention, &silences, &one.delivery, is_for_people, now))
             .flatten();
         if let Some(hold) = hold {
-            let until = hold.until.min(one.delivery.expires_at);
-            later.add(&one, until);
-            if keep_hold(visit, &mut one, hold).await? {
-                visit.waits_until(until);
-            }
-        } else if let Some(until) = later.of(&one) {
+            hold_back(visit, &mut one, hold, &mut later).await?;
+        } else if let Some(until) = behind {
             later.add(&one, until);
             visit.waits_until(until);
         } else if is_new {
@@ -168,13 +168,30 @@ async fn remove_finished(
     Ok(removed)
 }
 
-/// Marks a delivery as held back; says whether it is still there.
-async fn keep_hold(visit: &Visit<'_>, one: &mut Live, hold: Hold) -> anyhow::Result<bool> {
-    if one.delivery.held.as_ref() == Some(&hold) {
-        return Ok(true);
-    }
+/// Marks a delivery as held back, and what comes after it as waiting.
+async fn hold_back(
+    visit: &mut Visit<'_>,
+    one: &mut Live,
+    hold: Hold,
+    later: &mut Later,
+) -> anyhow::Result<()> {
+    let is_longer = one.delivery.outlast(hold.until);
+    let until = hold.until.min(one.delivery.expires_at);
+    later.add(one, until);
+    let is_known = one.delivery.held.as_ref() == Some(&hold) && !is_longer;
     one.delivery.held = Some(hold);
-    write(visit, one).await
+    if is_known || write(visit, one).await? {
+        visit.waits_until(until);
+    }
+    Ok(())
+}
+
+/// Keeps a delivery beyond what it waits behind.
+async fn outlast(visit: &Visit<'_>, one: &mut Live, until: Timestamp) -> anyhow::Result<()> {
+    if one.delivery.outlast(until) {
+        write(visit, one).await?;
+    }
+    Ok(())
 }
 
 /// Writes a delivery; says whether it was as it was read.
@@ -278,11 +295,7 @@ async fn carry_out(
                     until,
                     why: "the recipient's allowance is used up".to_owned(),
                 };
-                let until = until.min(member.delivery.expires_at);
-                later.add(&member, until);
-                if keep_hold(visit, &mut member, hold).await? {
-                    visit.waits_until(until);
-                }
+                hold_back(visit, &mut member, hold, later).await?;
             }
         }
     }

@@ -171,10 +171,10 @@ impl Visit<'_> {
             )
             .await?;
         }
-        Ok(refused.then_some(match self.lane.health.switched_off {
-            Some(_) => TRY_SWITCHED_OFF,
-            None => PARK_AFTER_REJECTION,
-        }))
+        Ok(match self.lane.health.switched_off {
+            Some(_) => Some(TRY_SWITCHED_OFF),
+            None => refused.then_some(PARK_AFTER_REJECTION),
+        })
     }
 
     /// Notes that the destination asked to wait, and tells somebody when it goes on asking.

@@ -104,6 +104,13 @@ pub(super) async fn step(
         };
     }
     if let Some(why) = out_of_date(app, &delivery).await? {
+        // Whoever was told of the beginning in its place hears of the end, too.
+        for key in &delivery.after {
+            if fate::is_told_instead(app, key).await? {
+                fate::tell_instead(app, &delivery).await?;
+                break;
+            }
+        }
         let why = why.to_owned();
         delivery.state = DeliveryState::Suppressed { by: None, why };
         return settle(visit, key, delivery, version).await;
