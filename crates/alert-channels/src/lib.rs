@@ -75,7 +75,7 @@ mod testing;
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 pub use notice::{
     Because, Carried, Digest, DigestMove, DigestRow, Link, LinkKind, Message, Notice, Standing,
-    is_safe_link,
+    Unevaluated, is_safe_link,
 };
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};
 pub use text::Language;

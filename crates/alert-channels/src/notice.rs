@@ -190,6 +190,9 @@ pub struct Digest {
     pub at: Timestamp,
     /// Where budgets stand, worst first; those with nothing wrong come last.
     pub rows: Vec<DigestRow>,
+    /// Budgets of which nothing is known, because they cannot be evaluated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unevaluated: Vec<Unevaluated>,
     /// How many more need a look than are listed.
     pub more: u32,
     /// How many budgets have nothing wrong and are not listed.
@@ -216,6 +219,16 @@ pub struct DigestRow {
     pub forecast_percent: Option<Percent>,
     /// What is wrong.
     pub standing: Standing,
+}
+
+/// A budget that cannot be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unevaluated {
+    /// Name of the budget: untrusted text.
+    pub budget: String,
+    /// Why, in English: untrusted text.
+    pub why: String,
 }
 
 /// Where a budget stands, worst first.

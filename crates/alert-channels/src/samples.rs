@@ -704,6 +704,7 @@ pub fn digest() -> Notice {
             ),
             row("Web shop", "4100 EUR", 410, None, Standing::Stale),
         ],
+        unevaluated: Vec::new(),
         more: 1,
         fine: 2,
         moved: vec![

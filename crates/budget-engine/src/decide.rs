@@ -359,10 +359,10 @@ pub fn decide(
         alert.planned = status.planned;
         alert.data_to = Some(status.data.last_day);
         alert.acknowledged = None;
+        alert.since = now;
         if !fired {
             continue;
         }
-        alert.since = now;
         let covers: Vec<&Threshold> = if matches!(threshold.when, When::Stale(_)) {
             Vec::new()
         } else {

@@ -1,6 +1,8 @@
 //! The life of an alert between evaluations: it is acknowledged, people are reminded, others are
 //! told, and it closes with its period.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -80,12 +82,25 @@ impl Ledger {
 
     /// Adds the reminders and escalations that are due: of alerts that fire, that nobody has
     /// acknowledged, and that no later alert of the same kind outdates. At most one reminder of each,
-    /// however long nobody looked. `status` has the newest figures, if they are known.
+    /// however long nobody looked. `status` has the newest figures, if they are known. `heard` says, by
+    /// the key of an alert, when people hear of it whose notice was held back: they get the same time to
+    /// answer before others are told.
     #[must_use]
-    pub fn attend(&self, budget: &Budget, status: Option<&Status>, now: Timestamp) -> Ledger {
+    pub fn attend(
+        &self,
+        budget: &Budget,
+        status: Option<&Status>,
+        heard: &BTreeMap<String, Timestamp>,
+        now: Timestamp,
+    ) -> Ledger {
         let mut next = self.clone();
         for due in self.due(budget) {
-            if due.at > now {
+            let heard = heard
+                .get(due.key)
+                .filter(|_| due.change == Change::Escalated);
+            let held = heard.map(|heard| heard.duration_since(due.fired.at));
+            let held = held.unwrap_or_default().max(SignedDuration::ZERO);
+            if due.at.saturating_add(held).is_ok_and(|at| at > now) {
                 continue;
             }
             let fired = due.fired;
@@ -103,11 +118,10 @@ impl Ledger {
     }
 
     /// Tells once more of an alert of which the news reached nobody, by a way that is looked for anew;
-    /// `None` if the alert does not fire or its news found somebody. `status` has the newest figures, if
-    /// they are known.
+    /// `None` if the alert does not fire. `status` has the newest figures, if they are known.
     pub fn tell_again(&self, key: &str, status: Option<&Status>, now: Timestamp) -> Option<Ledger> {
         let alert = self.alerts.get(key)?;
-        if !self.is_untold(alert) {
+        if alert.state != AlertState::Firing {
             return None;
         }
         let fired = self.fired(alert)?;

@@ -61,16 +61,28 @@ pub enum Hint {
 }
 
 /// The life of one read, for the watchdog.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Heartbeat {
     /// When it was last evaluated, or first tried.
     at: Timestamp,
     /// Whether it was ever evaluated.
     evaluated: bool,
+    /// Its budgets that could not be evaluated then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    problems: BTreeMap<String, Unevaluated>,
+}
+
+/// A budget that cannot be evaluated, though its costs can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unevaluated {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub why: String,
 }
 
 /// Whether the watching itself goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulse {
     /// The oldest of the last evaluations of all reads; `None` before the first one.
     pub last_evaluation: Option<Timestamp>,
@@ -78,6 +90,8 @@ pub struct Pulse {
     pub is_late: bool,
     /// When the first of those that are late should have been evaluated.
     pub late_since: Option<Timestamp>,
+    /// Budgets that could not be evaluated for too long, by id.
+    pub unevaluated: BTreeMap<String, Unevaluated>,
 }
 
 /// Cost data change every few hours; a day without an evaluation is a failure somebody must see.
@@ -415,11 +429,27 @@ impl App {
         Ok(())
     }
 
-    /// Beats the heart of a read, of which every budget was evaluated.
-    pub(crate) async fn remember_evaluation(&self, read: &str) -> anyhow::Result<()> {
+    /// Beats the heart of a read that was evaluated; `problems` are those of its budgets that could not
+    /// be, and why.
+    pub(crate) async fn remember_evaluation(
+        &self,
+        read: &str,
+        problems: Vec<(&str, &str)>,
+    ) -> anyhow::Result<()> {
+        let stored: Option<(Heartbeat, Version)> =
+            json::get(self.documents(), &heartbeat_key(read)).await?;
+        let known = stored.map(|(heartbeat, _)| heartbeat.problems);
+        let known = known.unwrap_or_default();
+        let now = self.now();
+        let problems = problems.into_iter().map(|(budget, why)| {
+            let since = known.get(budget).map_or(now, |known| known.since);
+            let why = why.to_owned();
+            (budget.to_owned(), Unevaluated { since, why })
+        });
         let heartbeat = Heartbeat {
-            at: self.now(),
+            at: now,
             evaluated: true,
+            problems: problems.collect(),
         };
         self.put_newest(&heartbeat_key(read), &heartbeat, |heartbeat| heartbeat.at)
             .await
@@ -442,6 +472,7 @@ impl App {
         let heartbeat = Heartbeat {
             at: self.now(),
             evaluated: false,
+            problems: BTreeMap::new(),
         };
         match json::create(self.documents(), &heartbeat_key(read), &heartbeat).await {
             Ok(_) | Err(Error::Exists { .. }) => Ok(()),
@@ -465,13 +496,25 @@ impl App {
             last_evaluation: None,
             is_late: false,
             late_since: None,
+            unevaluated: BTreeMap::new(),
         };
         for read in self.reads()? {
             let stored: Option<(Heartbeat, Version)> =
                 json::get(self.documents(), &heartbeat_key(&read.key)).await?;
-            let Some((Heartbeat { at, evaluated }, _)) = stored else {
+            let Some((heartbeat, _)) = stored else {
                 continue;
             };
+            let Heartbeat {
+                at,
+                evaluated,
+                problems,
+            } = heartbeat;
+            for (budget, problem) in problems {
+                let should = problem.since.saturating_add(EVALUATION_IS_LATE_AFTER)?;
+                if should < self.now() && self.config.budgets.get(&budget).is_some() {
+                    pulse.unevaluated.insert(budget, problem);
+                }
+            }
             let should = at.saturating_add(EVALUATION_IS_LATE_AFTER)?;
             if should < self.now() {
                 pulse.is_late = true;

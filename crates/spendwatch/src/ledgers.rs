@@ -7,15 +7,19 @@
 
 use std::collections::BTreeSet;
 
-use budget_engine::{Budget, Decision, Ledger, Status};
-use jiff::Timestamp;
+use budget_engine::{Alert, AlertState, Budget, Decision, Ledger, Status};
+use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Version, json};
 
 use crate::app::{App, Hint};
+use crate::jobs::deliver;
 use crate::{actions, answers, outbox, routing};
 
 /// How often a ledger is read again after another writer was first.
 pub(crate) const TRIES: usize = 8;
+
+/// How long after what was lost it is tried again to tell of it.
+const TELL_LOST_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Prefix of the markers of ledgers in which a crossing stands.
 pub(crate) const OPEN: &str = "open/";
@@ -158,6 +162,55 @@ pub(crate) async fn deliveries_of(
         Ok(_) | Err(Error::Moved { .. }) => Ok(routed),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether an alert fires, and all that was sent of it has ended without arriving anywhere.
+pub(crate) async fn is_lost(app: &App, ledger: &Ledger, alert: &Alert) -> anyhow::Result<bool> {
+    let Some(fired) = ledger
+        .fired(alert)
+        .filter(|_| alert.state == AlertState::Firing)
+    else {
+        return Ok(false);
+    };
+    let own = ledger.transitions.iter().filter(|one| {
+        one.alert == alert.id && one.sequence >= fired.sequence && one.change.is_news()
+    });
+    for transition in own {
+        let Some(route) = &transition.route else {
+            return Ok(false);
+        };
+        for routed in route {
+            if !deliver::is_lost(app, transition.at, routed).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The ledger in which alerts are told again of which nothing has arrived for a day, and what of it
+/// stands without anybody knowing.
+pub(crate) async fn told_anew(
+    app: &App,
+    budget: &Budget,
+    ledger: Ledger,
+    status: &Status,
+) -> anyhow::Result<(Ledger, Vec<String>)> {
+    let mut nobody = untold(app, budget, &ledger, Some(status));
+    let mut next = ledger.clone();
+    for (key, alert) in &ledger.alerts {
+        if ledger.is_untold(alert) || !is_lost(app, &ledger, alert).await? {
+            continue;
+        }
+        nobody.push(format!("{key} stands"));
+        let mut newest = ledger.transitions.iter().rev();
+        let news = newest.find(|one| one.alert == alert.id && one.change.is_news());
+        let is_old = news.is_some_and(|news| app.now().duration_since(news.at) >= TELL_LOST_AGAIN);
+        if is_old && let Some(again) = told_at_last(app, budget, &next, key, Some(status)) {
+            next = again;
+        }
+    }
+    Ok((next, nobody))
 }
 
 /// The ledger in which an alert whose news reached nobody is told again, if there is somebody now.

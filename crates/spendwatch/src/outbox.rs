@@ -7,12 +7,31 @@
 use std::collections::BTreeMap;
 
 use alert_channels::{Failure, Message, Notice};
+use budget_engine::RoutedDelivery;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use state_store::{Documents, json};
 
 use crate::gathering::Sent;
+
+/// What became of a routed delivery of a transition decided at `at`, finished or not.
+pub(crate) async fn find(
+    store: &dyn Documents,
+    at: Timestamp,
+    routed: &RoutedDelivery,
+) -> state_store::Result<Option<Delivery>> {
+    let keys = [
+        live_key(&routed.destination, at, &routed.id),
+        history_key(at, &routed.id),
+    ];
+    for key in keys {
+        if let Some((delivery, _)) = json::get(store, &key).await? {
+            return Ok(Some(delivery));
+        }
+    }
+    Ok(None)
+}
 
 /// How long a notice is worth sending after it was held back.
 const WORTH_SENDING_AFTER_HOLD: SignedDuration = SignedDuration::from_hours(24);

@@ -72,16 +72,8 @@ pub(crate) async fn evaluate(
 
 fn failed(budget: &Budget, at: Timestamp, error: &anyhow::Error) -> BudgetReport {
     BudgetReport {
-        budget: budget.id.clone(),
-        name: budget.name.clone(),
-        parent: budget.parent.clone(),
-        at,
-        status: None,
         problem: Some(format!("{error:#}")),
-        decisions: Vec::new(),
-        ended: None,
-        deliveries: 0,
-        told_nobody: Vec::new(),
+        ..BudgetReport::unknown(budget, at)
     }
 }
 
@@ -102,10 +94,7 @@ pub(crate) fn check_ids(app: &App, only: &[String]) -> anyhow::Result<()> {
 pub(crate) fn is_running(app: &App, report: &BudgetReport) -> bool {
     let today = day_of(report.at);
     let budget = app.config().budgets.get(&report.budget);
-    budget.is_none_or(|budget| {
-        budget.starts.is_none_or(|starts| starts <= today)
-            && budget.ends.is_none_or(|ends| today <= ends)
-    })
+    budget.is_none_or(|budget| evaluate::runs_on(budget, today))
 }
 
 /// What the exit code says about budgets. A failure weighs more than a crossing, because it may

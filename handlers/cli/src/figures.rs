@@ -449,6 +449,7 @@ mod tests {
             parent: parent.map(str::to_owned),
             at: jiff::Timestamp::UNIX_EPOCH,
             status: None,
+            known: None,
             problem: Some("the source is on fire".to_owned()),
             decisions: Vec::new(),
             ended: None,

@@ -231,6 +231,9 @@ async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
                 (StatusCode::SERVICE_UNAVAILABLE, "no-store")
             }
             Ok(pulse) if pulse.is_late => (StatusCode::SERVICE_UNAVAILABLE, "late"),
+            Ok(pulse) if !pulse.unevaluated.is_empty() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unevaluated")
+            }
             Ok(_) => match watch::unreachable(&app).await {
                 Ok(unreachable) if unreachable.is_empty() => (StatusCode::OK, "ok"),
                 Ok(unreachable) => {

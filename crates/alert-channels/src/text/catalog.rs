@@ -162,6 +162,7 @@ pub(super) trait Catalog: Sync {
     fn digest_subject(&self, day: &str) -> String;
     fn digest_headline(&self, count: usize) -> String;
     fn digest_row(&self, row: &DigestLine<'_>) -> String;
+    fn digest_unevaluated(&self, name: &str, why: &str) -> String;
     fn digest_more(&self, count: u32) -> String;
     fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String;
     fn digest_fine(&self, count: u32) -> String;

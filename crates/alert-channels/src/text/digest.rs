@@ -18,7 +18,13 @@ pub(super) fn digest(language: Language, digest: &Digest) -> Wording {
         .iter()
         .filter(|row| row.standing != Standing::Fine);
     let troubled = troubled.count() + usize::try_from(digest.more).unwrap_or(usize::MAX);
-    let mut remarks: Vec<String> = digest.rows.iter().map(|one| row(say, one)).collect();
+    let troubled = troubled.saturating_add(digest.unevaluated.len());
+    let unevaluated = digest.unevaluated.iter().map(|one| {
+        let (name, why) = (say.named(&one.budget), say.named(&one.why));
+        say.digest_unevaluated(&name, &why)
+    });
+    let rows = digest.rows.iter().map(|one| row(say, one));
+    let mut remarks: Vec<String> = unevaluated.chain(rows).collect();
     if digest.more > 0 {
         remarks.push(say.digest_more(digest.more));
     }
@@ -33,6 +39,7 @@ pub(super) fn digest(language: Language, digest: &Digest) -> Wording {
     let tone = match digest.rows.first().map(|row| row.standing) {
         Some(Standing::Over) => Tone::Critical,
         Some(Standing::ExpectedOver | Standing::Stale | Standing::Ahead) => Tone::Warning,
+        _ if !digest.unevaluated.is_empty() => Tone::Warning,
         Some(Standing::Fine) | None => Tone::Calm,
     };
     let subject = say.digest_subject(&say.style().day_of(digest.at));

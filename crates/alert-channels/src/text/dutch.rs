@@ -212,6 +212,10 @@ impl Catalog for Dutch {
         format!("{name}: {percent}{forecast} van {planned} ({period}), {standing}")
     }
 
+    fn digest_unevaluated(&self, name: &str, why: &str) -> String {
+        format!("{name} kan niet worden beoordeeld: {why}")
+    }
+
     fn digest_more(&self, count: u32) -> String {
         format!("en nog {count}")
     }

@@ -164,6 +164,10 @@ impl Catalog for English {
         format!("{name}: {percent}{forecast} of {planned} in {period}, {standing}")
     }
 
+    fn digest_unevaluated(&self, name: &str, why: &str) -> String {
+        format!("{name} cannot be evaluated: {why}")
+    }
+
     fn digest_more(&self, count: u32) -> String {
         format!("and {count} more")
     }

@@ -222,6 +222,10 @@ impl Catalog for French {
         format!("{name} : {percent}{forecast} de {planned} ({period}), {standing}")
     }
 
+    fn digest_unevaluated(&self, name: &str, why: &str) -> String {
+        format!("{name} ne peut pas être évalué : {why}")
+    }
+
     fn digest_more(&self, count: u32) -> String {
         format!("et {count} de plus")
     }

@@ -215,6 +215,10 @@ impl Catalog for German {
         format!("{name}: {percent}{forecast} von {planned} ({period}), {standing}")
     }
 
+    fn digest_unevaluated(&self, name: &str, why: &str) -> String {
+        format!("{name} kann nicht ausgewertet werden: {why}")
+    }
+
     fn digest_more(&self, count: u32) -> String {
         format!("und {count} weitere")
     }

@@ -2,7 +2,7 @@
 
 #![deny(clippy::float_arithmetic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -27,12 +27,6 @@ struct View<'a> {
     covers_less: Option<&'a Reason>,
 }
 
-/// An alert that is over and was told by the notice of another one.
-struct Covered {
-    key: String,
-    by: String,
-}
-
 /// Whether an alert is over.
 enum Verdict {
     /// It stands.
@@ -45,16 +39,26 @@ enum Verdict {
 
 /// One alert that is over.
 struct Undone<'a> {
+    change: Change,
     level: Decimal,
     key: String,
+    /// The alert by whose notice it was told: its own, or that of the one that covered it.
+    told_by: String,
     threshold: &'a Threshold,
     reason: Reason,
+}
+
+impl Undone<'_> {
+    fn is_told_alone(&self) -> bool {
+        self.told_by == self.key
+    }
 }
 
 /// Ends alerts that are no longer true, and tells of those that were told.
 ///
 /// Several that end in the same way in one step give one transition, for the highest, which names the
-/// others and those that were told by their notices; what is said of the age of data is told on its own.
+/// others; what is said of the age of data is told on its own. One that was told by the notice of
+/// another is named with that, or ends on its own when the other one stands.
 pub(super) fn undo(
     budget: &Budget,
     status: &Status,
@@ -72,8 +76,7 @@ pub(super) fn undo(
         covers_less,
     };
     let mut held = Held::new();
-    let mut groups: BTreeMap<(Change, bool), Vec<Undone<'_>>> = BTreeMap::new();
-    let mut covered: Vec<Covered> = Vec::new();
+    let mut over: Vec<Undone<'_>> = Vec::new();
     for threshold in &budget.thresholds {
         for (key, alert) in &mut ledger.alerts {
             if alert.threshold != threshold.id || !alert.state.stands() {
@@ -91,41 +94,56 @@ pub(super) fn undo(
                 When::Actual(_) => (AlertState::Withdrawn, Change::Withdrawn),
                 _ => (AlertState::Resolved, Change::Resolved),
             };
-            let before = std::mem::replace(&mut alert.state, state);
-            if let AlertState::Covered { by } = before {
-                let key = key.clone();
-                covered.push(Covered { key, by });
-                continue;
-            }
-            let about_data = matches!(threshold.when, When::Stale(_));
-            groups
-                .entry((change, about_data))
-                .or_default()
-                .push(Undone {
-                    level,
-                    key: key.clone(),
-                    threshold,
-                    reason,
-                });
+            let told_by = match std::mem::replace(&mut alert.state, state) {
+                AlertState::Covered { by } => by,
+                _ => key.clone(),
+            };
+            over.push(Undone {
+                change,
+                level,
+                key: key.clone(),
+                told_by,
+                threshold,
+                reason,
+            });
         }
+    }
+    let own: BTreeSet<String> = over
+        .iter()
+        .filter(|one| one.is_told_alone())
+        .map(|one| one.key.clone())
+        .collect();
+    let (named, told): (Vec<_>, Vec<_>) = over
+        .into_iter()
+        .partition(|one| !one.is_told_alone() && own.contains(&one.told_by));
+    let mut groups: BTreeMap<(Change, bool), Vec<Undone<'_>>> = BTreeMap::new();
+    for one in told {
+        let about_data = matches!(one.threshold.when, When::Stale(_));
+        groups
+            .entry((one.change, about_data))
+            .or_default()
+            .push(one);
     }
     for ((change, _), mut undone) in groups {
         undone.sort_by(|left, right| {
             let highest_first = right.level.cmp(&left.level);
             highest_first.then_with(|| left.key.cmp(&right.key))
         });
-        for one in &undone {
+        let also = named
+            .iter()
+            .filter(|one| undone.iter().any(|by| by.key == one.told_by));
+        for one in undone.iter().chain(also) {
             decisions.push(Decision {
                 threshold: one.key.clone(),
                 when: one.threshold.when.to_string(),
-                outcome: match change {
+                outcome: match one.change {
                     Change::Withdrawn => Outcome::Withdraw,
                     _ => Outcome::Resolve,
                 },
                 reason: one.reason.clone(),
             });
         }
-        tell(ledger, change, &undone, &covered, status, now);
+        tell(ledger, change, &undone, &named, status, now);
     }
     held
 }
@@ -135,7 +153,7 @@ fn tell(
     ledger: &mut Ledger,
     change: Change,
     undone: &[Undone<'_>],
-    covered: &[Covered],
+    named: &[Undone<'_>],
     status: &Status,
     now: Timestamp,
 ) {
@@ -147,7 +165,7 @@ fn tell(
     let mut follows = Vec::new();
     let mut severity = first.threshold.severity;
     for one in undone {
-        let alert = ledger.alerts.get(&one.key);
+        let alert = ledger.alerts.get(&one.told_by);
         if let Some(fired) = alert.and_then(|alert| ledger.fired(alert)) {
             follows.extend(ledger.notices_of(fired));
             severity = severity.max(fired.severity);
@@ -160,10 +178,9 @@ fn tell(
     }
     let reason = first.reason.clone();
     if let Some(transition) = ledger.tell(&first.key, change, reason, severity, status, now) {
-        let spoke_for = |one: &&Covered| undone.iter().any(|by| by.key == one.by);
-        let covered = covered.iter().filter(spoke_for).map(|one| &one.key);
-        let others = others.iter().map(|one| &one.key);
-        transition.also = others.chain(covered).cloned().collect();
+        let spoke_for = |one: &&Undone<'_>| undone.iter().any(|by| by.key == one.told_by);
+        let also = others.iter().chain(named.iter().filter(spoke_for));
+        transition.also = also.map(|one| one.threshold.when.to_string()).collect();
         transition.follows = follows;
         transition.notify = notify;
     }

@@ -464,7 +464,7 @@ fn several_notices_undone_in_one_step_give_one_correction_for_the_highest() {
     };
     assert_eq!(
         (correction.threshold.as_str(), correction.also.as_slice()),
-        ("actual-80pct", &["actual-50pct".to_owned()][..])
+        ("actual-80pct", &["actual 50%".to_owned()][..])
     );
     assert_eq!(correction.follows.len(), 2);
     assert!(

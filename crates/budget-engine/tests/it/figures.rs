@@ -179,15 +179,15 @@ fn of_two_subscriptions_the_one_that_is_behind_says_how_fresh_the_data_are() {
 #[test]
 fn a_pace_compares_days_that_all_subscriptions_have() {
     let usage = ChargeCategory::Usage;
-    let mut facts = Costs::new().every_day(date(2026, 11, 1), date(2026, 11, 5), "Storage", "10");
+    let mut facts = Costs::new().every_day(date(2026, 11, 1), date(2026, 11, 6), "Storage", "10");
     for day in 1..=3 {
         let day = date(2026, 11, day);
         facts = facts.full(day, "/subscriptions/b", "x", "EUR", usage, "", "10");
     }
-    let facts = facts.written(at(date(2026, 11, 5)));
+    let facts = facts.written(at(date(2026, 11, 6)));
     let mut both = budget(&[]);
     both.scopes.push(Scope::parse("/subscriptions/b").unwrap());
-    let status = status_of(&both, &facts, None, date(2026, 11, 5));
+    let status = status_of(&both, &facts, None, date(2026, 11, 6));
     assert_eq!(status.spent, eur("80"));
     let pace = status.pace.unwrap();
     // Three of thirty days: a tenth of 1,000 is planned for them, and they have cost 60.

@@ -1,5 +1,7 @@
 //! The life of an alert: how it ends, who knows of it, and what happens while nobody does.
 
+use std::collections::BTreeMap;
+
 use budget_engine::*;
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
@@ -170,7 +172,46 @@ fn what_another_notice_told_is_named_when_both_are_over() {
         day(14),
     );
     assert_eq!(changes(&over.ledger), [Change::Fired, Change::Resolved]);
-    assert_eq!(over.ledger.transitions[1].also, ["actual-50pct"]);
+    assert_eq!(over.ledger.transitions[1].also, ["actual 50%"]);
+}
+
+#[test]
+fn what_another_notice_told_is_corrected_though_that_one_stands() {
+    let budget = budget(&["actual 50%", "forecast 100%"]);
+    let facts = spent_on("600", day(12));
+    let first = step(&budget, &facts, Some(&reaching(1100)), &empty(), day(12));
+    let facts = spent_on("300", day(14));
+    let over = step(
+        &budget,
+        &facts,
+        Some(&reaching(1100)),
+        &first.ledger,
+        day(14),
+    );
+    assert_eq!(changes(&over.ledger), [Change::Fired, Change::Withdrawn]);
+    let [told, corrected] = &over.ledger.transitions[..] else {
+        panic!("one notice and its correction")
+    };
+    assert_eq!(corrected.threshold, "actual-50pct");
+    assert_eq!(corrected.follows, [told.id()]);
+    assert_eq!(corrected.notify, told.notify);
+    let standing = &over.ledger.alerts["forecast-100pct"];
+    assert_eq!(standing.state, AlertState::Firing);
+    let outcomes: Vec<(&str, &Outcome)> = over
+        .decisions
+        .iter()
+        .map(|one| (&*one.threshold, &one.outcome))
+        .collect();
+    assert!(outcomes.contains(&("actual-50pct", &Outcome::Withdraw)));
+    // Nothing is told of it a second time.
+    let again = step(
+        &budget,
+        &facts,
+        Some(&reaching(1100)),
+        &over.ledger,
+        day(14),
+    );
+    assert_eq!(again.ledger.transitions.len(), 2);
 }
 
 #[test]
@@ -233,7 +274,10 @@ fn whoever_knows_ends_reminders_until_it_fires_again() {
     assert_eq!(known.alerts["actual-80pct"].state, AlertState::Firing);
     assert_eq!(changes(&known), [Change::Fired, Change::Acknowledged]);
     assert_eq!(known.next_attention(&budget), None);
-    assert_eq!(known.attend(&budget, None, after(1000)), known);
+    assert_eq!(
+        known.attend(&budget, None, &BTreeMap::new(), after(1000)),
+        known
+    );
     let second = known.acknowledge("actual-80pct", None, by("kim", after(2)));
     assert!(matches!(second, Err(NotAcknowledged::Already(first)) if first.by == "dana"));
     // Taken back, and fired again: nobody knows of that yet.
@@ -269,8 +313,11 @@ fn only_what_stands_is_acknowledged() {
 fn reminders_come_each_interval_and_escalation_once() {
     let (budget, ledger) = fired();
     assert_eq!(ledger.next_attention(&budget), Some(after(24)));
-    assert_eq!(ledger.attend(&budget, None, after(23)), ledger);
-    let first = ledger.attend(&budget, None, after(24));
+    assert_eq!(
+        ledger.attend(&budget, None, &BTreeMap::new(), after(23)),
+        ledger
+    );
+    let first = ledger.attend(&budget, None, &BTreeMap::new(), after(24));
     assert_eq!(changes(&first)[1..], [Change::Reminded]);
     let reminder = &first.transitions[1];
     assert_eq!(reminder.follows, [ledger.transitions[0].id()]);
@@ -283,10 +330,10 @@ fn reminders_come_each_interval_and_escalation_once() {
         }
     );
     // Nobody looked for days: one reminder, and the escalation.
-    let late = first.attend(&budget, None, after(100));
+    let late = first.attend(&budget, None, &BTreeMap::new(), after(100));
     assert_eq!(changes(&late)[2..], [Change::Reminded, Change::Escalated]);
     assert_eq!(late.transitions[3].notify, ["boss"]);
-    let later = late.attend(&budget, None, after(125));
+    let later = late.attend(&budget, None, &BTreeMap::new(), after(125));
     assert_eq!(changes(&later)[4..], [Change::Reminded]);
     // Whoever was told of it hears of the end.
     let told = [late.transitions[0].id(), late.transitions[3].id()];
@@ -307,7 +354,7 @@ fn a_higher_alert_outdates_the_reminders_of_a_lower_one() {
     higher.id = "hundred".into();
     budget.thresholds.push(higher);
     let both = step(&budget, &spent_on("1000", day(13)), None, &ledger, day(13)).ledger;
-    let attended = both.attend(&budget, None, after(48));
+    let attended = both.attend(&budget, None, &BTreeMap::new(), after(48));
     let told: Vec<&str> = attended.transitions[2..]
         .iter()
         .map(|one| one.threshold.as_str())

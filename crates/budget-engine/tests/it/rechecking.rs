@@ -1,5 +1,7 @@
 //! A stored decision comes out again, and one that was changed afterwards does not.
 
+use std::collections::BTreeMap;
+
 use budget_engine::*;
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
@@ -120,7 +122,6 @@ fn a_figure_that_was_changed_is_found() {
                 "percent of the planned amount",
                 "remaining",
                 "daily allowance",
-                "percent of the plan by then",
                 "spent",
             ],
         ),
@@ -210,7 +211,7 @@ fn what_follows_a_crossing_comes_out_again_too() {
     };
     let empty = Ledger::new("payments", "monthly-2026-11-01");
     let fired = step(&empty, &spent("800", day(12)), day(12));
-    let reminded = fired.attend(&budget, None, at(day(13)));
+    let reminded = fired.attend(&budget, None, &BTreeMap::new(), at(day(13)));
     let stale = step(&reminded, &spent("800", day(12)), day(16));
     let arrived = step(&stale, &spent("800", day(17)), day(17));
     let withdrawn = step(&arrived, &spent("700", day(18)), day(18));

@@ -19,7 +19,6 @@ use state_store::{Version, json};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::config::{Config, SourceKind};
-use crate::jobs::deliver;
 use crate::jobs::plan::Created;
 use crate::ledgers;
 use crate::reads::counted;
@@ -311,35 +310,11 @@ async fn ours(app: &App) -> anyhow::Result<Vec<OurAlert>> {
         };
         for (key, alert) in &ledger.alerts {
             let mut one = our(&ledger, key, alert, &silences);
-            one.told_nobody |= is_lost(app, &ledger, alert).await?;
+            one.told_nobody |= ledgers::is_lost(app, &ledger, alert).await?;
             ours.push(one);
         }
     }
     Ok(ours)
-}
-
-/// Whether an alert fires, and all that was sent of it has ended without arriving anywhere.
-async fn is_lost(app: &App, ledger: &Ledger, alert: &Alert) -> anyhow::Result<bool> {
-    let Some(fired) = ledger
-        .fired(alert)
-        .filter(|_| alert.state == AlertState::Firing)
-    else {
-        return Ok(false);
-    };
-    let own = ledger.transitions.iter().filter(|one| {
-        one.alert == alert.id && one.sequence >= fired.sequence && one.change.is_news()
-    });
-    for transition in own {
-        let Some(route) = &transition.route else {
-            return Ok(false);
-        };
-        for routed in route {
-            if !deliver::is_lost(app, transition.at, routed).await? {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
 }
 
 fn our(ledger: &Ledger, key: &str, alert: &Alert, silences: &[Silence]) -> OurAlert {

@@ -4,7 +4,9 @@
 //! A marker `open/<budget>/<period>` leads to each ledger in which a crossing stands, so that the
 //! sweep looks at few of them.
 
-use budget_engine::{Ledger, Status, plus_days};
+use std::collections::BTreeMap;
+
+use budget_engine::{AlertState, Ledger, Status, plus_days};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
@@ -13,6 +15,7 @@ use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::evaluate::BudgetReport;
 use crate::ledgers::{self, Decided, OPEN};
+use crate::outbox;
 use crate::standing::CLOSING_DAYS;
 
 /// What attending to alerts did.
@@ -111,15 +114,45 @@ async fn after(app: &App, ledger: &Ledger, budget: &str) -> anyhow::Result<Ledge
     }
     let status = last_status(app, &budget.id).await?;
     let mut next = match is_due {
-        true => ledger.attend(budget, status.as_ref(), now),
+        true => {
+            let heard = heard(app, ledger).await?;
+            ledger.attend(budget, status.as_ref(), &heard, now)
+        }
         false => ledger.clone(),
     };
     // What reached nobody is told as soon as there is somebody.
-    for key in ledger.alerts.keys() {
+    for (key, alert) in &ledger.alerts {
+        if !ledger.is_untold(alert) {
+            continue;
+        }
         let again = ledgers::told_at_last(app, budget, &next, key, status.as_ref());
         next = again.unwrap_or(next);
     }
     Ok(next)
+}
+
+/// When people hear of the alerts whose notices were held back, by the key of the alert: whoever was not
+/// told yet cannot answer.
+async fn heard(app: &App, ledger: &Ledger) -> anyhow::Result<BTreeMap<String, Timestamp>> {
+    let mut heard = BTreeMap::new();
+    for (key, alert) in &ledger.alerts {
+        let fired = ledger
+            .fired(alert)
+            .filter(|_| alert.state == AlertState::Firing);
+        let Some(fired) = fired else { continue };
+        let mut first: Option<Timestamp> = None;
+        for routed in fired.route.iter().flatten() {
+            let stored = outbox::find(app.documents(), fired.at, routed).await?;
+            let until = stored
+                .and_then(|one| one.held)
+                .map_or(fired.at, |hold| hold.until);
+            first = Some(first.map_or(until, |first| first.min(until)));
+        }
+        if let Some(first) = first.filter(|first| *first > fired.at) {
+            heard.insert(key.clone(), first);
+        }
+    }
+    Ok(heard)
 }
 
 /// Whether nothing is evaluated in the period of a ledger any more.
@@ -132,7 +165,7 @@ fn is_closed(ledger: &Ledger, now: Timestamp) -> bool {
 async fn last_status(app: &App, budget: &str) -> anyhow::Result<Option<Status>> {
     let key = format!("status/{budget}");
     let stored: Option<(BudgetReport, Version)> = json::get(app.documents(), &key).await?;
-    Ok(stored.and_then(|(report, _)| report.status))
+    Ok(stored.and_then(|(report, _)| report.last_known()))
 }
 
 /// Removes the marker of a ledger in which nothing stands. A crossing that is written meanwhile gets

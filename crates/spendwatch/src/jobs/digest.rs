@@ -1,15 +1,19 @@
 //! Digest: once a week each owner hears where their budgets stand, worst first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alert_channels::{Because, Digest, DigestMove, DigestRow, Message, Notice, Standing};
+use alert_channels::{
+    Because, Digest, DigestMove, DigestRow, Message, Notice, Standing, Unevaluated,
+};
 use budget_engine::{Cause, Money, Percent, Status};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use state_store::{Error, json};
 
 use crate::app::{App, Hint};
+use crate::clock::day_of;
 use crate::config::OWNERS;
+use crate::jobs::evaluate::{BudgetReport, runs_on};
 use crate::outbox::{self, Delivery, delivery_id};
 use crate::routing;
 
@@ -34,16 +38,19 @@ pub async fn run(app: &App, notify: &[String], at: Timestamp) -> anyhow::Result<
     if app.documents().get(&done).await?.is_some() {
         return Ok(());
     }
-    let mut recipients: BTreeMap<(String, Option<String>), Vec<Status>> = BTreeMap::new();
+    let mut recipients: BTreeMap<(String, Option<String>), Listed> = BTreeMap::new();
     for report in app.last_reports().await? {
-        let (Some(status), Some(budget)) =
-            (report.status, app.config().budgets.get(&report.budget))
-        else {
+        let Some(budget) = app.config().budgets.get(&report.budget) else {
             continue;
         };
+        if report.status.is_none() && !runs_on(budget, day_of(at)) {
+            continue;
+        }
+        let known = report.status.as_ref().or(report.known.as_deref());
+        let owners = known.map(|known| known.owners.clone()).unwrap_or_default();
         for name in notify {
             let places = match name.as_str() {
-                OWNERS => routing::of_owners(app.config(), budget, &status.owners),
+                OWNERS => routing::of_owners(app.config(), budget, &owners),
                 channel => routing::of_channel(app.config(), channel),
             };
             let takes = |(destination, _): &(String, _)| {
@@ -51,18 +58,15 @@ pub async fn run(app: &App, notify: &[String], at: Timestamp) -> anyhow::Result<
                 channel.is_some_and(|channel| channel.kind.kind().takes_actions())
             };
             for place in places.into_iter().filter(takes) {
-                let statuses = recipients.entry(place).or_default();
-                if statuses.iter().all(|known| known.budget != status.budget) {
-                    statuses.push(status.clone());
-                }
+                recipients.entry(place).or_default().add(&report);
             }
         }
     }
-    for ((destination, recipient), statuses) in recipients {
+    for ((destination, recipient), listed) in recipients {
         let key = format!("digest/{}", at.as_second());
         let id = delivery_id(&key, &destination, recipient.as_deref(), "digest");
         let to = recipient.as_deref().unwrap_or(&destination);
-        let message = Message::Digest(Box::new(digest(statuses, at)));
+        let message = Message::Digest(Box::new(digest(listed, at)));
         let mut notice = Notice::new(&id, format!("digest/{to}"), message);
         notice.recipient.clone_from(&recipient);
         notice.language = app.config().language_of(&destination, recipient.as_deref());
@@ -81,7 +85,38 @@ pub async fn run(app: &App, notify: &[String], at: Timestamp) -> anyhow::Result<
     }
 }
 
-fn digest(statuses: Vec<Status>, at: Timestamp) -> Digest {
+/// What one recipient hears of.
+#[derive(Default)]
+struct Listed {
+    budgets: BTreeSet<String>,
+    statuses: Vec<Status>,
+    unevaluated: Vec<Unevaluated>,
+}
+
+impl Listed {
+    fn add(&mut self, report: &BudgetReport) {
+        if !self.budgets.insert(report.budget.clone()) {
+            return;
+        }
+        match (&report.status, &report.problem) {
+            (Some(status), _) => self.statuses.push(status.clone()),
+            (None, Some(why)) => self.unevaluated.push(Unevaluated {
+                budget: report.name.clone(),
+                why: why.clone(),
+            }),
+            (None, None) => {}
+        }
+    }
+}
+
+fn digest(listed: Listed, at: Timestamp) -> Digest {
+    let Listed {
+        statuses,
+        mut unevaluated,
+        ..
+    } = listed;
+    let unlisted = unevaluated.len().saturating_sub(MOST_ROWS);
+    unevaluated.truncate(MOST_ROWS);
     let mut rows: Vec<DigestRow> = statuses.iter().map(row).collect();
     rows.sort_by(|left, right| {
         let worst_first = left.standing.cmp(&right.standing);
@@ -92,7 +127,7 @@ fn digest(statuses: Vec<Status>, at: Timestamp) -> Digest {
         fine.count()
     };
     let (count, all_fine) = (rows.len(), fine(&rows));
-    let more = (count - all_fine).saturating_sub(MOST_ROWS);
+    let more = (count - all_fine).saturating_sub(MOST_ROWS) + unlisted;
     rows.truncate(MOST_ROWS);
     let fine = u32::try_from(all_fine - fine(&rows)).unwrap_or(u32::MAX);
     let mut moved: Vec<DigestMove> = statuses.iter().flat_map(moves).collect();
@@ -101,6 +136,7 @@ fn digest(statuses: Vec<Status>, at: Timestamp) -> Digest {
     Digest {
         at,
         rows,
+        unevaluated,
         more: u32::try_from(more).unwrap_or(u32::MAX),
         fine,
         moved,

@@ -71,6 +71,9 @@ pub struct BudgetReport {
     pub at: Timestamp,
     /// Where it stands; absent when `problem` says why.
     pub status: Option<Status>,
+    /// Where it stood when that was known last; present when `problem` says why it is not known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Box<Status>>,
     /// Why it could not be evaluated. Never to be read as "nothing spent".
     pub problem: Option<String>,
     /// What was decided, and why.
@@ -98,6 +101,28 @@ pub struct EndedPeriod {
 }
 
 impl BudgetReport {
+    /// A budget of which nothing is known.
+    pub fn unknown(budget: &Budget, at: Timestamp) -> BudgetReport {
+        BudgetReport {
+            budget: budget.id.clone(),
+            name: budget.name.clone(),
+            parent: budget.parent.clone(),
+            at,
+            status: None,
+            known: None,
+            problem: None,
+            decisions: Vec::new(),
+            ended: None,
+            deliveries: 0,
+            told_nobody: Vec::new(),
+        }
+    }
+
+    /// Where the budget stood when that was known last.
+    pub fn last_known(self) -> Option<Status> {
+        self.status.or(self.known.map(|known| *known))
+    }
+
     /// Whether a threshold of spend or forecast is crossed, told now or earlier.
     pub fn is_crossed(&self) -> bool {
         use budget_engine::Reason;
@@ -202,7 +227,13 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         }
         app.remember_reports(&report.budgets).await?;
         if failure.is_none() && is_whole {
-            app.remember_evaluation(&read.key).await?;
+            let problems = report.budgets.iter().filter_map(|one| {
+                let problem = one.problem.as_deref()?;
+                let budget = app.config().budgets.get(&one.budget)?;
+                runs_on(budget, day_of(now)).then_some((&*one.budget, problem))
+            });
+            app.remember_evaluation(&read.key, problems.collect())
+                .await?;
         }
         keep_snapshot(app, read, &answer.facts, now).await;
     }
@@ -247,37 +278,51 @@ async fn tell_staleness(
     budgets: &[&Budget],
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let today = day_of(now);
-    let lag = lag_of(app, read);
     let mut hints = BTreeSet::new();
     for budget in budgets {
-        let mut budget = (*budget).clone();
-        budget
-            .thresholds
-            .retain(|one| matches!(one.when, When::Stale(_)));
-        if budget.thresholds.is_empty() {
-            continue;
-        }
-        let key = format!("status/{}", budget.id);
-        let stored: Option<(BudgetReport, Version)> = json::get(app.documents(), &key).await?;
-        let Some(mut status) = stored.and_then(|(report, _)| report.status) else {
-            continue;
-        };
-        if !status.period.contains(today) {
-            continue;
-        }
-        status.data.age_days = days_between(status.data.last_day, today);
-        status.data.stale = status.data.age_days > lag.stale_after_days;
-        let figures = Figures {
-            status,
-            forecast: None,
-        };
-        settle(app, &budget, &figures, now, false, &mut hints).await?;
+        judge_age(app, read, budget, now, false, &mut hints).await?;
     }
     for hint in hints {
         app.hint(&hint, SignedDuration::ZERO).await?;
     }
     Ok(())
+}
+
+/// Judges the age of what was known last of a budget, and gives that; `None` if nothing ever was.
+async fn judge_age(
+    app: &App,
+    read: &Read,
+    budget: &Budget,
+    now: Timestamp,
+    dry_run: bool,
+    hints: &mut BTreeSet<Hint>,
+) -> anyhow::Result<Option<(Status, Settled)>> {
+    let today = day_of(now);
+    let key = format!("status/{}", budget.id);
+    let stored: Option<(BudgetReport, Version)> = json::get(app.documents(), &key).await?;
+    let Some(mut status) = stored.and_then(|(report, _)| report.last_known()) else {
+        return Ok(None);
+    };
+    let mut budget = budget.clone();
+    budget
+        .thresholds
+        .retain(|one| matches!(one.when, When::Stale(_)));
+    if budget.thresholds.is_empty() || !status.period.contains(today) {
+        return Ok(Some((status, Settled::default())));
+    }
+    status.data.age_days = days_between(status.data.last_day, today);
+    status.data.stale = status.data.age_days > lag_of(app, read).stale_after_days;
+    let figures = Figures {
+        status,
+        forecast: None,
+    };
+    let settled = settle(app, &budget, &figures, now, dry_run, hints).await?;
+    Ok(Some((figures.status, settled)))
+}
+
+/// Whether a budget counts anything on a day.
+pub fn runs_on(budget: &Budget, day: Date) -> bool {
+    budget.starts.is_none_or(|starts| starts <= day) && budget.ends.is_none_or(|ends| day <= ends)
 }
 
 /// How late the data of a read are as a rule.
@@ -344,25 +389,12 @@ async fn evaluate_budget(
     dry_run: bool,
     hints: &mut BTreeSet<Hint>,
 ) -> anyhow::Result<BudgetReport> {
-    let mut report = BudgetReport {
-        budget: budget.id.clone(),
-        name: budget.name.clone(),
-        parent: budget.parent.clone(),
-        at: now,
-        status: None,
-        problem: None,
-        decisions: Vec::new(),
-        ended: None,
-        deliveries: 0,
-        told_nobody: Vec::new(),
-    };
-    let Periods { current, ended } = match figures(app, read, budget, facts, now) {
-        Ok(periods) => periods,
-        Err(error) => {
-            report.problem = Some(error.to_string());
-            return Ok(report);
-        }
-    };
+    let mut report = BudgetReport::unknown(budget, now);
+    let Periods { current, ended } =
+        figures(app, read, budget, facts, now).unwrap_or_else(|error| Periods {
+            current: Some(Err(error)),
+            ended: None,
+        });
     if let Some(ended) = ended
         && app
             .documents()
@@ -383,7 +415,17 @@ async fn evaluate_budget(
         });
     }
     match current {
-        Some(Err(error)) => report.problem = Some(error.to_string()),
+        Some(Err(error)) => {
+            report.problem = Some(error.to_string());
+            if let Some((known, settled)) =
+                judge_age(app, read, budget, now, dry_run, hints).await?
+            {
+                report.deliveries += settled.deliveries;
+                report.told_nobody.extend(settled.nobody);
+                report.decisions = settled.decisions;
+                report.known = Some(Box::new(known));
+            }
+        }
         Some(Ok(current)) => {
             let settled = settle(app, budget, &current, now, dry_run, hints).await?;
             report.deliveries += settled.deliveries;
@@ -397,6 +439,7 @@ async fn evaluate_budget(
 }
 
 /// What was decided about one period, and what came of it.
+#[derive(Default)]
 struct Settled {
     decisions: Vec<Decision>,
     deliveries: usize,
@@ -431,7 +474,7 @@ async fn settle(
         }
         let mut next = evaluation.ledger;
         annotate(app, budget, &mut next, now).await?;
-        let mut nobody = ledgers::untold(app, budget, &next, Some(status));
+        let (next, mut nobody) = ledgers::told_anew(app, budget, next, status).await?;
         let before = version.map(|version| (ledger, version));
         let decided = Decided {
             budget: Some(budget),

@@ -6,7 +6,7 @@ use alert_channels::{Message, Notice};
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Version, json};
 
-use crate::app::{App, Hint};
+use crate::app::{App, Hint, Pulse};
 use crate::jobs::digest;
 use crate::outbox::{self, Delivery, Lane, delivery_id};
 use crate::routing;
@@ -14,13 +14,17 @@ use crate::trouble::{self, Trouble};
 
 /// How often the age of data is looked at: it changes by the day.
 const DATA_EVERY_MINUTES: i64 = 60;
+/// How many budgets a notice names.
+const MOST_NAMED: usize = 20;
 /// How long a weekly test is worth sending; it may begin two days late.
 const WORTH_TESTING: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// Looks after the watcher.
 pub async fn run(app: &App) -> anyhow::Result<()> {
     let now = app.now();
-    evaluation(app).await?;
+    let pulse = app.pulse().await?;
+    evaluation(app, &pulse).await?;
+    budgets(app, &pulse).await?;
     if now.as_second().div_euclid(60) % DATA_EVERY_MINUTES == 0 {
         data(app).await?;
     }
@@ -58,8 +62,7 @@ pub async fn unreachable(app: &App) -> anyhow::Result<Vec<String>> {
 }
 
 /// Tells when a read has not been evaluated for too long.
-async fn evaluation(app: &App) -> anyhow::Result<()> {
-    let pulse = app.pulse().await?;
+async fn evaluation(app: &App, pulse: &Pulse) -> anyhow::Result<()> {
     let Some(since) = pulse.late_since else {
         return Ok(());
     };
@@ -77,6 +80,35 @@ async fn evaluation(app: &App) -> anyhow::Result<()> {
                 .to_owned(),
         ],
         advice: Some("look into the log, and run: spendwatch check --online".to_owned()),
+    };
+    trouble::tell(app, &trouble).await
+}
+
+/// Tells of budgets that cannot be evaluated; once more when there are others.
+async fn budgets(app: &App, pulse: &Pulse) -> anyhow::Result<()> {
+    let newest = pulse.unevaluated.values().map(|one| one.since).max();
+    let Some(newest) = newest else {
+        return Ok(());
+    };
+    let mut lines: Vec<String> = pulse
+        .unevaluated
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(budget, one)| format!("{budget}, since {:.0}: {}.", one.since, one.why))
+        .collect();
+    if pulse.unevaluated.len() > MOST_NAMED {
+        lines.push(format!(
+            "And {} more.",
+            pulse.unevaluated.len() - MOST_NAMED
+        ));
+    }
+    lines.push("Nobody is told when they are passed.".to_owned());
+    let trouble = Trouble {
+        key: format!("budgets/{}", newest.as_second()),
+        about: None,
+        title: "budgets cannot be evaluated".to_owned(),
+        lines,
+        advice: Some("mend the cause, then run: spendwatch evaluate".to_owned()),
     };
     trouble::tell(app, &trouble).await
 }

@@ -55,6 +55,28 @@ async fn the_allowance_is_kept_by_what_tells_of_reminders() {
 }
 
 #[tokio::test]
+async fn others_are_told_when_whoever_was_held_back_had_the_time_to_answer() {
+    let more = format!(
+        "escalate_after_hours = 3\nescalate_to = [\"boss\"]\n[channel.boss]\nkind = \"slack\"\n\
+         url = {{ secret = \"CHAT_URL\" }}\nallow_networks = [\"127.0.0.1/32\"]\n{NIGHTS}"
+    );
+    let world = World::with("slack", r#"["actual 80%"]"#, &more).await;
+    world.spent(850);
+    world.evaluate().await;
+    night(&world, 6).await;
+    let boss = async || {
+        jobs::attend::run(&world.app).await.unwrap();
+        jobs::deliver::run(&world.app, "boss").await.unwrap().sent
+    };
+    world.pass(3600);
+    assert_eq!(world.deliver().await.sent, 1, "it is seven in the morning");
+    world.pass(3 * 3600 - 60);
+    assert_eq!(boss().await, 0);
+    world.pass(60);
+    assert_eq!(boss().await, 1);
+}
+
+#[tokio::test]
 async fn a_budget_tells_of_its_parts_after_a_night_of_reminders() {
     let more = format!(
         "parent = \"all\"\nremind_every_hours = 2\n[[budget]]\nid = \"all\"\n\

@@ -35,3 +35,4 @@ mod support;
 mod threads;
 mod tokens;
 mod twins;
+mod unevaluated;

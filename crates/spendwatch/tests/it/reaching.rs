@@ -225,6 +225,30 @@ async fn what_waits_is_listed_however_old_it_is() {
 }
 
 #[tokio::test]
+async fn what_arrived_nowhere_is_told_again_after_a_day() {
+    let world = world("slack").await;
+    let app = mended(&world).with_sources(vec![std::sync::Arc::new(Source(world.costs.clone()))]);
+    let read = app.reads().unwrap().remove(0);
+    let evaluate = async || {
+        let report = jobs::evaluate::run(&app, &read, &Default::default()).await;
+        report.unwrap().budgets.remove(0)
+    };
+    // Refused where it was to go, and at the fallback.
+    world.chat.answers(&[Answering::Status(400); 2]);
+    assert_eq!(visit(&app, "other").await.given_up, 1);
+    assert_eq!(visit(&app, "chat").await.given_up, 1);
+    let report = evaluate().await;
+    assert_eq!(report.told_nobody, ["actual-80pct stands"]);
+    assert_eq!(report.deliveries, 0, "not at once");
+    world.pass(24 * HOUR);
+    let report = evaluate().await;
+    assert_eq!(report.deliveries, 1);
+    assert_eq!(visit(&app, "other").await.sent, 1);
+    let report = evaluate().await;
+    assert_eq!(report.told_nobody, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn every_send_that_was_begun_counts_as_a_try() {
     let world = world("slack").await;
     let app = mended(&world);
@@ -233,7 +257,8 @@ async fn every_send_that_was_begun_counts_as_a_try() {
         Answering::RetryAfter(429, 60),
         Answering::HangUp,
     ]);
-    for hours in [7, 1, 1, 0] {
+    // It is switched off from the first answer on, and tried every six hours.
+    for hours in [7, 1, 7, 0] {
         visit(&app, "other").await;
         world.pass(hours * HOUR);
     }
