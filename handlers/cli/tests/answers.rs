@@ -168,7 +168,7 @@ fn silences_are_made_changed_listed_and_ended() {
         &["silence", "--kind", "other", "--for", "4h", "--reason", "x"],
         &["silence", "edit", &id],
         &["silence", "end"],
-        &["deliveries", "--state", "lost"],
+        &["deliveries", "--fate", "lost"],
         &["explain"],
     ] {
         code(&run(folder, wrong), 2);
@@ -227,7 +227,9 @@ fn deliveries_are_listed_by_what_became_of_them() {
         (["--destination", "chat"], 1),
         (["--destination", "mail"], 0),
         (["--budget", "shop"], 1),
-        (["--state", "dead"], 0),
+        (["--fate", "delivered"], 1),
+        (["--fate", "dead"], 0),
+        (["--state", ".spendwatch"], 1),
         (["--since", "2100-01-01"], 0),
     ] {
         let listed = json(folder, &[&["deliveries"][..], &filter].concat());
