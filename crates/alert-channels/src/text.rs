@@ -176,17 +176,14 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
     };
     let say = spoken.catalog();
     let mut wording = match &notice.message {
-        Message::Crossing(transition) => crossing::crossing(spoken, transition),
+        Message::Crossing(transition) => crossing::crossing(spoken, transition, notice.follow_up),
         Message::Digest(one) => digest::digest(spoken, one),
         Message::Bundle {
-            at,
-            allowance,
-            hours,
+            allowance, hours, ..
         } => {
             let count = notice.carried.len();
             Wording {
                 headline: say.bundle_headline(count, *allowance, *hours),
-                facts: vec![fact(say, Label::PutTogether, say.style().moment(*at))],
                 why: say.bundle_again().into(),
                 ..blank(spoken, Tone::Warning, &say.bundle_subject(count))
             }
