@@ -104,11 +104,7 @@ pub fn recheck(transition: &Transition) -> Recheck {
 /// Works out whether an alert of which another one's notice told was crossed by the figures of that
 /// notice. `required` is how likely, in percent, a forecast has to be; nothing else of it is needed, and
 /// without it nothing can be said of one.
-pub fn recheck_covered(
-    alert: &Alert,
-    required: Option<Decimal>,
-    teller: &Transition,
-) -> Recheck {
+pub fn recheck_covered(alert: &Alert, required: Option<Decimal>, teller: &Transition) -> Recheck {
     let mut checks = Checks::default();
     let status = &*teller.status;
     let Ok(when) = alert.when.parse::<When>() else {

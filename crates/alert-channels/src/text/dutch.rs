@@ -748,9 +748,9 @@ fn it_comes(follow_up: FollowUp) -> String {
             "Totdat iemand het bevestigt, komt het {} opnieuw. Afgezien daarvan komt het",
             every(again)
         ),
-        (None, Some(told)) => format!(
-            "Als niemand het bevestigt, krijgen anderen na {told} uur bericht. Het komt"
-        ),
+        (None, Some(told)) => {
+            format!("Als niemand het bevestigt, krijgen anderen na {told} uur bericht. Het komt")
+        }
         (None, None) => "Het komt".to_owned(),
     }
 }

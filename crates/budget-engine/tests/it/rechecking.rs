@@ -121,10 +121,18 @@ fn figures_have_six_decimals_at_most_unless_they_hide_a_difference() {
     // 135 over three days are 45; two cents less than that differ in the open.
     assert_eq!(
         shown("44.98"),
-        ("EUR 44.98".to_owned(), "EUR 45".to_owned(), Verdict::Different)
+        (
+            "EUR 44.98".to_owned(),
+            "EUR 45".to_owned(),
+            Verdict::Different
+        )
     );
     let hidden = shown("45.000000000001");
-    let expected = ("EUR 45.000000000001".into(), "EUR 45".into(), Verdict::Different);
+    let expected = (
+        "EUR 45.000000000001".into(),
+        "EUR 45".into(),
+        Verdict::Different,
+    );
     assert_eq!(hidden, expected);
     assert_eq!(
         shown("45"),
@@ -169,7 +177,11 @@ fn what_another_notice_told_of_is_judged_by_the_figures_of_that_notice() {
         ("pace 120%", "pace against 120 %", Verdict::Same),
         ("pace 900%", "pace against 900 %", Verdict::Different),
         ("forecast 100%", "probability of EUR 1000", Verdict::Same),
-        ("forecast 150%", "probability of EUR 1500", Verdict::Different),
+        (
+            "forecast 150%",
+            "probability of EUR 1500",
+            Verdict::Different,
+        ),
     ] {
         let again = recheck_covered(&covered(when), required, &teller);
         assert_eq!(again.checks.len(), 1, "{when}");

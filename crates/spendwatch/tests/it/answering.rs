@@ -405,7 +405,7 @@ async fn an_alert_is_explained_and_comes_out_the_same() {
     let explained = explain(&world.app, &wanted("payments/actual-80pct"))
         .await
         .unwrap();
-    assert_eq!(explained.verdict, Verdict::Same);
+    assert_eq!(explained.verdict, Some(Verdict::Same));
     assert_eq!(explained.alert.state, AlertState::Firing);
     let [told] = &explained.history[..] else {
         panic!("{explained:?}");
@@ -436,7 +436,7 @@ async fn what_was_changed_afterwards_comes_out_different() {
     rewrite(&world, LEDGER, &changed).await;
     let asked = wanted("payments/actual-80pct");
     let explained = explain(&world.app, &asked).await.unwrap();
-    assert_eq!(explained.verdict, Verdict::Different);
+    assert_eq!(explained.verdict, Some(Verdict::Different));
     let snapshot = explained.history[0].snapshot.clone().unwrap();
     assert_eq!(snapshot.spent, Some(eur("850 EUR")));
     assert_eq!(snapshot.verdict, Some(Verdict::Different));
@@ -454,7 +454,7 @@ async fn a_later_read_of_the_day_is_no_contradiction() {
     assert_eq!(snapshot.spent, Money::parse("870 EUR"));
     assert_eq!(snapshot.verdict, None);
     assert!(snapshot.note.unwrap().contains("later read"));
-    assert_eq!(explained.verdict, Verdict::Same);
+    assert_eq!(explained.verdict, Some(Verdict::Same));
 }
 
 #[tokio::test]

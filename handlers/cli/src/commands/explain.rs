@@ -4,8 +4,8 @@ use budget_engine::{Change, Check, Decision, Outcome, Verdict};
 use serde::Serialize;
 use spendwatch::jobs::alerts::OurAlert;
 use spendwatch::jobs::alerts::explain::{Explained, Told, explain};
-use spendwatch::jobs::deliveries::Fate;
 use spendwatch::jobs::alerts::find::{NotFound, Wanted};
+use spendwatch::jobs::deliveries::Fate;
 
 use super::Exit;
 use crate::args::answers::Explain;
@@ -145,7 +145,10 @@ impl Answer for Shown {
             blocks.push(figures(&told.recheck.checks).into());
         }
         if let Some(with) = told_with {
-            let text = format!("the notice of {} {} told of it:", with.threshold, with.alert);
+            let text = format!(
+                "the notice of {} {} told of it:",
+                with.threshold, with.alert
+            );
             let mut told = vec![text.into()];
             told.extend(lines(&with.told, &with.threshold, &with.when));
             blocks.push(Block::Lines(told));
@@ -218,7 +221,12 @@ fn add<'a>(
         let spent = snapshot.spent.map(|spent| spent.to_string());
         let verdict = snapshot.verdict.map(|verdict| verdict.to_string());
         let (spent, verdict) = (spent.unwrap_or_default(), verdict.unwrap_or_default());
-        row("spent by kept costs", &snapshot.told.to_string(), spent, verdict);
+        row(
+            "spent by kept costs",
+            &snapshot.told.to_string(),
+            spent,
+            verdict,
+        );
     }
 }
 

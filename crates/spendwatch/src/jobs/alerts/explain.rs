@@ -195,11 +195,7 @@ fn name(app: &App, ledger: &Ledger) -> String {
     budget.map_or_else(|| ledger.budget.clone(), |budget| budget.name.clone())
 }
 
-async fn told(
-    app: &App,
-    lanes: &mut Lanes<'_>,
-    transition: &Transition,
-) -> anyhow::Result<Told> {
+async fn told(app: &App, lanes: &mut Lanes<'_>, transition: &Transition) -> anyhow::Result<Told> {
     let recheck = recheck(transition);
     let rests_on_figures = matches!(
         transition.change,
