@@ -339,7 +339,8 @@ mod tests {
         }
         let mut notice = samples::correction();
         notice.also_open = vec!["actual 50%".into(), "forecast 100%".into()];
-        bot.send(&notice, after("C0123ABCD:1.5")).await;
+        let result = bot.send(&notice, after("C0123ABCD:1.5")).await;
+        assert_eq!(result, delivered("C0123ABCD:2.1"));
         let requests = server.received_requests().await.unwrap();
         let update: Value = requests[1].body_json().unwrap();
         assert_eq!(update["blocks"][0]["type"], "header");
