@@ -341,7 +341,9 @@ fn link(say: &dyn Catalog, link: &Link) -> Option<Link> {
 pub fn plain(wording: &Wording) -> String {
     let mut lines = vec![wording.headline.clone()];
     lines.extend(wording.remarks.iter().cloned());
-    lines.push(String::new());
+    if !wording.facts.is_empty() {
+        lines.push(String::new());
+    }
     let widest = |widths: &mut dyn Iterator<Item = usize>| widths.max().unwrap_or(0);
     let labels = widest(&mut wording.facts.iter().map(|fact| fact.label.chars().count()));
     for fact in &wording.facts {

@@ -471,7 +471,7 @@ async fn the_first_notice_says_what_happens_while_nobody_acknowledges_it() {
 
 #[tokio::test]
 async fn what_stands_in_the_period_before_is_listed_as_long_as_it_is_evaluated() {
-    let world = World::new("slack", r#"["actual 50%", "actual 80%", "stale 60 days"]"#).await;
+    let world = World::new("slack", r#"["actual 50%", "actual 80%"]"#).await;
     world.spent(850);
     world.evaluate().await;
     let listed = || async {
