@@ -34,6 +34,13 @@ pub struct Notice {
     /// Notices that were held back and are told of with this one, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
+    /// What happens while nobody acknowledges it, as it was set when it was decided.
+    #[serde(default, skip_serializing_if = "FollowUp::is_none")]
+    pub follow_up: FollowUp,
+    /// Conditions of other alerts of its thread that stood when it was decided, for kinds that
+    /// [remember threads](crate::Kind::remembers_threads).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_open: Vec<String>,
     /// Where to go from here.
     #[serde(default)]
     pub links: Vec<Link>,
@@ -47,6 +54,23 @@ pub struct Notice {
     /// The language of people's channels. What programs read is English always.
     #[serde(default)]
     pub language: Language,
+}
+
+/// What happens while nobody acknowledges a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowUp {
+    /// Hours after which it comes again, and again; never if not set.
+    pub remind_every_hours: Option<u32>,
+    /// Hours after which others are told, once; never if not set.
+    pub escalate_after_hours: Option<u32>,
+}
+
+impl FollowUp {
+    /// Whether nothing happens.
+    pub fn is_none(&self) -> bool {
+        *self == FollowUp::default()
+    }
 }
 
 /// Why a recipient gets a notice.
@@ -124,7 +148,7 @@ pub enum Message {
     /// More happened than the recipient gets single notices for: all of it, in
     /// [`Notice::carried`].
     Bundle {
-        /// When it was put together.
+        /// When the last of them was decided.
         at: Timestamp,
         /// How many notices the recipient gets in that time at most.
         allowance: u32,
@@ -363,6 +387,8 @@ impl Notice {
             instead_of: None,
             instead_of_recipient: None,
             carried: Vec::new(),
+            follow_up: FollowUp::default(),
+            also_open: Vec::new(),
             links: Vec::new(),
             reason_for_recipient: String::new(),
             because: None,

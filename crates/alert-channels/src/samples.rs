@@ -10,7 +10,7 @@ use jiff::civil::date;
 use rust_decimal::Decimal;
 
 use crate::notice::{
-    Because, Carried, Digest, DigestMove, DigestRow, Link, Message, Notice, Standing,
+    Because, Carried, Digest, DigestMove, DigestRow, FollowUp, Link, Message, Notice, Standing,
 };
 use crate::text::Language;
 
@@ -442,7 +442,7 @@ pub fn resolved() -> Notice {
     );
     transition.kind = ThresholdKind::Forecast;
     transition.when = "forecast 100%".into();
-    transition.also = vec!["forecast-90pct".into()];
+    transition.also = vec!["forecast 90%".into()];
     let status = &mut transition.status;
     status.forecast = Some(ForecastSummary {
         mean: money("9850 EUR"),
@@ -532,7 +532,13 @@ pub fn family() -> Notice {
         },
     ];
     transition.events = vec!["Load test before the spring release".into()];
-    notice(transition)
+    Notice {
+        follow_up: FollowUp {
+            remind_every_hours: Some(24),
+            escalate_after_hours: Some(48),
+        },
+        ..notice(transition)
+    }
 }
 
 /// The first period of a budget, before any data of it have come.

@@ -186,7 +186,7 @@ fn payload(words: &Wording) -> Value {
     })
 }
 
-fn section(text: &str) -> Value {
+pub(crate) fn section(text: &str) -> Value {
     json!({"type": "section", "text": plain(text, MAX_SECTION)})
 }
 

@@ -2,7 +2,7 @@
 //! shows how things stand.
 //!
 //! The first notice of a thread is posted to the channel. Later ones are replies to it, and it is
-//! rewritten to say what the newest says, so the channel shows one message for each budget and
+//! rewritten to say what the newest says and which other alerts were open then, so the channel shows one message for each budget and
 //! period. What the first one was called is kept by the caller ([`Attempt::earlier`]). Slack answers
 //! 200 whatever happened; `ok` and `error` in the body decide.
 
@@ -15,7 +15,8 @@ use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered}
 use crate::http::{Access, Endpoint, Http, Reply, by_status, later, throttled};
 use crate::notice::Notice;
 use crate::outcome::{Class, SendResult};
-use crate::slack::{message_value, plain};
+use crate::slack::{message_value, plain, section};
+use crate::untrusted::clean;
 
 /// Slack's Web API.
 pub const DEFAULT_URL: &str = "https://slack.com/api";
@@ -99,6 +100,13 @@ impl SlackBot {
                 notice.message.at().strftime("%Y-%m-%d %H:%M UTC")
             );
             blocks.push(json!({"type": "context", "elements": [plain(&line, MAX_CONTEXT)]}));
+            if !notice.also_open.is_empty() {
+                // After the header: the end of one alert must not read as the end of all.
+                let open = notice.also_open.iter().map(|when| clean(when));
+                let open = open.collect::<Vec<_>>().join(", ");
+                let line = format!("Open besides, when this was decided: {open}.");
+                blocks.insert(1.min(blocks.len()), section(&line));
+            }
         }
         let update = json!({
             "channel": first.channel,
@@ -320,6 +328,28 @@ mod tests {
         let text = update.to_string();
         assert!(text.contains("back under"), "the new state: {text}");
         assert!(text.contains("from 2026-05-15 06:30 UTC"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_first_says_what_is_still_open_when_one_alert_of_several_ends() {
+        let (bot, server) = bot().await;
+        let done = said(json!({"ok": true, "channel": "C0123ABCD", "ts": "2.1"}));
+        for method in ["chat.postMessage", "chat.update"] {
+            on(method, json!({}), done.clone()).mount(&server).await;
+        }
+        let mut notice = samples::correction();
+        notice.also_open = vec!["actual 50%".into(), "forecast 100%".into()];
+        let result = bot.send(&notice, after("C0123ABCD:1.5")).await;
+        assert_eq!(result, delivered("C0123ABCD:2.1"));
+        let requests = server.received_requests().await.unwrap();
+        let update: Value = requests[1].body_json().unwrap();
+        assert_eq!(update["blocks"][0]["type"], "header");
+        assert_eq!(
+            update["blocks"][1]["text"]["text"],
+            "Open besides, when this was decided: actual 50%, forecast 100%."
+        );
+        let reply: Value = requests[0].body_json().unwrap();
+        assert!(!reply.to_string().contains("Open besides"), "{reply}");
     }
 
     #[tokio::test]

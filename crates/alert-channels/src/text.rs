@@ -176,17 +176,14 @@ pub(crate) fn wording_in(notice: &Notice, language: Language) -> Wording {
     };
     let say = spoken.catalog();
     let mut wording = match &notice.message {
-        Message::Crossing(transition) => crossing::crossing(spoken, transition),
+        Message::Crossing(transition) => crossing::crossing(spoken, transition, notice.follow_up),
         Message::Digest(one) => digest::digest(spoken, one),
         Message::Bundle {
-            at,
-            allowance,
-            hours,
+            allowance, hours, ..
         } => {
             let count = notice.carried.len();
             Wording {
                 headline: say.bundle_headline(count, *allowance, *hours),
-                facts: vec![fact(say, Label::PutTogether, say.style().moment(*at))],
                 why: say.bundle_again().into(),
                 ..blank(spoken, Tone::Warning, &say.bundle_subject(count))
             }
@@ -344,7 +341,9 @@ fn link(say: &dyn Catalog, link: &Link) -> Option<Link> {
 pub fn plain(wording: &Wording) -> String {
     let mut lines = vec![wording.headline.clone()];
     lines.extend(wording.remarks.iter().cloned());
-    lines.push(String::new());
+    if !wording.facts.is_empty() {
+        lines.push(String::new());
+    }
     let widest = |widths: &mut dyn Iterator<Item = usize>| widths.max().unwrap_or(0);
     let labels = widest(&mut wording.facts.iter().map(|fact| fact.label.chars().count()));
     for fact in &wording.facts {
@@ -385,6 +384,50 @@ pub fn plain(wording: &Wording) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notice::FollowUp;
+    use crate::samples;
+
+    #[test]
+    fn what_happens_while_nobody_acknowledges_is_said_in_every_language() {
+        let said = |language, remind_every_hours, escalate_after_hours| {
+            let mut notice = samples::crossing();
+            notice.follow_up = FollowUp {
+                remind_every_hours,
+                escalate_after_hours,
+            };
+            wording_in(&notice, language).why
+        };
+        let cases = [
+            (
+                Language::English,
+                "it comes again every 24 hours; after 48 hours others are told",
+                "others are told after an hour. It comes once per period",
+            ),
+            (
+                Language::Dutch,
+                "komt het elke 24 uur opnieuw; na 48 uur krijgen anderen bericht",
+                "krijgen anderen na 1 uur bericht. Het komt één keer per periode",
+            ),
+            (
+                Language::German,
+                "kommt die Meldung alle 24 Stunden wieder; nach 48 Stunden werden andere benachrichtigt",
+                "werden nach einer Stunde andere benachrichtigt. Die Meldung kommt einmal je Zeitraum",
+            ),
+            (
+                Language::French,
+                "cet avis revient toutes les 24 heures ; après 48 heures, d'autres personnes sont prévenues",
+                "d'autres personnes sont prévenues après une heure. Cet avis vient une fois par période",
+            ),
+        ];
+        for (language, both, escalation) in cases {
+            let text = said(language, Some(24), Some(48));
+            assert!(text.contains(both), "{text}");
+            let text = said(language, None, Some(1));
+            assert!(text.contains(escalation), "{text}");
+            let without = said(language, None, None);
+            assert!(text.ends_with(&without[without.len() - 20..]), "{text}");
+        }
+    }
 
     #[test]
     fn only_secure_links_are_shown() {

@@ -54,6 +54,6 @@ pub use observe::{
     counted_series, feeds, observe,
 };
 pub use period::{Calendar, Period, TimeGrain, UnknownGrain, dates, days_between, plus_days};
-pub use recheck::{Check, Recheck, Verdict, recheck};
+pub use recheck::{Check, Recheck, Verdict, recheck, recheck_covered};
 pub use scope::{Scope, ScopeError, ScopeKind};
 pub use status::{Pace, Percent, Status, status};

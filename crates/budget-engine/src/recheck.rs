@@ -14,7 +14,7 @@ use crate::budget::{Level, When};
 use crate::decide::Reason;
 use crate::decide::judge::{reached, share, times};
 use crate::forecast::ForecastSummary;
-use crate::ledger::Transition;
+use crate::ledger::{Alert, Transition};
 use crate::money::{Money, percent_of};
 use crate::period::{days_between, plus_days};
 use crate::status::{Percent, Status};
@@ -33,9 +33,10 @@ pub struct Recheck {
 pub struct Check {
     /// Which figure.
     pub what: String,
-    /// As it is stored, exactly.
+    /// As it is stored. Amounts and percentages have six decimals at most, and all their digits where
+    /// those would hide a difference.
     pub told: String,
-    /// As it comes out again, exactly; in words where only a range is known.
+    /// As it comes out again, written like the other; in words where only a range is known.
     pub again: String,
     /// Whether both are the same.
     pub verdict: Verdict,
@@ -100,6 +101,46 @@ pub fn recheck(transition: &Transition) -> Recheck {
     Recheck { checks: checks.0 }
 }
 
+/// Works out whether an alert of which another one's notice told was crossed by the figures of that
+/// notice. `required` is how likely, in percent, a forecast has to be; nothing else of it is needed, and
+/// without it nothing can be said of one.
+pub fn recheck_covered(alert: &Alert, required: Option<Decimal>, teller: &Transition) -> Recheck {
+    let mut checks = Checks::default();
+    let status = &*teller.status;
+    let Ok(when) = alert.when.parse::<When>() else {
+        checks.words("condition", &alert.when, "not a condition");
+        return Recheck { checks: checks.0 };
+    };
+    let level = level_of(when, status, alert.step).unwrap_or(Decimal::MAX);
+    let money = amount(Money::new(level, status.planned.currency), Digits::Few);
+    match when {
+        When::Actual(_) => {
+            let what = format!("spent against {money}");
+            checks.comparison(&what, "reached", status.spent.amount >= level);
+        }
+        When::Pace(required) => {
+            let what = format!("pace against {} %", required.normalize());
+            let percent = status.pace.map(|pace| pace.percent.0);
+            let holds = percent.is_some_and(|percent| percent >= required);
+            checks.comparison(&what, "reached", holds);
+        }
+        When::Forecast(_) => {
+            if let (Some(required), Some(forecast)) = (required, &status.forecast) {
+                let what = format!("probability of {money}");
+                let (least, most) = bounds(forecast, level);
+                let told = format!("{} % or more", required.normalize());
+                let again = format!("{} to {} %", least.normalize(), most.normalize());
+                checks.put(&what, told, again, required <= most + ROUNDING);
+            }
+        }
+        When::Stale(days) => {
+            let is_older = status.data.age_days > days;
+            checks.comparison("age against what is allowed", "older", is_older);
+        }
+    }
+    Recheck { checks: checks.0 }
+}
+
 #[derive(Default)]
 struct Checks(Vec<Check>);
 
@@ -119,25 +160,33 @@ impl Checks {
         what: &str,
         told: T,
         again: Option<T>,
-        text: fn(&T) -> String,
+        text: fn(&T, Digits) -> String,
     ) {
         let holds = again.as_ref() == Some(&told);
-        let again = again.as_ref().map_or_else(|| "none".to_owned(), text);
-        self.put(what, text(&told), again, holds);
+        let write = |digits| {
+            let again = again.as_ref();
+            let again = again.map_or_else(|| "none".to_owned(), |again| text(again, digits));
+            (text(&told, digits), again)
+        };
+        let (mut shown, mut shown_again) = write(Digits::Few);
+        if !holds && shown == shown_again {
+            (shown, shown_again) = write(Digits::All);
+        }
+        self.put(what, shown, shown_again, holds);
     }
 
     fn money(&mut self, what: &str, told: Money, again: Option<Money>) {
-        self.exact(what, told, again, |money| exact(*money));
+        self.exact(what, told, again, |money, digits| amount(*money, digits));
     }
 
     fn percent(&mut self, what: &str, told: Percent, again: Option<Decimal>) {
-        self.exact(what, told, again.map(Percent), |percent| {
-            format!("{} %", percent.0.round_dp(6).normalize())
+        self.exact(what, told, again.map(Percent), |percent, digits| {
+            format!("{} %", digits.of(percent.0))
         });
     }
 
     fn number(&mut self, what: &str, told: u32, again: Option<u32>) {
-        self.exact(what, told, again, u32::to_string);
+        self.exact(what, told, again, |number, _| number.to_string());
     }
 
     fn words(&mut self, what: &str, told: &str, again: &str) {
@@ -154,9 +203,26 @@ impl Checks {
     }
 }
 
-/// An amount with all its digits.
-fn exact(money: Money) -> String {
-    format!("{} {}", money.currency, money.amount.normalize())
+/// How many decimals of a figure are written.
+#[derive(Clone, Copy)]
+enum Digits {
+    /// Six at most.
+    Few,
+    /// All.
+    All,
+}
+
+impl Digits {
+    fn of(self, number: Decimal) -> Decimal {
+        match self {
+            Digits::Few => number.round_dp(6).normalize(),
+            Digits::All => number.normalize(),
+        }
+    }
+}
+
+fn amount(money: Money, digits: Digits) -> String {
+    format!("{} {}", money.currency, digits.of(money.amount))
 }
 
 /// The figures that follow from others of the status.
@@ -180,7 +246,9 @@ fn figures(checks: &mut Checks, status: &Status) {
         let amount = remaining.amount.checked_div(Decimal::from(days_left))?;
         Some(Money::new(amount, remaining.currency))
     });
-    let text = |money: &Option<Money>| money.map_or_else(|| "none".to_owned(), exact);
+    let text = |money: &Option<Money>, digits: Digits| {
+        money.map_or_else(|| "none".to_owned(), |money| amount(money, digits))
+    };
     checks.exact(
         "daily allowance",
         status.daily_allowance,

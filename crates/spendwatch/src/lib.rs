@@ -47,7 +47,7 @@ mod trouble;
 pub use actions::words as action_words;
 pub use actions::{ActionRecord, ActionState, Cause, Lease, News, Step, Target, TargetState, Told};
 pub use app::{App, Hint, PlanErrors, Pulse, install_crypto};
-pub use budget_engine::{NotAcknowledged, Verdict};
+pub use budget_engine::{Check, NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,

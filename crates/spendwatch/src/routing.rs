@@ -1,8 +1,8 @@
 //! From a transition to deliveries: who is told, frozen with the decision.
 
 use alert_channels::untrusted::capped;
-use alert_channels::{Because, Message, Notice};
-use budget_engine::{Budget, RoutedDelivery, Transition};
+use alert_channels::{Because, FollowUp, Message, Notice};
+use budget_engine::{Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -209,6 +209,56 @@ fn because(config: &Config, transition: &Transition, routed: &RoutedDelivery) ->
     }
 }
 
+/// Conditions of other alerts that the same place was told of and that stand after a transition, oldest
+/// first.
+fn also_open(
+    earlier: &[Transition],
+    transition: &Transition,
+    routed: &RoutedDelivery,
+) -> Vec<String> {
+    let is_told = |one: &Transition| {
+        let mut route = one.route.iter().flatten();
+        route.any(|to| to.destination == routed.destination && to.recipient == routed.recipient)
+    };
+    let mut open: Vec<&Transition> = Vec::new();
+    for one in earlier.iter().chain([transition]) {
+        if one.change == Change::Fired && is_told(one) {
+            open.push(one);
+        } else if !one.change.leaves_standing() {
+            // It may end others with its own.
+            open.retain(|known| known.alert != one.alert && !one.follows.contains(&known.id()));
+        }
+    }
+    let mut conditions: Vec<String> = Vec::new();
+    for one in open.iter().filter(|one| one.alert != transition.alert) {
+        if !conditions.contains(&one.when) {
+            conditions.push(one.when.clone());
+        }
+    }
+    conditions
+}
+
+/// What happens while nobody acknowledges what fires, as the threshold says.
+fn follow_up(budget: Option<&Budget>, transition: &Transition, period_end: Timestamp) -> FollowUp {
+    let id = transition.threshold.split('#').next();
+    let mut thresholds = budget.into_iter().flat_map(|budget| &budget.thresholds);
+    let threshold = thresholds.find(|one| Some(one.id.as_str()) == id);
+    let Some(set) = threshold.filter(|_| transition.change == Change::Fired) else {
+        return FollowUp::default();
+    };
+    // Reminders end with the period.
+    let is_in_period = |hours: &u32| {
+        let first = transition
+            .at
+            .saturating_add(SignedDuration::from_hours((*hours).into()));
+        first.is_ok_and(|first| first < period_end)
+    };
+    FollowUp {
+        remind_every_hours: set.follow_up.remind_every_hours.filter(is_in_period),
+        escalate_after_hours: set.follow_up.escalate_after_hours,
+    }
+}
+
 /// How far ahead of the clock a decision may be dated.
 const DATED_AHEAD: SignedDuration = SignedDuration::from_secs(5);
 
@@ -260,6 +310,11 @@ pub(crate) fn delivery(
         .end()
         .to_zoned(TimeZone::UTC)
         .map_or(Timestamp::MAX, |midnight| midnight.timestamp());
+    notice.follow_up = follow_up(budget, transition, period_end);
+    let channel = config.channels.get(&routed.destination);
+    if channel.is_some_and(|channel| channel.kind.kind().remembers_threads()) {
+        notice.also_open = also_open(earlier, transition, routed);
+    }
     let expires_at = match transition.is_repeated() {
         true => after(WORTH_REMINDING, at),
         // A late restatement may be decided after its period.

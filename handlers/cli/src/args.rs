@@ -487,6 +487,22 @@ mod tests {
     }
 
     #[test]
+    fn no_command_has_an_option_that_every_command_has() {
+        // The parser would give one the value of the other, and says nothing.
+        let command = Cli::command();
+        let global = command.get_arguments().map(clap::Arg::get_id);
+        let global: Vec<&clap::Id> = global.collect();
+        let mut below: Vec<&clap::Command> = command.get_subcommands().collect();
+        while let Some(one) = below.pop() {
+            for option in one.get_arguments() {
+                let name = (one.get_name(), option.get_id());
+                assert!(!global.contains(&option.get_id()), "{name:?}");
+            }
+            below.extend(one.get_subcommands());
+        }
+    }
+
+    #[test]
     fn dates_are_iso_dates() {
         assert!(date("2026-11-18").is_ok());
         for bad in ["18.11.2026", "20261118", "2026-11-31", "2026-11-18T00:00"] {

@@ -13,6 +13,19 @@ const FORMATS: [&str; 4] = ["table", "json", "csv", "markdown"];
 
 /// A folder with a budget that is over today, already evaluated and told into files.
 fn told() -> TempDir {
+    told_with("\"actual 80%\"")
+}
+
+/// The same with these thresholds.
+fn told_with(thresholds: &str) -> TempDir {
+    let folder = configured(thresholds);
+    let evaluated = run(folder.path(), &["evaluate", "--outbox", "told"]);
+    code(&evaluated, 3);
+    folder
+}
+
+/// A folder with a budget that is over today.
+fn configured(thresholds: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let today = jiff::Timestamp::now()
         .to_zoned(jiff::tz::TimeZone::UTC)
@@ -36,12 +49,11 @@ fn told() -> TempDir {
         id = "shop"
         scopes = ["/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/shop"]
         amount = 1000
-        thresholds = ["actual 80%"]
+        thresholds = [THRESHOLDS]
         notify = ["chat"]
     "#;
+    let config = config.replace("THRESHOLDS", thresholds);
     std::fs::write(folder.path().join("spendwatch.toml"), config).unwrap();
-    let evaluated = run(folder.path(), &["evaluate", "--outbox", "told"]);
-    code(&evaluated, 3);
     folder
 }
 
@@ -168,7 +180,7 @@ fn silences_are_made_changed_listed_and_ended() {
         &["silence", "--kind", "other", "--for", "4h", "--reason", "x"],
         &["silence", "edit", &id],
         &["silence", "end"],
-        &["deliveries", "--state", "lost"],
+        &["deliveries", "--fate", "lost"],
         &["explain"],
     ] {
         code(&run(folder, wrong), 2);
@@ -190,6 +202,47 @@ fn an_alert_comes_out_the_same_until_somebody_changes_it() {
     let output = run(folder, &["explain", "shop/actual-80pct"]);
     code(&output, 1);
     assert!(text(&output).contains("different"), "{}", text(&output));
+}
+
+#[test]
+fn an_alert_that_is_covered_is_explained_by_the_notice_that_told_of_it() {
+    let folder = told_with("\"actual 50%\", \"actual 80%\"");
+    let folder = folder.path();
+    let output = run(folder, &["explain", "shop/actual-50pct"]);
+    code(&output, 0);
+    let table = text(&output);
+    for expected in [
+        "the notice of actual-80pct ",
+        "told of it:",
+        "EUR 900.00 is spent, the level is EUR 800.00",
+        "to chat: delivered",
+        "spent against EUR 500",
+        "remaining",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    let rows = text(&run(folder, &["explain", "shop/actual-50pct", "-o", "csv"]));
+    assert!(rows.contains("spent against EUR 500"), "{rows}");
+}
+
+#[test]
+fn notices_without_a_new_crossing_are_not_nothing() {
+    let folder = configured("\"actual 80%\"");
+    let folder = folder.path();
+    code(&run(folder, &["evaluate", "--no-deliver"]), 3);
+    let said = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    let sent = said(&run(folder, &["evaluate", "--outbox", "told"]));
+    assert!(
+        sent.contains(
+            "no new crossing: 1 crossing was decided earlier in the period; 1 notice was sent"
+        ),
+        "{sent}"
+    );
+    let again = said(&run(folder, &["evaluate", "--outbox", "told"]));
+    assert!(
+        again.contains("nothing new to tell: 1 crossing was"),
+        "{again}"
+    );
 }
 
 /// Writes another level into the reason of what fired.
@@ -227,7 +280,9 @@ fn deliveries_are_listed_by_what_became_of_them() {
         (["--destination", "chat"], 1),
         (["--destination", "mail"], 0),
         (["--budget", "shop"], 1),
-        (["--state", "dead"], 0),
+        (["--fate", "delivered"], 1),
+        (["--fate", "dead"], 0),
+        (["--state", ".spendwatch"], 1),
         (["--since", "2100-01-01"], 0),
     ] {
         let listed = json(folder, &[&["deliveries"][..], &filter].concat());

@@ -13,7 +13,7 @@ use spendwatch::jobs::alerts::acknowledge::{Acknowledged, LONGEST_NOTE, Refusal}
 use spendwatch::jobs::alerts::explain::{Explained, Told};
 use spendwatch::jobs::answer::{self, Lasting, NotAnswered, Opened};
 use spendwatch::jobs::evaluate::BudgetReport;
-use spendwatch::{LONGEST_REASON, NotSilenced, Purpose, Silence, Verdict};
+use spendwatch::{Check, LONGEST_REASON, NotSilenced, Purpose, Silence, Verdict};
 
 use crate::api::ApiError;
 use crate::lazy::Lazy;
@@ -231,10 +231,13 @@ fn silenced(silence: &Silence) -> Response {
 fn explained(explained: &Explained) -> Response {
     let alert = &explained.alert;
     let verdict = match explained.verdict {
-        Verdict::Same => "Worked out again from the stored figures, everything comes out the same.",
-        Verdict::Different => {
+        Some(Verdict::Same) => {
+            "Worked out again from the stored figures, everything comes out the same."
+        }
+        Some(Verdict::Different) => {
             "Worked out again from the stored figures, something comes out different. Look below."
         }
+        None => "Nothing is stored to work it out from: it was told with another alert.",
     };
     let mut facts = vec![
         ("Budget", format!("{} ({})", explained.name, alert.budget)),
@@ -255,16 +258,22 @@ fn explained(explained: &Explained) -> Response {
     }
     let mut page = Page::new("Why this alert").paragraph(verdict).facts(&facts);
     for told in &explained.history {
-        page = step(page, told);
+        page = step(page, told, &told.recheck.checks);
+    }
+    if let Some(with) = &explained.told_with {
+        page = page.paragraph(&format!(
+            "The notice of {} told of it, too, and these are its figures.",
+            with.when
+        ));
+        let checks = with.recheck.checks.iter().chain(&with.told.recheck.checks);
+        page = step(page, &with.told, checks);
     }
     page.answer(StatusCode::OK)
 }
 
-fn step(page: Page, told: &Told) -> Page {
-    let rows: Vec<Vec<String>> = told
-        .recheck
-        .checks
-        .iter()
+fn step<'a>(page: Page, told: &Told, checks: impl IntoIterator<Item = &'a Check>) -> Page {
+    let rows: Vec<Vec<String>> = checks
+        .into_iter()
         .map(|check| {
             let verdict = check.verdict.to_string();
             vec![
@@ -296,12 +305,11 @@ fn step(page: Page, told: &Told) -> Page {
         }
     }
     // Addresses of people are nobody else's business.
-    let went: Vec<String> = told
-        .deliveries
-        .iter()
-        .map(|fate| format!("{}: {}", fate.destination, fate.state))
-        .collect();
-    page.list(&went)
+    let own = told.deliveries.iter();
+    let own = own.map(|fate| format!("{}: {}", fate.destination, fate.state));
+    let others = told.told_instead.iter();
+    let others = others.map(|fate| format!("in its place {}: {}", fate.destination, fate.state));
+    page.list(&own.chain(others).collect::<Vec<_>>())
 }
 
 fn status(opened: &Opened, report: Option<&BudgetReport>) -> Response {

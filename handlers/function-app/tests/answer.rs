@@ -406,6 +406,7 @@ async fn the_api_makes_changes_and_ends_silences() {
     });
     let (status, made) = scene.api("silences", "POST", "", &new.to_string()).await;
     assert_eq!(status, 200, "{made}");
+    assert_eq!(made["warnings"], json!([]));
     let id = made["id"].as_str().unwrap();
     let edit =
         json!({ "id": id, "reason": "load test, extended", "until": "2026-11-14T00:00:00Z" });
@@ -433,6 +434,22 @@ async fn the_api_makes_changes_and_ends_silences() {
         assert_eq!(status, expected, "{method} {query} {body}: {answer}");
         assert!(answer["error"]["message"].is_string(), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_silence_of_what_is_not_configured_is_made_with_a_warning() {
+    let scene = Scene::new().await;
+    let new = json!({
+        "matcher": { "budget": "shpo", "destination": "chta" },
+        "until": "2026-11-13T00:00:00Z", "reason": "load test", "by": "ada",
+    });
+    let (status, made) = scene.api("silences", "POST", "", &new.to_string()).await;
+    assert_eq!(status, 200, "{made}");
+    let expected = [
+        "no budget is called `shpo`",
+        "no channel is called `chta` (there are: chat, mail)",
+    ];
+    assert_eq!(made["warnings"], json!(expected));
 }
 
 /// What was logged.

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind, Standing};
+use crate::notice::{Because, FollowUp, LinkKind, Standing};
 
 /// What happened to the threshold of a crossing, in finished pieces.
 pub(super) struct Told<'a> {
@@ -100,12 +100,13 @@ pub(super) enum Again<'a> {
     UntilAcknowledged,
     /// Not at all.
     Once,
-    /// If data stop once more.
-    OnStop,
-    /// At the next step, and in the next period, which begins on this day.
-    AtNextStep(&'a str),
-    /// At a higher threshold, and in the next period, which begins on this day.
-    AtHigherThreshold(&'a str),
+    /// While nobody acknowledges it, and if data stop once more.
+    OnStop(FollowUp),
+    /// While nobody acknowledges it, at the next step, and in the next period, which begins on this day.
+    AtNextStep(FollowUp, &'a str),
+    /// While nobody acknowledges it, at a higher threshold, and in the next period, which begins on this
+    /// day.
+    AtHigherThreshold(FollowUp, &'a str),
 }
 
 /// What a change of a driver was.

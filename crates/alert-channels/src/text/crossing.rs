@@ -10,9 +10,14 @@ use super::figures::{bar, chart, driver_table, facts, preheader};
 use super::language::Language;
 use super::pieces::{Pieces, is_repeating, list};
 use super::{MAX_SUBJECT, SUBJECT_PREFIX, Tone, Wording, blank};
+use crate::notice::FollowUp;
 use crate::untrusted::{capped, clean, header};
 
-pub(super) fn crossing(language: Language, transition: &Transition) -> Wording {
+pub(super) fn crossing(
+    language: Language,
+    transition: &Transition,
+    follow_up: FollowUp,
+) -> Wording {
     let say = language.catalog();
     let status = &*transition.status;
     let name = budget_name(say, status);
@@ -42,7 +47,11 @@ pub(super) fn crossing(language: Language, transition: &Transition) -> Wording {
             .map(|course| chart(say, status, &name, course)),
         preheader: preheader(say, status),
         advice: advice(say, transition),
-        why: say.again(&again(transition, &say.style().date(status.period.end()))),
+        why: say.again(&again(
+            transition,
+            follow_up,
+            &say.style().date(status.period.end()),
+        )),
         ..blank(language, tone(transition), &subject)
     }
 }
@@ -298,14 +307,14 @@ fn advice(say: &dyn Catalog, transition: &Transition) -> Option<String> {
 }
 
 /// When it would come again.
-fn again<'a>(transition: &Transition, next: &'a str) -> Again<'a> {
+fn again<'a>(transition: &Transition, follow_up: FollowUp, next: &'a str) -> Again<'a> {
     match (transition.change, transition.kind) {
         (Change::Withdrawn | Change::Resolved, _) => Again::OnCrossing,
         (Change::Acknowledged | Change::Closed, _) => Again::OnEveryChange,
         (Change::Reminded, _) => Again::UntilAcknowledged,
         (Change::Escalated, _) => Again::Once,
-        (Change::Fired, ThresholdKind::Stale) => Again::OnStop,
-        (Change::Fired, _) if is_repeating(&transition.when) => Again::AtNextStep(next),
-        (Change::Fired, _) => Again::AtHigherThreshold(next),
+        (Change::Fired, ThresholdKind::Stale) => Again::OnStop(follow_up),
+        (Change::Fired, _) if is_repeating(&transition.when) => Again::AtNextStep(follow_up, next),
+        (Change::Fired, _) => Again::AtHigherThreshold(follow_up, next),
     }
 }

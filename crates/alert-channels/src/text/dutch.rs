@@ -10,7 +10,7 @@ use super::catalog::{
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind, Standing};
+use crate::notice::{Because, FollowUp, LinkKind, Standing};
 
 /// Dutch.
 pub(super) struct Dutch;
@@ -643,14 +643,17 @@ impl Catalog for Dutch {
                 "Het komt totdat iemand het bevestigt, of totdat het voorbij is.".into()
             }
             Again::Once => "Het komt één keer.".into(),
-            Again::OnStop => {
-                "Het komt één keer; en opnieuw als er gegevens komen en weer uitblijven.".into()
-            }
-            Again::AtNextStep(next) => format!(
-                "Het komt één keer per stap; opnieuw bij de volgende stap, en weer vanaf {next}."
+            Again::OnStop(follow_up) => format!(
+                "{} één keer; en opnieuw als er gegevens komen en weer uitblijven.",
+                it_comes(*follow_up)
             ),
-            Again::AtHigherThreshold(next) => format!(
-                "Het komt één keer per periode; opnieuw bij een hogere drempel, en weer vanaf {next}."
+            Again::AtNextStep(follow_up, next) => format!(
+                "{} één keer per stap; opnieuw bij de volgende stap, en weer vanaf {next}.",
+                it_comes(*follow_up)
+            ),
+            Again::AtHigherThreshold(follow_up, next) => format!(
+                "{} één keer per periode; opnieuw bij een hogere drempel, en weer vanaf {next}.",
+                it_comes(*follow_up)
             ),
         }
     }
@@ -730,5 +733,28 @@ impl Catalog for Dutch {
             1 => "elke dag; de lichtere kunnen nog wijzigen".to_owned(),
             days => format!("elke {days} dagen; de lichtere kunnen nog wijzigen"),
         }
+    }
+}
+
+/// What happens while nobody acknowledges it, and the beginning of a sentence on when it comes besides.
+fn it_comes(follow_up: FollowUp) -> String {
+    let every = |hours: u32| match hours {
+        1 => "elk uur".to_owned(),
+        _ => format!("elke {hours} uur"),
+    };
+    match (follow_up.remind_every_hours, follow_up.escalate_after_hours) {
+        (Some(again), Some(told)) => format!(
+            "Totdat iemand het bevestigt, komt het {} opnieuw; na {told} uur krijgen anderen bericht. \
+             Afgezien daarvan komt het",
+            every(again)
+        ),
+        (Some(again), None) => format!(
+            "Totdat iemand het bevestigt, komt het {} opnieuw. Afgezien daarvan komt het",
+            every(again)
+        ),
+        (None, Some(told)) => {
+            format!("Als niemand het bevestigt, krijgen anderen na {told} uur bericht. Het komt")
+        }
+        (None, None) => "Het komt".to_owned(),
     }
 }

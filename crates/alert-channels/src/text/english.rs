@@ -9,7 +9,7 @@ use super::catalog::{
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind, Standing};
+use crate::notice::{Because, FollowUp, LinkKind, Standing};
 
 /// English.
 pub(super) struct English;
@@ -591,12 +591,17 @@ impl Catalog for English {
                 "It comes until somebody acknowledges it, or until it is over.".into()
             }
             Again::Once => "It comes once.".into(),
-            Again::OnStop => "It comes once; and again if data arrive and stop once more.".into(),
-            Again::AtNextStep(next) => {
-                format!("It comes once per step; again at the next step, and anew from {next}.")
-            }
-            Again::AtHigherThreshold(next) => format!(
-                "It comes once per period; again at a higher threshold, and anew from {next}."
+            Again::OnStop(follow_up) => format!(
+                "{} once; and again if data arrive and stop once more.",
+                it_comes(*follow_up)
+            ),
+            Again::AtNextStep(follow_up, next) => format!(
+                "{} once per step; again at the next step, and anew from {next}.",
+                it_comes(*follow_up)
+            ),
+            Again::AtHigherThreshold(follow_up, next) => format!(
+                "{} once per period; again at a higher threshold, and anew from {next}.",
+                it_comes(*follow_up)
             ),
         }
     }
@@ -673,5 +678,34 @@ impl Catalog for English {
             1 => "each day; the lighter ones may still change".to_owned(),
             days => format!("every {days} days; the lighter ones may still change"),
         }
+    }
+}
+
+/// What happens while nobody acknowledges it, and the beginning of a sentence on when it comes besides.
+fn it_comes(follow_up: FollowUp) -> String {
+    let hours = |hours: u32| match hours {
+        1 => "hour".to_owned(),
+        _ => format!("{hours} hours"),
+    };
+    let after = |count: u32| match count {
+        1 => "an hour".to_owned(),
+        _ => hours(count),
+    };
+    match (follow_up.remind_every_hours, follow_up.escalate_after_hours) {
+        (Some(every), Some(told)) => format!(
+            "Until somebody acknowledges it, it comes again every {}; after {} others are told. Apart \
+             from that it comes",
+            hours(every),
+            after(told)
+        ),
+        (Some(every), None) => format!(
+            "Until somebody acknowledges it, it comes again every {}. Apart from that it comes",
+            hours(every)
+        ),
+        (None, Some(told)) => format!(
+            "If nobody acknowledges it, others are told after {}. It comes",
+            after(told)
+        ),
+        (None, None) => "It comes".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use super::catalog::{
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind, Standing};
+use crate::notice::{Because, FollowUp, LinkKind, Standing};
 
 /// French.
 pub(super) struct French;
@@ -661,17 +661,17 @@ impl Catalog for French {
                     .into()
             }
             Again::Once => "Cet avis ne vient qu'une fois.".into(),
-            Again::OnStop => {
-                "Cet avis vient une fois ; et de nouveau si les données reviennent puis cessent encore."
-                    .into()
-            }
-            Again::AtNextStep(next) => format!(
-                "Cet avis vient une fois par palier ; de nouveau au palier suivant, puis à partir du \
-                 {next}."
+            Again::OnStop(follow_up) => format!(
+                "{} une fois ; et de nouveau si les données reviennent puis cessent encore.",
+                it_comes(*follow_up)
             ),
-            Again::AtHigherThreshold(next) => format!(
-                "Cet avis vient une fois par période ; de nouveau à un seuil plus élevé, puis à partir \
-                 du {next}."
+            Again::AtNextStep(follow_up, next) => format!(
+                "{} une fois par palier ; de nouveau au palier suivant, puis à partir du {next}.",
+                it_comes(*follow_up)
+            ),
+            Again::AtHigherThreshold(follow_up, next) => format!(
+                "{} une fois par période ; de nouveau à un seuil plus élevé, puis à partir du {next}.",
+                it_comes(*follow_up)
             ),
         }
     }
@@ -755,5 +755,35 @@ impl Catalog for French {
             1 => "chaque jour ; les plus clairs peuvent encore changer".to_owned(),
             days => format!("tous les {days} jours ; les plus clairs peuvent encore changer"),
         }
+    }
+}
+
+/// What happens while nobody acknowledges it, and the beginning of a sentence on when it comes besides.
+fn it_comes(follow_up: FollowUp) -> String {
+    let every = |hours: u32| match hours {
+        1 => "toutes les heures".to_owned(),
+        _ => format!("toutes les {hours} heures"),
+    };
+    let after = |hours: u32| match hours {
+        1 => "une heure".to_owned(),
+        _ => format!("{hours} heures"),
+    };
+    match (follow_up.remind_every_hours, follow_up.escalate_after_hours) {
+        (Some(again), Some(told)) => format!(
+            "Tant que personne n'en accuse réception, cet avis revient {} ; après {}, d'autres personnes \
+             sont prévenues. À part cela, cet avis vient",
+            every(again),
+            after(told)
+        ),
+        (Some(again), None) => format!(
+            "Tant que personne n'en accuse réception, cet avis revient {}. À part cela, cet avis vient",
+            every(again)
+        ),
+        (None, Some(told)) => format!(
+            "Si personne n'en accuse réception, d'autres personnes sont prévenues après {}. Cet avis \
+             vient",
+            after(told)
+        ),
+        (None, None) => "Cet avis vient".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use super::catalog::{
 };
 use super::language::Style;
 use super::{Tone, label::Label};
-use crate::notice::{Because, LinkKind, Standing};
+use crate::notice::{Because, FollowUp, LinkKind, Standing};
 
 /// German.
 pub(super) struct German;
@@ -651,15 +651,17 @@ impl Catalog for German {
                 "Die Meldung kommt, bis jemand sie bestätigt oder bis sie erledigt ist.".into()
             }
             Again::Once => "Die Meldung kommt einmal.".into(),
-            Again::OnStop => {
-                "Die Meldung kommt einmal; und wieder, wenn Daten kommen und erneut ausbleiben.".into()
-            }
-            Again::AtNextStep(next) => format!(
-                "Die Meldung kommt einmal je Stufe; wieder bei der nächsten Stufe, und erneut ab {next}."
+            Again::OnStop(follow_up) => format!(
+                "{} einmal; und wieder, wenn Daten kommen und erneut ausbleiben.",
+                it_comes(*follow_up)
             ),
-            Again::AtHigherThreshold(next) => format!(
-                "Die Meldung kommt einmal je Zeitraum; wieder bei einer höheren Schwelle, und erneut ab \
-                 {next}."
+            Again::AtNextStep(follow_up, next) => format!(
+                "{} einmal je Stufe; wieder bei der nächsten Stufe, und erneut ab {next}.",
+                it_comes(*follow_up)
+            ),
+            Again::AtHigherThreshold(follow_up, next) => format!(
+                "{} einmal je Zeitraum; wieder bei einer höheren Schwelle, und erneut ab {next}.",
+                it_comes(*follow_up)
             ),
         }
     }
@@ -740,5 +742,34 @@ impl Catalog for German {
             1 => "jeder Tag; die helleren können sich noch ändern".to_owned(),
             days => format!("je {days} Tage; die helleren können sich noch ändern"),
         }
+    }
+}
+
+/// What happens while nobody acknowledges it, and the beginning of a sentence on when it comes besides.
+fn it_comes(follow_up: FollowUp) -> String {
+    let every = |hours: u32| match hours {
+        1 => "jede Stunde".to_owned(),
+        _ => format!("alle {hours} Stunden"),
+    };
+    let after = |hours: u32| match hours {
+        1 => "einer Stunde".to_owned(),
+        _ => format!("{hours} Stunden"),
+    };
+    match (follow_up.remind_every_hours, follow_up.escalate_after_hours) {
+        (Some(again), Some(told)) => format!(
+            "Bis jemand sie bestätigt, kommt die Meldung {} wieder; nach {} werden andere \
+             benachrichtigt. Davon abgesehen kommt die Meldung",
+            every(again),
+            after(told)
+        ),
+        (Some(again), None) => format!(
+            "Bis jemand sie bestätigt, kommt die Meldung {} wieder. Davon abgesehen kommt die Meldung",
+            every(again)
+        ),
+        (None, Some(told)) => format!(
+            "Wenn niemand sie bestätigt, werden nach {} andere benachrichtigt. Die Meldung kommt",
+            after(told)
+        ),
+        (None, None) => "Die Meldung kommt".to_owned(),
     }
 }

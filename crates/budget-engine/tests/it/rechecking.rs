@@ -108,6 +108,92 @@ fn a_probability_lies_between_the_stored_quantiles() {
     assert_eq!(check.again, "90 to 97.5 %");
 }
 
+#[test]
+fn figures_have_six_decimals_at_most_unless_they_hide_a_difference() {
+    let shown = |told: &str| {
+        let mut transition = fired("actual 80%", "85");
+        transition.status.daily_allowance = Some(crate::support::eur(told));
+        // Three days are left for the 135 that remain.
+        transition.status.period = Period::new(day(1), day(14)).unwrap();
+        let mut checks = recheck(&transition).checks.into_iter();
+        let check = checks.find(|one| one.what == "daily allowance");
+        let check = check.unwrap();
+        (check.told, check.again, check.verdict)
+    };
+    // 135 over three days are 45; two cents less than that differ in the open.
+    assert_eq!(
+        shown("44.98"),
+        (
+            "EUR 44.98".to_owned(),
+            "EUR 45".to_owned(),
+            Verdict::Different
+        )
+    );
+    let hidden = shown("45.000000000001");
+    let expected = (
+        "EUR 45.000000000001".into(),
+        "EUR 45".into(),
+        Verdict::Different,
+    );
+    assert_eq!(hidden, expected);
+    assert_eq!(
+        shown("45"),
+        ("EUR 45".into(), "EUR 45".into(), Verdict::Same)
+    );
+    // What is the same is the same to the last digit, and shown shorter.
+    let mut transition = fired("actual 80%", "85");
+    transition.status.planned = crate::support::eur("865.00000001");
+    transition.status.remaining = crate::support::eur("0.00000001");
+    let checks = recheck(&transition).checks;
+    let remaining = checks.iter().find(|one| one.what == "remaining").unwrap();
+    assert_eq!((&*remaining.told, &*remaining.again), ("EUR 0", "EUR 0"));
+}
+
+#[test]
+fn what_another_notice_told_of_is_judged_by_the_figures_of_that_notice() {
+    // Ten days at 85 + 1.50 make 865 of 1,000.
+    let teller = fired("actual 80%", "85");
+    let covered = |when: &str| {
+        let kind = when.parse::<When>().unwrap().kind();
+        Alert {
+            id: "4f2a".into(),
+            threshold: "lower".into(),
+            kind,
+            when: when.into(),
+            step: 0,
+            state: AlertState::Covered {
+                by: "actual-80pct".into(),
+            },
+            sequence: 0,
+            since: teller.at,
+            planned: teller.status.planned,
+            data_to: None,
+            acknowledged: None,
+        }
+    };
+    let required = Some(Decimal::from(80));
+    for (when, what, verdict) in [
+        ("actual 50%", "spent against EUR 500", Verdict::Same),
+        ("actual 865", "spent against EUR 865", Verdict::Same),
+        ("actual 90%", "spent against EUR 900", Verdict::Different),
+        ("pace 120%", "pace against 120 %", Verdict::Same),
+        ("pace 900%", "pace against 900 %", Verdict::Different),
+        ("forecast 100%", "probability of EUR 1000", Verdict::Same),
+        (
+            "forecast 150%",
+            "probability of EUR 1500",
+            Verdict::Different,
+        ),
+    ] {
+        let again = recheck_covered(&covered(when), required, &teller);
+        assert_eq!(again.checks.len(), 1, "{when}");
+        assert_eq!(again.checks[0].what, what);
+        assert_eq!(again.verdict(), verdict, "{when}");
+    }
+    let unknown = recheck_covered(&covered("forecast 100%"), None, &teller);
+    assert_eq!(unknown.checks, []);
+}
+
 type Tampering = fn(&mut Transition);
 
 #[test]

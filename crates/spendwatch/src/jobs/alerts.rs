@@ -24,6 +24,7 @@ use crate::ledgers;
 use crate::reads::counted;
 use crate::silences::{self, Silence};
 use crate::sources::{advice, advice_for_dismissal};
+use crate::standing;
 
 /// What Azure and we have raised.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,7 +36,8 @@ pub struct Alerts {
     pub azure_asked: bool,
     /// Azure's, in the order of scopes and then the newest first; dismissed ones included.
     pub azure: Vec<AzureAlert>,
-    /// Ours, of the periods that run today, in the order of the configuration.
+    /// Ours, in the order of the configuration: of the periods that run today, and what stands in those
+    /// that have just ended and are still evaluated.
     pub ours: Vec<OurAlert>,
     /// Scopes whose alerts could not be listed.
     pub failures: Vec<AlertFailure>,
@@ -293,25 +295,33 @@ fn shown(config: &Config, created: &Created, scope: &Scope, alert: &CostAlert) -
     }
 }
 
-/// Our alerts in the periods that run today.
+/// Our alerts in the periods that run today, and those that stand in one that is still evaluated after
+/// its end.
 async fn ours(app: &App) -> anyhow::Result<Vec<OurAlert>> {
     let now = app.now();
     let today = day_of(now);
     let silences = silences::active(app.documents(), now).await?;
     let mut ours = Vec::new();
     for budget in app.config().budgets.iter() {
-        let Some(period) = budget.calendar.period_of(today) else {
-            continue;
-        };
-        let key = ledgers::key(&budget.id, &budget.calendar.key(&period));
-        let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
-        let Some((ledger, _)) = stored else {
-            continue;
-        };
-        for (key, alert) in &ledger.alerts {
-            let mut one = our(&ledger, key, alert, &silences);
-            one.told_nobody |= ledgers::is_lost(app, &ledger, alert).await?;
-            ours.push(one);
+        let running = budget.calendar.period_of(today);
+        let plan = standing::plan(budget, today).ok().flatten();
+        let ended = plan.and_then(|plan| plan.ended);
+        let ended = ended.filter(|ended| running.as_ref() != Some(ended));
+        for period in ended.iter().chain(&running) {
+            let key = ledgers::key(&budget.id, &budget.calendar.key(period));
+            let stored: Option<(Ledger, Version)> = json::get(app.documents(), &key).await?;
+            let Some((ledger, _)) = stored else {
+                continue;
+            };
+            let is_over = running.as_ref() != Some(period);
+            for (key, alert) in &ledger.alerts {
+                if is_over && !alert.state.stands() {
+                    continue;
+                }
+                let mut one = our(&ledger, key, alert, &silences);
+                one.told_nobody |= ledgers::is_lost(app, &ledger, alert).await?;
+                ours.push(one);
+            }
         }
     }
     Ok(ours)

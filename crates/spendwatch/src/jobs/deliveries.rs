@@ -44,6 +44,9 @@ pub struct Fate {
     pub budget: Option<String>,
     /// Id of the alert, for a notice about one.
     pub alert: Option<String>,
+    /// Name of the destination that it did not reach, so that it went to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// What it says: condition and change, or its title.
     pub about: String,
     /// When it was decided.
@@ -56,7 +59,8 @@ pub struct Fate {
     pub attempts: u32,
     /// How many of those ended with nobody knowing the outcome.
     pub unknown_outcomes: u32,
-    /// When it is tried next, for one that is not finished.
+    /// When it is tried next, for one that is not finished: when nothing holds it back any more, and its
+    /// destination takes something again.
     pub next_at: Option<Timestamp>,
     /// What the last failure was.
     pub last_failure: Option<Failure>,
@@ -70,15 +74,17 @@ impl Fate {
         matches!(&*self.state, "queued" | "sending")
     }
 
-    /// Says of one that waits in a lane that is parked why, and when it is tried.
-    fn waits_in(&mut self, lane: &Lane, now: Timestamp) {
-        let parked = lane.not_before.filter(|until| *until > now);
-        if let Some(until) = parked.filter(|_| self.is_live()) {
+    /// Says of one that is not finished why it waits for its destination, and until when.
+    fn waits_for(&mut self, lane: &Lane, is_usable: bool, now: Timestamp) {
+        let is_ahead = |until: &Timestamp| *until > now;
+        if let Some(until) = lane.not_before.filter(is_ahead) {
             self.next_at = self.next_at.max(Some(until));
             let because = lane.parked_because.as_deref();
             let because = because.unwrap_or("it asked to wait");
             let why = || format!("the destination is parked: {because}");
             self.why.get_or_insert_with(why);
+        } else if !is_usable {
+            self.next_at = self.next_at.max(lane.next_due.filter(is_ahead));
         }
     }
 
@@ -87,7 +93,7 @@ impl Fate {
         matches!(&*self.state, "dead" | "expired")
     }
 
-    pub(crate) fn of(delivery: Delivery) -> Fate {
+    fn of(delivery: Delivery, now: Timestamp) -> Fate {
         let (budget, alert, about) = match &delivery.notice.message {
             Message::Crossing(transition) => (
                 Some(transition.status.budget.clone()),
@@ -110,11 +116,15 @@ impl Fate {
             delivery.state,
             DeliveryState::Delivered | DeliveryState::Accepted | DeliveryState::Sending { .. }
         );
+        // What was held back stays marked when it is let go.
+        let held = delivery.held.as_ref();
+        let held = held.filter(|held| held.until > now && delivery.is_untried());
         let why = match &delivery.state {
             DeliveryState::Suppressed { why, .. } => Some(why.clone()),
-            _ if is_final => None,
-            _ => delivery.held.as_ref().map(|held| held.why.clone()),
+            _ => held.map(|held| held.why.clone()),
         };
+        let held_until = held.map(|held| held.until.min(delivery.expires_at));
+        let next_at = Some(delivery.next_at).max(held_until);
         let rejected = matches!(delivery.state, DeliveryState::Dead)
             && delivery.failures == 0
             && delivery.last_failure.is_some();
@@ -124,6 +134,7 @@ impl Fate {
             recipient: delivery.notice.recipient,
             budget,
             alert,
+            instead_of: delivery.notice.instead_of,
             about,
             created_at: delivery.created_at,
             state: delivery.state.as_str().to_owned(),
@@ -132,10 +143,44 @@ impl Fate {
                 .attempts
                 .max(delivery.failures + u32::from(got_through || rejected)),
             unknown_outcomes: delivery.unknown_outcomes,
-            next_at: (!is_final).then_some(delivery.next_at),
+            next_at: next_at.filter(|_| !is_final),
             last_failure: delivery.last_failure,
             provider_id: delivery.provider_id,
         }
+    }
+}
+
+/// The lanes in which deliveries wait, each read once.
+pub(crate) struct Lanes<'a> {
+    app: &'a App,
+    known: BTreeMap<String, Lane>,
+}
+
+impl Lanes<'_> {
+    pub(crate) fn new(app: &App) -> Lanes<'_> {
+        Lanes {
+            app,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// What became of a delivery, and when it is tried next.
+    pub(crate) async fn fate(&mut self, delivery: Delivery) -> anyhow::Result<Fate> {
+        let now = self.app.now();
+        let mut fate = Fate::of(delivery, now);
+        if !fate.is_live() {
+            return Ok(fate);
+        }
+        if !self.known.contains_key(&fate.destination) {
+            let stored = json::get(self.app.documents(), &lane_key(&fate.destination)).await?;
+            let lane: Lane = stored.map(|(lane, _)| lane).unwrap_or_default();
+            self.known.insert(fate.destination.clone(), lane);
+        }
+        if let Some(lane) = self.known.get(&fate.destination) {
+            let is_usable = !matches!(self.app.channel(&fate.destination), Some(Err(_)));
+            fate.waits_for(lane, is_usable, now);
+        }
+        Ok(fate)
     }
 }
 
@@ -169,17 +214,10 @@ pub async fn list(app: &App, filter: &Filter) -> anyhow::Result<Vec<Fate>> {
         }
     });
     let read: Vec<Option<Delivery>> = read.buffered(AT_ONCE).try_collect().await?;
-    let mut fates: Vec<Fate> = read.into_iter().flatten().map(Fate::of).collect();
-    let mut lanes: BTreeMap<String, Lane> = BTreeMap::new();
-    for fate in fates.iter_mut().filter(|fate| fate.is_live()) {
-        if !lanes.contains_key(&fate.destination) {
-            let stored = json::get(app.documents(), &lane_key(&fate.destination)).await?;
-            let lane: Lane = stored.map(|(lane, _)| lane).unwrap_or_default();
-            lanes.insert(fate.destination.clone(), lane);
-        }
-        if let Some(lane) = lanes.get(&fate.destination) {
-            fate.waits_in(lane, now);
-        }
+    let mut lanes = Lanes::new(app);
+    let mut fates: Vec<Fate> = Vec::new();
+    for delivery in read.into_iter().flatten() {
+        fates.push(lanes.fate(delivery).await?);
     }
     let is_wanted = |named: &Option<String>, value: Option<&str>| {
         named.as_deref().is_none_or(|named| value == Some(named))

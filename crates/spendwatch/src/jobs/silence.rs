@@ -1,9 +1,11 @@
 //! Silence: hold the notices of some alerts back for a while, and let them go again.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use crate::app::{App, Hint};
-use crate::silences::{self, NewSilence, NotSilenced, Silence, SilenceEdit};
+use crate::silences::{self, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit};
 
 /// All silences, oldest first; those that are over for five weeks.
 ///
@@ -11,6 +13,49 @@ use crate::silences::{self, NewSilence, NotSilenced, Silence, SilenceEdit};
 /// When the store fails.
 pub async fn list(app: &App) -> Result<Vec<Silence>, NotSilenced> {
     Ok(silences::all(app.documents()).await?)
+}
+
+/// What a matcher names that is not in the configuration: such a silence holds nothing back.
+pub fn unknown(app: &App, matcher: &Matcher) -> Vec<String> {
+    let config = app.config();
+    let budgets = || {
+        config
+            .budgets
+            .iter()
+            .filter(|one| matcher.is_about(&one.id))
+    };
+    let mut unknown = Vec::new();
+    if let Some(pattern) = &matcher.budget
+        && budgets().next().is_none()
+    {
+        unknown.push(format!("no budget is called `{pattern}`"));
+    } else if let Some(name) = &matcher.threshold {
+        let ids = || {
+            budgets()
+                .flat_map(|one| &one.thresholds)
+                .map(|one| one.id.as_str())
+        };
+        let named = name.split('#').next().unwrap_or(name);
+        if !ids().any(|id| id == named) {
+            let known: BTreeSet<&str> = ids().collect();
+            let known = Vec::from_iter(known).join(", ");
+            unknown.push(format!(
+                "no threshold is called `{name}` (there are: {known})"
+            ));
+        }
+    }
+    if let Some(name) = matcher
+        .destination
+        .as_ref()
+        .filter(|name| !config.channels.contains_key(*name))
+    {
+        let known: Vec<&str> = config.channels.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        unknown.push(format!(
+            "no channel is called `{name}` (there are: {known})"
+        ));
+    }
+    unknown
 }
 
 /// Makes a silence, from now or from later on.

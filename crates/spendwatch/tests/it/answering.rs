@@ -405,7 +405,7 @@ async fn an_alert_is_explained_and_comes_out_the_same() {
     let explained = explain(&world.app, &wanted("payments/actual-80pct"))
         .await
         .unwrap();
-    assert_eq!(explained.verdict, Verdict::Same);
+    assert_eq!(explained.verdict, Some(Verdict::Same));
     assert_eq!(explained.alert.state, AlertState::Firing);
     let [told] = &explained.history[..] else {
         panic!("{explained:?}");
@@ -418,6 +418,83 @@ async fn an_alert_is_explained_and_comes_out_the_same() {
     assert_eq!(snapshot.verdict, Some(Verdict::Same));
     assert_eq!(told.deliveries.len(), 1);
     assert_eq!(told.deliveries[0].state, "delivered");
+}
+
+#[tokio::test]
+async fn an_alert_that_another_notice_told_of_is_explained_by_that_notice() {
+    let world = World::new("slack", r#"["actual 50%", "actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    let covered = wanted("payments/actual-50pct");
+    let explained = explain(&world.app, &covered).await.unwrap();
+    assert_eq!(explained.history, []);
+    let with = explained.told_with.unwrap();
+    assert_eq!(
+        (&*with.threshold, &*with.when),
+        ("actual-80pct", "actual 80%")
+    );
+    assert_eq!(with.told.deliveries.len(), 1);
+    assert_eq!(with.recheck.checks[0].what, "spent against EUR 500");
+    assert_eq!(explained.verdict, Some(Verdict::Same));
+    // A notice whose figures do not reach the lower level is no reason for it.
+    let mut changed = ledger(&world).await;
+    let alert = changed.alerts.get_mut("actual-50pct").unwrap();
+    alert.when = "actual 90%".to_owned();
+    rewrite(&world, LEDGER, &changed).await;
+    let explained = explain(&world.app, &covered).await.unwrap();
+    assert_eq!(explained.verdict, Some(Verdict::Different));
+    // And without any there is nothing to compare.
+    changed.transitions.clear();
+    rewrite(&world, LEDGER, &changed).await;
+    let explained = explain(&world.app, &covered).await.unwrap();
+    assert_eq!((explained.verdict, explained.told_with), (None, None));
+}
+
+#[tokio::test]
+async fn the_first_notice_says_what_happens_while_nobody_acknowledges_it() {
+    let more = "remind_every_hours = 24\nescalate_after_hours = 48\nescalate_to = [\"chat\"]";
+    let world = World::with("slack", r#"["actual 80%"]"#, more).await;
+    world.spent(850);
+    world.evaluate().await;
+    world.deliver().await;
+    let said = world.chat.bodies.lock().unwrap()[0].clone();
+    let expected = "Until somebody acknowledges it, it comes again every 24 hours; after 48 hours \
+                    others are told. Apart from that it comes once per period";
+    assert!(said.contains(expected), "{said}");
+    // The reminders would begin after the period.
+    let world = World::with("slack", r#"["actual 80%"]"#, "remind_every_hours = 480").await;
+    world.spent(850);
+    world.evaluate().await;
+    let follow_up = outbox(&world).await.pop().unwrap().notice.follow_up;
+    assert!(follow_up.is_none(), "{follow_up:?}");
+}
+
+#[tokio::test]
+async fn what_stands_in_the_period_before_is_listed_as_long_as_it_is_evaluated() {
+    let world = World::new("slack", r#"["actual 50%", "actual 80%"]"#).await;
+    world.spent(850);
+    world.evaluate().await;
+    let listed = || async {
+        let alerts = alerts::list(&world.app, &[], Whose::Ours).await.unwrap();
+        let names = alerts
+            .ours
+            .into_iter()
+            .map(|one| (one.period, one.threshold));
+        names.collect::<Vec<_>>()
+    };
+    let november = |threshold: &str| ("monthly-2026-11-01".to_owned(), threshold.to_owned());
+    let both = [november("actual-50pct"), november("actual-80pct")];
+    assert_eq!(listed().await, both);
+    // On 5 December.
+    world.pass(23 * 24 * 3600);
+    assert_eq!(listed().await, both);
+    let mut changed = ledger(&world).await;
+    let over = changed.alerts.get_mut("actual-50pct").unwrap();
+    over.state = AlertState::Withdrawn;
+    rewrite(&world, LEDGER, &changed).await;
+    assert_eq!(listed().await, both[1..], "what is over is not listed");
+    world.pass(24 * 3600);
+    assert_eq!(listed().await, []);
 }
 
 #[tokio::test]
@@ -436,7 +513,7 @@ async fn what_was_changed_afterwards_comes_out_different() {
     rewrite(&world, LEDGER, &changed).await;
     let asked = wanted("payments/actual-80pct");
     let explained = explain(&world.app, &asked).await.unwrap();
-    assert_eq!(explained.verdict, Verdict::Different);
+    assert_eq!(explained.verdict, Some(Verdict::Different));
     let snapshot = explained.history[0].snapshot.clone().unwrap();
     assert_eq!(snapshot.spent, Some(eur("850 EUR")));
     assert_eq!(snapshot.verdict, Some(Verdict::Different));
@@ -454,7 +531,7 @@ async fn a_later_read_of_the_day_is_no_contradiction() {
     assert_eq!(snapshot.spent, Money::parse("870 EUR"));
     assert_eq!(snapshot.verdict, None);
     assert!(snapshot.note.unwrap().contains("later read"));
-    assert_eq!(explained.verdict, Verdict::Same);
+    assert_eq!(explained.verdict, Some(Verdict::Same));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What waits, what is told together, what is not told at all, and who hears when nothing arrives.
 
 use jiff::{SignedDuration, Timestamp};
+use spendwatch::jobs::alerts::explain::{Explained, Told, explain};
+use spendwatch::jobs::alerts::find::Wanted;
+use spendwatch::jobs::deliveries;
 use spendwatch::{Delivery, DeliveryState, Matcher, NewSilence, jobs};
 
 use crate::support::*;
@@ -51,11 +54,23 @@ async fn a_notice_waits_for_the_morning_and_is_sent_once() {
         live(&world).await[0].held.as_ref().unwrap().why,
         "quiet hours"
     );
+    let fates = deliveries::list(&world.app, &Default::default()).await;
+    let fate = &fates.unwrap()[0];
+    assert_eq!(fate.next_at, Some(morning), "not when it was decided");
+    assert_eq!(fate.why.as_deref(), Some("quiet hours"));
     world.pass(7 * 3600);
+    // What held it back is over, and what has failed waits for another reason.
+    world.chat.answers(&[Answering::Status(503)]);
+    world.deliver().await;
+    let fates = deliveries::list(&world.app, &Default::default()).await;
+    let fate = &fates.unwrap()[0];
+    assert_eq!(fate.why, None);
+    assert!(fate.next_at > Some(morning) && fate.last_failure.is_some());
+    world.pass(60);
     assert_eq!(world.deliver().await.sent, 1);
-    assert_eq!(world.chat.told(), 1);
+    assert_eq!(world.chat.told(), 2);
     assert!(
-        !text(&world, 0).contains("then ("),
+        !text(&world, 1).contains("then ("),
         "it tells of nothing else"
     );
 }
@@ -282,6 +297,15 @@ async fn a_list_that_does_not_arrive_is_whole_at_the_fallback() {
     let told = text(&world, 1);
     let listed = told.matches("actual 80% crossed, at 85 % then").count();
     assert_eq!(listed, 5, "{told}");
+    assert!(!told.contains("Put together"), "{told}");
+    // Who asks why finds the list, and its copy.
+    let explained = explain_one(&world).await;
+    let fates = explained.history[0].told_instead.iter();
+    let fates: Vec<_> = fates
+        .map(|one| (&*one.about, &*one.destination, &*one.state))
+        .collect();
+    let list = "5 notices in one";
+    assert_eq!(fates, [(list, "chat", "dead"), (list, "ops", "delivered")]);
 }
 
 #[tokio::test]
@@ -403,6 +427,14 @@ async fn deliver_to(world: &World, destination: &str) -> jobs::deliver::Report {
     jobs::deliver::run(&world.app, destination).await.unwrap()
 }
 
+async fn explain_one(world: &World) -> Explained {
+    let wanted = Wanted {
+        alert: "payments/actual-80pct".to_owned(),
+        ..Wanted::default()
+    };
+    explain(&world.app, &wanted).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_does_not_arrive_goes_to_the_fallback_and_says_so() {
     let world = with_fallback().await;
@@ -423,6 +455,25 @@ async fn what_does_not_arrive_goes_to_the_fallback_and_says_so() {
     let told = body(&world, 2);
     assert_eq!(told["state"], "withdrawn");
     assert!(told["remarks"].to_string().contains("did not reach chat"));
+    let explained = explain_one(&world).await;
+    let places = |told: &Told| -> Vec<(String, String, Option<String>)> {
+        let fates = told.deliveries.iter().chain(&told.told_instead).cloned();
+        let places = fates.map(|one| (one.destination, one.state, one.instead_of));
+        places.collect()
+    };
+    let place = |to: &str, state: &str, instead_of: Option<&str>| {
+        (
+            to.to_owned(),
+            state.to_owned(),
+            instead_of.map(str::to_owned),
+        )
+    };
+    let copy = place("ops", "delivered", Some("chat"));
+    let [fired, withdrawn] = &explained.history[..] else {
+        panic!("{explained:?}");
+    };
+    assert_eq!(places(fired), [place("chat", "dead", None), copy.clone()]);
+    assert_eq!(places(withdrawn), [place("chat", "suppressed", None), copy]);
     // The fallback's own failures go nowhere else.
     world.pass(60);
     world.spent(900);

@@ -95,6 +95,12 @@ async fn a_channel_that_cannot_be_made_is_told_of_once_and_again_when_it_can() {
     let why = waiting[0].last_failure.as_ref().unwrap().to_string();
     assert!(why.contains("OTHER_URL is not set"), "{why}");
     assert_eq!((&*waiting[0].state, waiting[0].attempts), ("queued", 0));
+    let soon = world.app.now() + SignedDuration::from_secs(9 * 60);
+    assert_eq!(
+        waiting[0].next_at,
+        Some(soon),
+        "ten minutes after the last visit"
+    );
     assert_eq!(watch::unreachable(&world.app).await.unwrap(), ["other"]);
     // It waits no longer than until its settings are mended, and arrives at once.
     let mended = mended(&world);

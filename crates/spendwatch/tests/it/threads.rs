@@ -111,6 +111,21 @@ impl Stage {
         calls.collect()
     }
 
+    /// What each rewriting of the first message says to be open besides.
+    async fn open_besides(&self) -> Vec<Option<String>> {
+        let requests = self.slack.received_requests().await.unwrap();
+        let updates = requests
+            .iter()
+            .filter(|one| one.url.path().ends_with("/chat.update"));
+        let said = updates.map(|request| {
+            let body: Value = request.body_json().unwrap();
+            let line = body["blocks"][1]["text"]["text"].as_str().unwrap();
+            let open = line.strip_prefix("Open besides, when this was decided: ")?;
+            open.strip_suffix('.').map(str::to_owned)
+        });
+        said.collect()
+    }
+
     async fn threads(&self) -> Vec<String> {
         self.app.documents().list("threads/").await.unwrap()
     }
@@ -157,6 +172,22 @@ async fn later_notices_of_a_period_join_the_first() {
         ]
     );
     assert_eq!(stage.threads().await, keys, "the first stays the first");
+    // Both had ended, so nothing is open besides.
+    assert_eq!(
+        stage.open_besides().await,
+        [Some("actual 50%".to_owned()), None]
+    );
+}
+
+#[tokio::test]
+async fn the_first_message_says_what_is_still_open_when_one_alert_of_several_ends() {
+    let stage = Stage::new().await;
+    for amount in [550, 850, 600, 400] {
+        stage.spent(amount).await;
+        stage.deliver().await;
+    }
+    let half = Some("actual 50%".to_owned());
+    assert_eq!(stage.open_besides().await, [half.clone(), half, None]);
 }
 
 #[tokio::test]

@@ -123,9 +123,10 @@ pub(crate) struct Deliveries {
     /// Only to this destination: [channel.NAME]
     #[arg(long, value_name = "CHANNEL")]
     pub(crate) destination: Option<String>,
-    /// Only in this state
-    #[arg(long, value_name = "STATE", value_parser = spendwatch::DeliveryState::WORDS)]
-    pub(crate) state: Option<String>,
+    /// Only those that this became of
+    // Not `--state`, which says for every command where decisions are kept.
+    #[arg(long, value_name = "FATE", value_parser = spendwatch::DeliveryState::WORDS)]
+    pub(crate) fate: Option<String>,
     /// Only about this budget
     #[arg(long, value_name = "BUDGET")]
     pub(crate) budget: Option<String>,

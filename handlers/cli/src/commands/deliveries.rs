@@ -115,7 +115,7 @@ pub(super) async fn run(global: &Global, options: &Deliveries) -> anyhow::Result
     let app = setup::app(global, State::Looked, None)?;
     let filter = Filter {
         destination: options.destination.clone(),
-        state: options.state.clone(),
+        state: options.fate.clone(),
         budget: options.budget.clone(),
         since: options.since,
     };

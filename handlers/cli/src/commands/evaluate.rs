@@ -264,11 +264,22 @@ async fn summarize(app: &App, options: &Evaluate, evaluation: &Evaluation) -> an
     let told = decisions()
         .filter(|one| matches!(one.reason, budget_engine::Reason::AlreadyTold { .. }))
         .count();
-    if changes == 0 && told > 0 {
-        let crossings = counted(told, "crossing was", "crossings were");
+    let sent = evaluation.deliveries.iter().map(|lane| lane.report.sent);
+    let sent: usize = sent.sum();
+    let earlier = match told {
+        0 => String::new(),
+        _ => {
+            let crossings = counted(told, "crossing was", "crossings were");
+            format!(": {crossings} decided earlier in the period")
+        }
+    };
+    if changes == 0 && sent > 0 {
+        let notices = counted(sent, "notice was", "notices were");
         talk(&format!(
-            "nothing new to tell: {crossings} decided earlier in the period"
+            "no new crossing{earlier}; {notices} sent all the same, such as reminders or what had waited"
         ));
+    } else if changes == 0 && told > 0 {
+        talk(&format!("nothing new to tell{earlier}"));
     } else if changes == 0 {
         talk("nothing to tell");
     }

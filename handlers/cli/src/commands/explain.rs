@@ -1,9 +1,11 @@
 //! `explain`: what an alert rests on, worked out again from what is stored.
 
-use budget_engine::{Change, Decision, Outcome, Verdict};
+use budget_engine::{Change, Check, Decision, Outcome, Verdict};
 use serde::Serialize;
+use spendwatch::jobs::alerts::OurAlert;
 use spendwatch::jobs::alerts::explain::{Explained, Told, explain};
 use spendwatch::jobs::alerts::find::{NotFound, Wanted};
+use spendwatch::jobs::deliveries::Fate;
 
 use super::Exit;
 use crate::args::answers::Explain;
@@ -39,6 +41,77 @@ fn reason(told: &Told, threshold: &str, when: &str) -> String {
     })
 }
 
+/// Where something went in the place of what was routed.
+fn told_instead(fate: &Fate) -> String {
+    let how = match &fate.instead_of {
+        Some(_) => "told in its place to",
+        None => "told with others to",
+    };
+    went(how, fate)
+}
+
+fn went(how: &str, fate: &Fate) -> String {
+    let recipient = fate.recipient.as_ref();
+    let recipient = recipient.map(|recipient| format!(" {recipient}"));
+    let recipient = recipient.unwrap_or_default();
+    format!("{how} {}{recipient}: {}", fate.destination, fate.state)
+}
+
+/// What was told, and where it went.
+fn lines(told: &Told, threshold: &str, when: &str) -> Vec<Cell> {
+    let mut lines: Vec<Cell> = vec![
+        format!(
+            "{} {} at {}: {}",
+            told.sequence,
+            told.change.as_str(),
+            moment(told.at),
+            reason(told, threshold, when)
+        )
+        .into(),
+    ];
+    if let Some(snapshot) = &told.snapshot {
+        let spent = snapshot.spent.map(|spent| spent.to_string());
+        let verdict = snapshot.verdict.map(|verdict| format!(" ({verdict})"));
+        let note = snapshot.note.as_deref().map(|note| format!("; {note}"));
+        lines.push(
+            format!(
+                "spend by the costs that were kept of that day: {}, told was {}{}{}",
+                spent.as_deref().unwrap_or("cannot be counted"),
+                snapshot.told,
+                verdict.unwrap_or_default(),
+                note.unwrap_or_default()
+            )
+            .into(),
+        );
+    }
+    if told.told_nobody {
+        let text = "told nobody: no destination was left for it, and there is no fallback";
+        lines.push(Cell::colored(text, Color::Red));
+    }
+    let own = told.deliveries.iter().map(|fate| went("to", fate));
+    let others = told.told_instead.iter().map(told_instead);
+    lines.extend(own.chain(others).map(Cell::from));
+    lines
+}
+
+fn figures<'a>(checks: impl IntoIterator<Item = &'a Check>) -> Table {
+    let mut table = Table::new(vec![
+        Column::left("Figure"),
+        Column::left("Told"),
+        Column::left("Again"),
+        Column::left("Verdict"),
+    ]);
+    for check in checks {
+        table.add(vec![
+            check.what.as_str().into(),
+            check.told.as_str().into(),
+            check.again.as_str().into(),
+            colored(check.verdict),
+        ]);
+    }
+    table
+}
+
 impl Answer for Shown {
     fn blocks(&self) -> Vec<Block> {
         let Explained {
@@ -47,6 +120,7 @@ impl Answer for Shown {
             verdict,
             silences,
             history,
+            told_with,
         } = &self.0;
         let mut facts = vec![
             ("Budget".into(), format!("{name} ({})", alert.budget)),
@@ -60,63 +134,28 @@ impl Answer for Shown {
             let text = format!("until {until} by {}: {}", silence.by, silence.reason);
             facts.push(("Silenced".into(), text));
         }
-        facts.push(("Worked out again".into(), verdict.to_string()));
+        let verdict = verdict.map(Verdict::as_str);
+        let verdict = verdict.unwrap_or("there is nothing to compare");
+        facts.push(("Worked out again".into(), verdict.to_owned()));
         let title = format!("{}/{} {}", alert.budget, alert.threshold, alert.id);
         let mut blocks = vec![Block::Facts { title, facts }];
         for told in history {
-            let mut lines: Vec<Cell> = vec![
-                format!(
-                    "{} {} at {}: {}",
-                    told.sequence,
-                    told.change.as_str(),
-                    moment(told.at),
-                    reason(told, &alert.threshold, &alert.when)
-                )
-                .into(),
-            ];
-            if let Some(snapshot) = &told.snapshot {
-                let spent = snapshot.spent.map(|spent| spent.to_string());
-                let verdict = snapshot.verdict.map(|verdict| format!(" ({verdict})"));
-                let note = snapshot.note.as_deref().map(|note| format!("; {note}"));
-                lines.push(
-                    format!(
-                        "spend by the costs that were kept of that day: {}, told was {}{}{}",
-                        spent.as_deref().unwrap_or("cannot be counted"),
-                        snapshot.told,
-                        verdict.unwrap_or_default(),
-                        note.unwrap_or_default()
-                    )
-                    .into(),
-                );
-            }
-            if told.told_nobody {
-                let text = "told nobody: no destination was left for it, and there is no fallback";
-                lines.push(Cell::colored(text, Color::Red));
-            }
-            lines.extend(told.deliveries.iter().map(|fate| {
-                let to = fate.recipient.as_deref().unwrap_or_default();
-                let text = format!("to {} {to}: {}", fate.destination, fate.state);
-                Cell::from(text.replace(" :", ":"))
-            }));
+            let lines = lines(told, &alert.threshold, &alert.when);
             blocks.push(Block::Lines(lines));
-            let mut table = Table::new(vec![
-                Column::left("Figure"),
-                Column::left("Told"),
-                Column::left("Again"),
-                Column::left("Verdict"),
-            ]);
-            for check in &told.recheck.checks {
-                table.add(vec![
-                    check.what.as_str().into(),
-                    check.told.as_str().into(),
-                    check.again.as_str().into(),
-                    colored(check.verdict),
-                ]);
-            }
-            blocks.push(table.into());
+            blocks.push(figures(&told.recheck.checks).into());
         }
-        if history.is_empty() {
-            let text = "it was told with another alert, and never on its own";
+        if let Some(with) = told_with {
+            let text = format!(
+                "the notice of {} {} told of it:",
+                with.threshold, with.alert
+            );
+            let mut told = vec![text.into()];
+            told.extend(lines(&with.told, &with.threshold, &with.when));
+            blocks.push(Block::Lines(told));
+            let checks = with.recheck.checks.iter().chain(&with.told.recheck.checks);
+            blocks.push(figures(checks).into());
+        } else if history.is_empty() {
+            let text = "it was told with another alert, whose notice is not stored any more";
             blocks.push(Block::Lines(vec![text.into()]));
         }
         blocks
@@ -135,39 +174,59 @@ impl Answer for Shown {
             "again",
             "verdict",
         ]);
-        for told in &self.0.history {
-            for check in &told.recheck.checks {
-                records.add(vec![
-                    self.0.alert.id.clone(),
-                    self.0.alert.budget.clone(),
-                    self.0.alert.threshold.clone(),
-                    told.sequence.to_string(),
-                    told.change.as_str().to_owned(),
-                    told.at.to_string(),
-                    check.what.clone(),
-                    check.told.clone(),
-                    check.again.clone(),
-                    check.verdict.to_string(),
-                ]);
-            }
-            if let Some(snapshot) = &told.snapshot {
-                let spent = snapshot.spent.map(|spent| spent.to_string());
-                let verdict = snapshot.verdict.map(|verdict| verdict.to_string());
-                records.add(vec![
-                    self.0.alert.id.clone(),
-                    self.0.alert.budget.clone(),
-                    self.0.alert.threshold.clone(),
-                    told.sequence.to_string(),
-                    told.change.as_str().to_owned(),
-                    told.at.to_string(),
-                    "spent by kept costs".to_owned(),
-                    snapshot.told.to_string(),
-                    spent.unwrap_or_default(),
-                    verdict.unwrap_or_default(),
-                ]);
-            }
+        let Explained {
+            alert,
+            history,
+            told_with,
+            ..
+        } = &self.0;
+        for told in history {
+            let checks = told.recheck.checks.iter();
+            add(&mut records, alert, told, checks);
+        }
+        if let Some(with) = told_with {
+            let checks = with.recheck.checks.iter().chain(&with.told.recheck.checks);
+            add(&mut records, alert, &with.told, checks);
         }
         records
+    }
+}
+
+/// Adds the figures of what was told.
+fn add<'a>(
+    records: &mut Records,
+    alert: &OurAlert,
+    told: &Told,
+    checks: impl Iterator<Item = &'a Check>,
+) {
+    let mut row = |figure: &str, was: &str, again: String, verdict: String| {
+        records.add(vec![
+            alert.id.clone(),
+            alert.budget.clone(),
+            alert.threshold.clone(),
+            told.sequence.to_string(),
+            told.change.as_str().to_owned(),
+            told.at.to_string(),
+            figure.to_owned(),
+            was.to_owned(),
+            again,
+            verdict,
+        ]);
+    };
+    for check in checks {
+        let verdict = check.verdict.to_string();
+        row(&check.what, &check.told, check.again.clone(), verdict);
+    }
+    if let Some(snapshot) = &told.snapshot {
+        let spent = snapshot.spent.map(|spent| spent.to_string());
+        let verdict = snapshot.verdict.map(|verdict| verdict.to_string());
+        let (spent, verdict) = (spent.unwrap_or_default(), verdict.unwrap_or_default());
+        row(
+            "spent by kept costs",
+            &snapshot.told.to_string(),
+            spent,
+            verdict,
+        );
     }
 }
 
@@ -183,8 +242,8 @@ pub(super) async fn run(global: &Global, options: &Explain) -> anyhow::Result<Ex
         explained => explained?,
     };
     let exit = match explained.verdict {
-        Verdict::Same => Exit::Fine,
-        Verdict::Different => Exit::Failed,
+        Some(Verdict::Different) => Exit::Failed,
+        Some(Verdict::Same) | None => Exit::Fine,
     };
     output::print(global.output, &Shown(explained))?;
     Ok(exit)

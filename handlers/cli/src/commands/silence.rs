@@ -1,11 +1,9 @@
 //! `silence` and `silences`: hold notices back for a while, with a reason.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::silence;
-use spendwatch::{App, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState};
+use spendwatch::{Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState};
 
 use super::{Exit, evaluate, who};
 use crate::args::answers::{self, SilenceVerb};
@@ -121,49 +119,6 @@ impl Answer for Shown {
     }
 }
 
-/// What a matcher names that is not in the configuration.
-fn unknown(app: &App, matcher: &Matcher) -> Vec<String> {
-    let config = app.config();
-    let budgets = || {
-        config
-            .budgets
-            .iter()
-            .filter(|one| matcher.is_about(&one.id))
-    };
-    let mut unknown = Vec::new();
-    if let Some(pattern) = &matcher.budget
-        && budgets().next().is_none()
-    {
-        unknown.push(format!("no budget is called `{pattern}`"));
-    } else if let Some(name) = &matcher.threshold {
-        let ids = || {
-            budgets()
-                .flat_map(|one| &one.thresholds)
-                .map(|one| one.id.as_str())
-        };
-        let named = name.split('#').next().unwrap_or(name);
-        if !ids().any(|id| id == named) {
-            let known: BTreeSet<&str> = ids().collect();
-            let known = Vec::from_iter(known).join(", ");
-            unknown.push(format!(
-                "no threshold is called `{name}` (there are: {known})"
-            ));
-        }
-    }
-    if let Some(name) = matcher
-        .destination
-        .as_ref()
-        .filter(|name| !config.channels.contains_key(*name))
-    {
-        let known: Vec<&str> = config.channels.keys().map(String::as_str).collect();
-        let known = known.join(", ");
-        unknown.push(format!(
-            "no channel is called `{name}` (there are: {known})"
-        ));
-    }
-    unknown
-}
-
 /// Lists them.
 pub(super) async fn list(global: &Global) -> anyhow::Result<Exit> {
     let app = setup::app(global, State::Looked, None)?;
@@ -222,7 +177,7 @@ pub(super) async fn run(global: &Global, options: &answers::Silence) -> anyhow::
         done => done?,
     };
     if options.verb.is_none() {
-        for name in unknown(&app, &done.matcher) {
+        for name in silence::unknown(&app, &done.matcher) {
             talk(&format!(
                 "warning: {name}, so the silence holds nothing back now"
             ));

@@ -176,7 +176,15 @@ pub(super) async fn silenced(State(lazy): State<Arc<Lazy>>, body: Body) -> Answe
                 reason,
                 by,
             };
-            silence::create(&app, new).await
+            let warnings = silence::unknown(&app, &new.matcher);
+            return match silence::create(&app, new).await {
+                Ok(silence) => {
+                    let mut answer = serde_json::to_value(silence).map_err(anyhow::Error::new)?;
+                    answer["warnings"] = warnings.into();
+                    Ok(Json(answer).into_response())
+                }
+                refused => silence_answer(refused),
+            };
         }
         _ => {
             return Ok(problem(
