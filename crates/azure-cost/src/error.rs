@@ -58,7 +58,7 @@ pub enum Error {
         until: Timestamp,
     },
     /// No usable answer after all tries: server errors, timeouts, lost connections.
-    #[error("{operation}: no answer after {tries} tries: {problem}")]
+    #[error("{operation}: no answer after {}: {problem}", times(*tries))]
     Unavailable {
         /// What was asked.
         operation: String,
@@ -205,6 +205,14 @@ impl Error {
             },
             _ => Error::unexpected(&operation, format!("status {status}: {message}")),
         }
+    }
+}
+
+/// How often something was tried.
+fn times(tries: u32) -> String {
+    match tries {
+        1 => "1 try".to_owned(),
+        many => format!("{many} tries"),
     }
 }
 

@@ -197,7 +197,8 @@ fn attempt(
     if told.is_empty() {
         let why = "Azure could tell nobody: none of its thresholds becomes a notification";
         let mut reasons: Vec<&str> = Vec::new();
-        for loss in &losses.0 {
+        let left_out = losses.0.iter();
+        for loss in left_out.filter(|loss| loss.effect == Effect::LeftOut) {
             if !reasons.contains(&&*loss.reason) {
                 reasons.push(&loss.reason);
             }

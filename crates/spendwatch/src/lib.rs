@@ -52,7 +52,7 @@ pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
     ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mailing, Mode, Native,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Inherited, Links, Mailing, Mode, Native,
     Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly,
     budget_toml, imported_toml,
 };

@@ -38,6 +38,21 @@ fn color(state: &ActionState) -> Color {
     }
 }
 
+/// Whether an action is undone, or when.
+fn undone(record: &ActionRecord) -> String {
+    let words = match record.state {
+        ActionState::Undone => "yes",
+        ActionState::Undoing => "it is being undone",
+        ActionState::UndoFailed => "no, it was tried and did not work out",
+        ActionState::DryRun | ActionState::Expired | ActionState::Cancelled => {
+            "there is nothing to undo"
+        }
+        _ if record.undo => return format!("when the period ends, {}", moment(record.expires_at)),
+        _ => "no",
+    };
+    words.to_owned()
+}
+
 impl Answer for List {
     fn blocks(&self) -> Vec<Block> {
         if self.actions.is_empty() {
@@ -111,11 +126,7 @@ impl Answer for One {
             ("Mode".into(), record.mode.as_str().to_owned()),
         ];
         facts.extend(until.map(|until| ("To approve until".into(), until)));
-        let undo = match record.undo {
-            true => format!("when the period ends, {}", moment(record.expires_at)),
-            false => "no".to_owned(),
-        };
-        facts.push(("Undone".into(), undo));
+        facts.push(("Undone".into(), undone(record)));
         let title = format!("{} {}", record.action, record.id);
         let mut blocks = vec![Block::Facts { title, facts }];
         if !record.targets.is_empty() {
@@ -169,27 +180,31 @@ pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Ex
     for problem in app.action_problems() {
         output::talk(&format!("warning: {problem}"));
     }
-    let (id, report) = match verb {
+    let named = match verb {
         ActionVerb::List => return list(global, &app).await,
-        ActionVerb::Show { id } => (id, None),
-        ActionVerb::Approve { id } => {
-            act::approve(&app, id, &who()).await?;
-            (id, Some(act::run(&app, id).await?))
-        }
-        ActionVerb::Run {
-            id: Some(id),
-            dry_run: true,
-        } => {
-            let record = act::rehearse(&app, id).await?;
-            output::print(global.output, &One(record))?;
-            return Ok(Exit::Fine);
-        }
-        ActionVerb::Run { id: Some(id), .. } => (id, Some(act::run(&app, id).await?)),
         ActionVerb::Run { id: None, .. } => {
             act::run_all(&app).await?;
             return list(global, &app).await;
         }
-        ActionVerb::Undo { id } => (id, Some(act::undo_now(&app, id, &who()).await?)),
+        ActionVerb::Show { id }
+        | ActionVerb::Approve { id }
+        | ActionVerb::Run { id: Some(id), .. }
+        | ActionVerb::Undo { id } => id,
+    };
+    let id = &act::find(&app, named).await?;
+    let report = match verb {
+        ActionVerb::List | ActionVerb::Show { .. } => None,
+        ActionVerb::Approve { .. } => {
+            act::approve(&app, id, &who()).await?;
+            Some(act::run(&app, id).await?)
+        }
+        ActionVerb::Run { dry_run: true, .. } => {
+            let record = act::rehearse(&app, id).await?;
+            output::print(global.output, &One(record))?;
+            return Ok(Exit::Fine);
+        }
+        ActionVerb::Run { .. } => Some(act::run(&app, id).await?),
+        ActionVerb::Undo { .. } => Some(act::undo_now(&app, id, &who()).await?),
     };
     let record = act::show(&app, id).await?;
     let record = record.with_context(|| format!("there is no action {id}"))?;
