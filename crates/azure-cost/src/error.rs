@@ -365,6 +365,18 @@ mod tests {
     }
 
     #[test]
+    fn one_try_is_no_plural() {
+        for (tries, words) in [(1, "after 1 try:"), (3, "after 3 tries:")] {
+            let error = Error::Unavailable {
+                operation: "list".to_owned(),
+                tries,
+                problem: "timeout".to_owned(),
+            };
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
     fn a_page_instead_of_a_token_is_not_shown() {
         use azure_core::error::ErrorKind;
         let page = "sign-in failed with 502.\n<!DOCTYPE html><HTML><h1>Oops</h1>";

@@ -47,7 +47,13 @@ impl ScopeKind {
         }
     }
 
-    /// The kind in words with its article: `a resource group`, `an invoice section`.
+    /// The kind in words with its article.
+    ///
+    /// ```
+    /// use budget_engine::ScopeKind;
+    /// assert_eq!(ScopeKind::ResourceGroup.with_article(), "a resource group");
+    /// assert_eq!(ScopeKind::InvoiceSection.with_article(), "an invoice section");
+    /// ```
     pub fn with_article(self) -> String {
         let words = self.words();
         match words.starts_with(['a', 'e', 'i', 'o', 'u']) {

@@ -22,9 +22,9 @@ use budget_engine::{
 use rust_decimal::Decimal;
 use toml::de::DeTable;
 
-pub(crate) use self::budgets::default_severity;
 use self::actions::{ActionsDraft, read_actions};
 use self::attention::read_attention;
+pub(crate) use self::budgets::default_severity;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 use self::described::check_described;

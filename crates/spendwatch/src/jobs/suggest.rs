@@ -527,9 +527,10 @@ fn proposed(
     let mut thresholds: Vec<Threshold> = Vec::new();
     thresholds.extend(part.map(|percent| spend(percent, Severity::Warning)));
     thresholds.push(spend(Decimal::ONE_HUNDRED, Severity::Critical));
-    thresholds.extend(early.map(|Early { threshold: one, .. }| {
-        threshold(one.when, one.probability, one.severity)
-    }));
+    thresholds
+        .extend(early.map(|Early { threshold: one, .. }| {
+            threshold(one.when, one.probability, one.severity)
+        }));
     thresholds.extend(kept.into_iter().cloned());
     Budget {
         planned: Planned::Flat(amount),

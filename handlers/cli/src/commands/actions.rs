@@ -1,9 +1,10 @@
 //! `actions`: what is done because budgets reached an amount, with its audit record.
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::act;
-use spendwatch::{ActionRecord, ActionState, App, action_words};
+use spendwatch::{ActionRecord, ActionState, App, Mode, action_words};
 
 use super::{Exit, who};
 use crate::args::{ActionVerb, Actions, Global};
@@ -38,16 +39,16 @@ fn color(state: &ActionState) -> Color {
     }
 }
 
-/// Whether an action is undone, or when.
-fn undone(record: &ActionRecord) -> String {
-    let words = match record.state {
+/// Whether an action is undone, or when: `is_to_be` says that it shall be at the end of the period.
+fn undone(state: &ActionState, is_to_be: bool, ends: Timestamp) -> String {
+    let words = match state {
         ActionState::Undone => "yes",
         ActionState::Undoing => "it is being undone",
         ActionState::UndoFailed => "no, it was tried and did not work out",
         ActionState::DryRun | ActionState::Expired | ActionState::Cancelled => {
             "there is nothing to undo"
         }
-        _ if record.undo => return format!("when the period ends, {}", moment(record.expires_at)),
+        _ if is_to_be => return format!("when the period ends, {}", moment(ends)),
         _ => "no",
     };
     words.to_owned()
@@ -126,7 +127,9 @@ impl Answer for One {
             ("Mode".into(), record.mode.as_str().to_owned()),
         ];
         facts.extend(until.map(|until| ("To approve until".into(), until)));
-        facts.push(("Undone".into(), undone(record)));
+        let is_to_be_undone = record.undo && record.mode != Mode::DryRun;
+        let undone = undone(&record.state, is_to_be_undone, record.expires_at);
+        facts.push(("Undone".into(), undone));
         let title = format!("{} {}", record.action, record.id);
         let mut blocks = vec![Block::Facts { title, facts }];
         if !record.targets.is_empty() {
@@ -245,4 +248,24 @@ fn is_as_asked(verb: &ActionVerb, state: &ActionState, report: &act::Report) -> 
     };
     output::talk(&format!("the action is {}; {next}", state.as_str()));
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_done_or_is_undone_is_not_undone_when_the_period_ends() {
+        let ends = Timestamp::constant(1_796_083_200, 0);
+        for (state, is_to_be, words) in [
+            (ActionState::Done, true, "when the period ends, "),
+            (ActionState::Done, false, "no"),
+            (ActionState::DryRun, true, "there is nothing to undo"),
+            (ActionState::Undoing, true, "it is being undone"),
+            (ActionState::Undone, true, "yes"),
+        ] {
+            let said = undone(&state, is_to_be, ends);
+            assert!(said.starts_with(words), "{state:?}: {said}");
+        }
+    }
 }

@@ -316,11 +316,7 @@ impl ActionsDraft {
     }
 
     /// Checks names, thresholds and scopes against each other.
-    pub(super) fn settle(
-        self,
-        budgets: &Budgets,
-        problems: &mut Vec<Problem>,
-    ) -> Actions {
+    pub(super) fn settle(self, budgets: &Budgets, problems: &mut Vec<Problem>) -> Actions {
         let mut actions = self.actions;
         for asked in self.asked {
             let Some(budget) = budgets.get(&asked.budget) else {
