@@ -197,11 +197,11 @@ pub(crate) fn path_of_kind(
     if kinds.contains(&scope.kind()) {
         return scope_path(operation, scope);
     }
-    let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
+    let words: Vec<String> = kinds.iter().map(|kind| kind.with_article()).collect();
     let problem = format!(
-        "Azure serves this for a {}, not for a {}",
-        words.join(" or a "),
-        scope.kind().words()
+        "Azure serves this for {}, not for {}",
+        words.join(" or "),
+        scope.kind().with_article()
     );
     Err(Error::not_sent(operation, problem))
 }

@@ -58,7 +58,7 @@ pub enum Error {
         until: Timestamp,
     },
     /// No usable answer after all tries: server errors, timeouts, lost connections.
-    #[error("{operation}: no answer after {tries} tries: {problem}")]
+    #[error("{operation}: no answer after {}: {problem}", times(*tries))]
     Unavailable {
         /// What was asked.
         operation: String,
@@ -208,6 +208,14 @@ impl Error {
     }
 }
 
+/// How often something was tried.
+fn times(tries: u32) -> String {
+    match tries {
+        1 => "1 try".to_owned(),
+        many => format!("{many} tries"),
+    }
+}
+
 /// The status that a code stands for, whatever status it comes with: 403 where permission is
 /// missing, 400 where the offer or the scope has no such operation.
 fn status_of_code(code: &str) -> Option<u16> {
@@ -354,6 +362,18 @@ mod tests {
         }
         assert!(matches!(of(409, "Conflict"), Error::Conflict { .. }));
         assert!(matches!(of(401, "401"), Error::Unauthorized { .. }));
+    }
+
+    #[test]
+    fn one_try_is_no_plural() {
+        for (tries, words) in [(1, "after 1 try:"), (3, "after 3 tries:")] {
+            let error = Error::Unavailable {
+                operation: "list".to_owned(),
+                tries,
+                problem: "timeout".to_owned(),
+            };
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 
     #[test]

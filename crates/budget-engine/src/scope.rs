@@ -46,6 +46,21 @@ impl ScopeKind {
             ScopeKind::Customer => "customer",
         }
     }
+
+    /// The kind in words with its article.
+    ///
+    /// ```
+    /// use budget_engine::ScopeKind;
+    /// assert_eq!(ScopeKind::ResourceGroup.with_article(), "a resource group");
+    /// assert_eq!(ScopeKind::InvoiceSection.with_article(), "an invoice section");
+    /// ```
+    pub fn with_article(self) -> String {
+        let words = self.words();
+        match words.starts_with(['a', 'e', 'i', 'o', 'u']) {
+            true => format!("an {words}"),
+            false => format!("a {words}"),
+        }
+    }
 }
 
 /// A parsed scope. Compared, ordered and hashed without regard to letter case, as Azure

@@ -85,6 +85,13 @@ pub fn period_to_plan(budget: &Budget, today: Date) -> Result<Period, String> {
     Ok(period)
 }
 
+/// The scope that Azure's budget for one of ours is made at; `None` if no single scope holds all that
+/// it counts.
+pub fn native_scope(budgets: &Budgets, budget: &Budget, settings: &Settings) -> Option<Scope> {
+    let placed = place(budgets, budget, settings);
+    placed.ok().map(|(scope, _)| scope)
+}
+
 /// Compiles a budget. `planned` is its amount for [`period_to_plan`], or why there is none.
 pub fn compile(
     budgets: &Budgets,
@@ -190,7 +197,8 @@ fn attempt(
     if told.is_empty() {
         let why = "Azure could tell nobody: none of its thresholds becomes a notification";
         let mut reasons: Vec<&str> = Vec::new();
-        for loss in &losses.0 {
+        let left_out = losses.0.iter();
+        for loss in left_out.filter(|loss| loss.effect == Effect::LeftOut) {
             if !reasons.contains(&&*loss.reason) {
                 reasons.push(&loss.reason);
             }

@@ -25,7 +25,8 @@ pub use anomaly_rules::{
 };
 pub use compare::{FieldChange, differences};
 pub use compile::{
-    Compiled, Effect, Loss, billing_grain_refused, compile, period_to_plan, rounded_percent,
+    Compiled, Effect, Loss, billing_grain_refused, compile, native_scope, period_to_plan,
+    rounded_percent,
 };
 pub use desired::{
     Contacts, Desired, LOCALES, Operator, Provider, Settings, is_action_group, is_name,

@@ -131,8 +131,9 @@ fn distance(one: Decimal, other: Decimal) -> Decimal {
 }
 
 fn sentence(figure: &str, azure: Decimal, ours: Decimal, currency: Currency) -> String {
-    let gap = distance(azure, ours).round_dp(2);
     let (azure_shown, ours_shown) = (azure.round_dp(2), ours.round_dp(2));
+    // Whoever subtracts what is shown comes to the same.
+    let gap = distance(azure_shown, ours_shown);
     let word = if azure > ours { "more" } else { "less" };
     format!(
         "Azure's {figure} is {azure_shown} {currency}, ours {ours_shown} {currency}: Azure has {gap} \
@@ -143,6 +144,12 @@ fn sentence(figure: &str, azure: Decimal, ours: Decimal, currency: Currency) -> 
 fn causes(ours: &Ours<'_>, azure_has_more: bool) -> Vec<String> {
     let status = ours.status;
     let mut causes = Vec::new();
+    if ours.is_filtered {
+        causes.push(
+            "the filter: Azure's dimension names or tag values may select other costs than ours"
+                .to_owned(),
+        );
+    }
     if status.cost_basis == CostBasis::Amortized {
         causes.push(match azure_has_more {
             true => {
@@ -165,12 +172,6 @@ fn causes(ours: &Ours<'_>, azure_has_more: bool) -> Vec<String> {
         causes.push(
             "`exclude`: Azure's filter lists the charge types that count, and a type may be missing \
              or new"
-                .to_owned(),
-        );
-    }
-    if ours.is_filtered {
-        causes.push(
-            "the filter: Azure's dimension names or tag values may select other costs than ours"
                 .to_owned(),
         );
     }

@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use alert_channels::Language;
 use azure_cost::{Cloud, RateCardQuery};
-use budget_engine::{Budgets, CostBasis, Currency, Lag, Scope};
+use budget_engine::{Budgets, CostBasis, Currency, FollowUp, Lag, Scope};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Action, Actions, Approval, Mode, Tagged, Task};
@@ -32,7 +33,7 @@ pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
 pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
-pub(crate) use read::OWNERS;
+pub(crate) use read::{OWNERS, default_severity};
 pub use reader::Problem;
 pub use write::{budget_toml, imported_toml};
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub channels: BTreeMap<String, Channel>,
     /// The budgets.
     pub budgets: Budgets,
+    /// What budgets have that say nothing else.
+    pub inherited: Inherited,
     /// The destination that hears of notices which would reach nobody.
     pub fallback: Option<String>,
     /// How deliveries are timed.
@@ -64,6 +67,16 @@ pub struct Config {
     pub attention: Attention,
     /// What is known of recipients, by their address in lower case.
     pub recipients: BTreeMap<String, Recipient>,
+}
+
+/// What budgets have that say nothing else: what `[defaults]` says, or what is built in. Other
+/// settings of `[defaults]` are not kept apart from those of budgets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inherited {
+    /// How far below a level, in percent, a crossing is taken back.
+    pub margin: Decimal,
+    /// What happens while nobody acknowledges an alert.
+    pub follow_up: FollowUp,
 }
 
 /// What is known of a recipient.

@@ -52,9 +52,9 @@ pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
     ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Links, Mailing, Mode, Native,
-    Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance, Weekly,
-    budget_toml, imported_toml,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Inherited, Links, Mailing,
+    Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance,
+    Weekly, budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};

@@ -338,17 +338,17 @@ pub(crate) enum ActionVerb {
     List,
     /// Show one action: why, what it changes, and its audit record
     Show {
-        /// Id of the action
+        /// Id of the action, or the first characters of it, at least four
         id: String,
     },
     /// Approve an action that waits for it, in your name
     Approve {
-        /// Id of the action
+        /// Id of the action, or the first characters of it, at least four
         id: String,
     },
     /// Do what is due: all actions, or one
     Run {
-        /// Id of the action
+        /// Id of the action, or the first characters of it, at least four
         id: Option<String>,
         /// Only look at what one action would change now
         #[arg(long, requires = "id")]
@@ -356,7 +356,7 @@ pub(crate) enum ActionVerb {
     },
     /// Undo an action now instead of at the end of its period
     Undo {
-        /// Id of the action
+        /// Id of the action, or the first characters of it, at least four
         id: String,
     },
 }

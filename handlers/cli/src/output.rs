@@ -146,6 +146,11 @@ impl Cell {
             color,
         }
     }
+
+    /// What it says, for where there are no cells.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl<T: Into<String>> From<T> for Cell {

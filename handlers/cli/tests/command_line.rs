@@ -1083,12 +1083,21 @@ fn an_action_that_is_not_done_is_a_failure_that_says_what_comes_next() {
     code(&run(&["evaluate", "--outbox", "out"]), 3);
     let listed = json(&run(&["actions", "-o", "json"]));
     let id = listed["actions"][0]["id"].as_str().unwrap().to_owned();
-    code(&run(&["actions", "show", &id]), 0);
+    let shown = run(&["actions", "show", &id]);
+    code(&shown, 0);
+    // The first characters of an id will do.
+    let short = run(&["actions", "show", &id[..4]]);
+    code(&short, 0);
+    assert_eq!(stdout(&short), stdout(&shown));
+    let shorter = run(&["actions", "show", &id[..3]]);
+    code(&shorter, 1);
+    let said = stderr(&shorter);
+    assert!(said.contains("at least 4 characters of its id"), "{said}");
     let waits = run(&["actions", "run", &id]);
     code(&waits, 1);
     let said = stderr(&waits);
     assert!(said.contains("the action is awaiting-approval"), "{said}");
-    let unreachable = run(&["actions", "approve", &id]);
+    let unreachable = run(&["actions", "approve", &id[..6]]);
     code(&unreachable, 1);
     let said = stderr(&unreachable);
     assert!(

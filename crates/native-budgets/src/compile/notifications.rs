@@ -146,22 +146,15 @@ fn percents(
             return None;
         }
     };
-    let percent_of = |money: Decimal| {
-        let exact = money
-            .checked_mul(Decimal::ONE_HUNDRED)?
-            .checked_div(amount)?;
-        Some(round(exact))
+    let share = |money: Decimal| {
+        let hundredfold = money.checked_mul(Decimal::ONE_HUNDRED)?;
+        hundredfold.checked_div(amount)
     };
-    let wanted = match level {
-        Level::Percent(percent) => vec![round(percent)],
-        Level::Amount(money) => vec![percent_of(money)?],
-        Level::EveryPercent(step) => steps(step, id, losses).into_iter().map(round).collect(),
-        Level::EveryAmount(step) => {
-            let step = step
-                .checked_mul(Decimal::ONE_HUNDRED)?
-                .checked_div(amount)?;
-            steps(step, id, losses).into_iter().map(round).collect()
-        }
+    let (wanted, which) = match level {
+        Level::Percent(percent) => (vec![round(percent)], None),
+        Level::Amount(money) => (vec![round(share(money)?)], None),
+        Level::EveryPercent(step) => steps(step),
+        Level::EveryAmount(step) => steps(share(step)?),
     };
     if let (Level::Amount(money), [percent]) = (level, &wanted[..])
         && amount * *percent != money * Decimal::ONE_HUNDRED
@@ -193,6 +186,13 @@ fn percents(
         );
     }
     let wanted: Vec<Decimal> = wanted.into_iter().filter(fits).collect();
+    // Of what Azure gets nothing of, more is not to be said.
+    if let Some(which) = which.filter(|_| !wanted.is_empty()) {
+        losses.approximated(
+            id,
+            format!("Azure has no repeating thresholds: it gets {which}"),
+        );
+    }
     if matches!(threshold.when, When::Forecast(_)) && !wanted.is_empty() {
         let likely = threshold.probability.normalize();
         losses.approximated(
@@ -212,9 +212,10 @@ pub fn round(percent: Decimal) -> Decimal {
         .normalize()
 }
 
-/// Multiples of a step up to the amount, or the first one if it is beyond. Of too many only every
-/// second, third, … is taken, down from the highest one: that the amount is reached must be told.
-fn steps(step: Decimal, id: &str, losses: &mut Losses<'_>) -> Vec<Decimal> {
+/// Multiples of a step up to the amount, or the first one if it is beyond, and which these are in
+/// words. Of too many only every second, third, … is taken, down from the highest one: that the amount
+/// is reached must be told.
+fn steps(step: Decimal) -> (Vec<Decimal>, Option<String>) {
     let count = Decimal::ONE_HUNDRED
         .checked_div(step)
         .map(|all| all.trunc());
@@ -223,20 +224,16 @@ fn steps(step: Decimal, id: &str, losses: &mut Losses<'_>) -> Vec<Decimal> {
     let mut steps = Vec::new();
     let mut number = count;
     while number >= Decimal::ONE {
-        steps.extend(step.checked_mul(number));
+        steps.extend(step.checked_mul(number).map(round));
         number -= stride;
     }
     steps.reverse();
-    let last = steps.last().copied().map(round).unwrap_or_default();
+    let last = steps.last().copied().unwrap_or_default();
     let which = match stride == Decimal::ONE {
         true => format!("the steps up to {last} %"),
         false => format!("{} of its {count} steps, the last at {last} %", steps.len()),
     };
-    losses.approximated(
-        id,
-        format!("Azure has no repeating thresholds: it gets {which}"),
-    );
-    steps
+    (steps, Some(which))
 }
 
 /// The contacts that a scope takes; `None` if nobody is left.
@@ -247,7 +244,7 @@ fn reachable(
     losses: &mut Losses<'_>,
 ) -> Option<Contacts> {
     let mut contacts = contacts.clone();
-    let kind = scope.kind().words();
+    let kind = scope.kind().with_article();
     let names_groups = !contacts.groups.is_empty() || !contacts.roles.is_empty();
     if names_groups && !takes_groups(scope) {
         contacts.groups.clear();
@@ -255,7 +252,7 @@ fn reachable(
         losses.approximated(
             id,
             format!(
-                "budgets of a {kind} tell mail addresses only; action groups and roles work at \
+                "budgets of {kind} tell mail addresses only; action groups and roles work at \
                  subscriptions and resource groups"
             ),
         );

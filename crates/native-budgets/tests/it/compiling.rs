@@ -7,7 +7,7 @@ use budget_engine::{
     Budgets, Calendar, ChargeCategory, CostBasis, Dimension, Filter, TagName, TimeGrain,
 };
 use jiff::civil::{Date, date};
-use native_budgets::{Compiled, Effect, Operator, compile};
+use native_budgets::{Compiled, Effect, Operator, compile, native_scope};
 use rust_decimal::Decimal;
 
 use crate::sample::{SUBSCRIPTION, TODAY, budget, compiled, scope, settings};
@@ -494,6 +494,13 @@ fn what_azure_does_not_get_at_all_is_not_called_similar() {
     let budget = budget("web", &["actual 80%", "forecast 1001%"]);
     let compiled = compiled(&budget, &settings(&budget));
     assert_eq!(losses(&compiled), [("forecast-1001pct", Effect::LeftOut)]);
+    // Steps that begin beyond what Azure takes.
+    let budget = self::budget("web", &["actual 80%", "actual every 500000"]);
+    let compiled = self::compiled(&budget, &settings(&budget));
+    assert_eq!(
+        losses(&compiled),
+        [("actual-every-500000", Effect::LeftOut)]
+    );
 }
 
 #[test]
@@ -509,4 +516,42 @@ fn why_nobody_could_be_told_is_said_once() {
     let compiled = compiled(&budget, &settings);
     let reason = &compiled.losses[0].reason;
     assert_eq!(reason.matches("at least one mail address").count(), 1);
+}
+
+#[test]
+fn why_nobody_could_be_told_names_only_what_leaves_thresholds_out() {
+    let mut budget = budget("web", &["forecast 100%", "pace 120%"]);
+    budget.scopes = vec![scope(
+        "/providers/Microsoft.Billing/billingAccounts/1/enrollmentAccounts/2",
+    )];
+    let mut settings = settings(&budget);
+    for contacts in settings.thresholds.values_mut() {
+        contacts.emails.clear();
+        contacts.roles = vec!["Owner".to_owned()];
+    }
+    let compiled = compiled(&budget, &settings);
+    let reason = &compiled.losses[0].reason;
+    assert!(reason.contains("at least one mail address"), "{reason}");
+    assert!(!reason.contains("its own forecast"), "{reason}");
+    assert!(
+        !reason.contains("budgets of an enrollment account"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn the_scope_of_azure_s_budget_holds_all_that_ours_counts() {
+    let mut budget = budget("web", &["actual 80%"]);
+    let group = |name: &str| scope(&format!("{SUBSCRIPTION}/resourceGroups/{name}"));
+    budget.scopes = vec![group("a"), group("b")];
+    let place = |budget: &budget_engine::Budget| {
+        let settings = settings(budget);
+        let budgets = Budgets::new(vec![budget.clone()]).unwrap();
+        native_scope(&budgets, budget, &settings)
+    };
+    assert_eq!(place(&budget), Some(scope(SUBSCRIPTION)));
+    budget.scopes = vec![group("a")];
+    assert_eq!(place(&budget), Some(group("a")));
+    budget.scopes = vec![scope("/subscriptions/a"), scope("/subscriptions/b")];
+    assert_eq!(place(&budget), None);
 }

@@ -74,6 +74,18 @@ fn a_gap_counts_beyond_the_tolerance_and_two_days_of_spend() {
 }
 
 #[test]
+fn the_gap_is_the_difference_of_the_figures_that_are_shown() {
+    let status = status(|status| status.spent.amount = Decimal::new(920_764, 3));
+    let mut azure = live(0, None);
+    azure.current_spend.as_mut().unwrap().amount = Decimal::new(3_719_346, 3);
+    // 3719.346 - 920.764 = 2798.582, but whoever reads 3719.35 and 920.76 finds 2798.59.
+    assert_eq!(
+        found(&azure, &status)[0].message,
+        "Azure's spend is 3719.35 EUR, ours 920.76 EUR: Azure has 2798.59 more"
+    );
+}
+
+#[test]
 fn a_period_in_which_ours_begins_later_is_not_compared_but_for_the_currency() {
     let status = status(|_| {});
     let ours = Ours {
@@ -111,7 +123,7 @@ fn the_causes_follow_from_what_the_budget_counts() {
     let causes = &gaps[0].causes;
     for (cause, word) in causes
         .iter()
-        .zip(["amortized", "`exclude`", "filter", "3 rows", "lag"])
+        .zip(["filter", "amortized", "`exclude`", "3 rows", "lag"])
     {
         assert!(cause.contains(word), "{cause}");
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use budget_engine::Scope;
-use native_budgets::{AnomalyRule, Desired, Names, Settings};
+use budget_engine::{Budget, Budgets, Scope};
+use native_budgets::{AnomalyRule, Desired, Names, Settings, native_scope};
 use rust_decimal::Decimal;
 use url::Url;
 
@@ -41,6 +41,13 @@ impl Native {
     /// The names that Azure's budgets have.
     pub fn names(&self) -> Names {
         Names::new(&self.settings, &self.budgets)
+    }
+
+    /// The scope that Azure's budget for one of ours is made at; `None` if Azure does not keep it, or
+    /// cannot.
+    pub fn scope_of(&self, budgets: &Budgets, budget: &Budget) -> Option<Scope> {
+        let settings = self.settings.get(&budget.id)?;
+        native_scope(budgets, budget, settings)
     }
 }
 

@@ -24,6 +24,7 @@ use toml::de::DeTable;
 
 use self::actions::{ActionsDraft, read_actions};
 use self::attention::read_attention;
+pub(crate) use self::budgets::default_severity;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 use self::described::check_described;
@@ -34,7 +35,9 @@ use self::recipients::read_recipients;
 pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
-use super::{Attention, Channel, Completeness, Config, Delivery, Links, Recipient, Source};
+use super::{
+    Attention, Channel, Completeness, Config, Delivery, Inherited, Links, Recipient, Source,
+};
 
 /// The word that stands for a budget's owners in `notify`.
 pub(crate) const OWNERS: &str = "owners";
@@ -243,8 +246,7 @@ pub(super) fn config(
     if let Some(first) = pages_first {
         problems.extend(check_described(&native, &first));
     }
-    let has_links = draft.links.is_some();
-    let actions = draft.actions.settle(&budgets, has_links, &mut problems);
+    let actions = draft.actions.settle(&budgets, &mut problems);
     problems.sort();
     problems.dedup();
     if !problems.is_empty() {
@@ -257,6 +259,10 @@ pub(super) fn config(
         sources: draft.sources,
         channels: draft.channels,
         budgets,
+        inherited: Inherited {
+            margin: defaults.margin,
+            follow_up: defaults.follow_up,
+        },
         fallback: draft.fallback.map(|(name, _)| name),
         delivery: draft.delivery.unwrap_or_default(),
         native,

@@ -9,15 +9,28 @@ use jiff::civil::Date;
 use native_budgets::Settings;
 use rust_decimal::Decimal;
 
+use super::Config;
+use super::read::default_severity;
+
 pub use native::imported_toml;
 
-/// A budget as the `[[budget]]` table that reads as it, with all that it has: nothing is left to
-/// defaults but the severity of thresholds. The settings `native` are no part of a budget and not in it.
-pub fn budget_toml(budget: &Budget) -> String {
-    table(budget, None)
+/// A budget as the `[[budget]]` table that reads as it beside the rest of its configuration, with all
+/// that it has. What is as in `[defaults]` and may differ from threshold to threshold is left to it.
+/// The settings `native` are no part of a budget and not in it.
+pub fn budget_toml(budget: &Budget, config: &Config) -> String {
+    table(budget, Origin::Configuration(config))
 }
 
-fn table(budget: &Budget, settings: Option<&Settings>) -> String {
+/// Where a budget that is written comes from.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// A configuration, which knows more of it.
+    Configuration(&'a Config),
+    /// Azure, with how it is kept there. What Azure does not know is left to `[defaults]`.
+    Azure(&'a Settings),
+}
+
+fn table(budget: &Budget, origin: Origin<'_>) -> String {
     let mut lines = vec!["[[budget]]".to_owned()];
     let mut add = |key: &str, value: String| lines.push(format!("{key} = {value}"));
     add("id", quoted(&budget.id));
@@ -54,16 +67,63 @@ fn table(budget: &Budget, settings: Option<&Settings>) -> String {
     if !budget.owners.is_empty() {
         add("owners", list(budget.owners.iter().cloned()));
     }
-    if let Some(settings) = settings {
-        add("native", native::of_budget(settings));
+    match origin {
+        Origin::Azure(settings) => add("native", native::of_budget(settings)),
+        Origin::Configuration(config) if budget.margin != config.inherited.margin => {
+            add("margin_percent", number(budget.margin));
+        }
+        Origin::Configuration(_) => {}
     }
     for threshold in &budget.thresholds {
         lines.push(String::new());
         lines.extend(threshold_lines(threshold));
-        let own = settings.and_then(|settings| native::of_threshold(settings, &threshold.id));
-        lines.extend(own.map(|own| format!("native = {own}")));
+        match origin {
+            Origin::Azure(settings) => {
+                let own = native::of_threshold(settings, &threshold.id);
+                lines.extend(own.map(|own| format!("native = {own}")));
+            }
+            Origin::Configuration(config) => {
+                lines.extend(own_lines(&budget.id, threshold, config));
+            }
+        }
     }
     lines.join("\n") + "\n"
+}
+
+/// What a threshold has of its own that Azure does not know.
+fn own_lines(budget: &str, threshold: &Threshold, config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if threshold.severity != default_severity(&threshold.when) {
+        let severity = quoted(threshold.severity.as_str());
+        lines.push(format!("severity = {severity}"));
+    }
+    let (own, base) = (&threshold.follow_up, &config.inherited.follow_up);
+    // 0 switches off what is inherited.
+    for (key, own, base) in [
+        (
+            "remind_every_hours",
+            own.remind_every_hours,
+            base.remind_every_hours,
+        ),
+        (
+            "escalate_after_hours",
+            own.escalate_after_hours,
+            base.escalate_after_hours,
+        ),
+    ] {
+        if own != base {
+            lines.push(format!("{key} = {}", own.unwrap_or(0)));
+        }
+    }
+    if own.escalate_to != base.escalate_to {
+        let to = list(own.escalate_to.iter().cloned());
+        lines.push(format!("escalate_to = {to}"));
+    }
+    let actions = config.actions.of(budget, &threshold.id);
+    if !actions.is_empty() {
+        lines.push(format!("actions = {}", list(actions.iter().cloned())));
+    }
+    lines
 }
 
 fn threshold_lines(threshold: &Threshold) -> Vec<String> {
@@ -168,16 +228,27 @@ mod tests {
                         [channel.mail]\nkind = \"email\"\nsmtp = \"smtp://relay.contoso.example:587\"\n\
                         from = \"Cost <cost@contoso.example>\"\n";
 
-    fn read(text: &str) -> Vec<Budget> {
+    fn read(text: &str) -> Config {
         let text = format!("{HEAD}{text}");
         let config = Config::parse(&[(PathBuf::from("spendwatch.toml"), text.clone())]);
-        let config = config.unwrap_or_else(|error| panic!("{error}\n{text}"));
-        config.budgets.iter().cloned().collect()
+        config.unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    #[track_caller]
+    fn reads_as_the_same(before: &str, budgets: &str) {
+        let config = read(&format!("{before}{budgets}"));
+        let budgets = config.budgets.iter();
+        let text: Vec<String> = budgets.map(|one| budget_toml(one, &config)).collect();
+        let text = text.join("\n");
+        let again = read(&format!("{before}{text}"));
+        assert!(again.budgets.iter().eq(config.budgets.iter()), "{text}");
+        assert_eq!(again.actions.asked, config.actions.asked, "{text}");
     }
 
     #[test]
     fn what_is_written_reads_as_the_same_budget() {
-        let budgets = read(
+        reads_as_the_same(
+            "",
             r#"
             [[budget]]
             id = "parent"
@@ -208,7 +279,47 @@ mod tests {
             notify = ["mail"]
             "#,
         );
-        let text: Vec<String> = budgets.iter().map(budget_toml).collect();
-        assert_eq!(read(&text.join("\n")), budgets, "{}", text.join("\n"));
+    }
+
+    #[test]
+    fn what_budgets_and_thresholds_say_of_their_own_is_written() {
+        let budgets = r#"
+            [[budget]]
+            id = "web"
+            scopes = ["/subscriptions/a"]
+            amount = 100
+            margin_percent = 3
+            notify = ["mail"]
+            remind_every_hours = 12
+            [[budget.threshold]]
+            id = "stop"
+            when = "actual 90%"
+            severity = "critical"
+            actions = ["tag"]
+            escalate_after_hours = 4
+            escalate_to = ["mail"]
+            [[budget.threshold]]
+            when = "actual 100%"
+            severity = "info"
+            remind_every_hours = 0
+            [[budget]]
+            id = "plain"
+            scopes = ["/subscriptions/b"]
+            amount = 100
+            thresholds = ["actual 80%"]
+            notify = ["mail"]
+            "#;
+        let action = "[action.tag]\nkind = \"add-tag\"\ntag = \"over\"\nvalue = \"yes\"\n";
+        let defaults = "[defaults]\nmargin_percent = 2\nremind_every_hours = 24\n\
+                        escalate_after_hours = 8\nescalate_to = [\"mail\"]\n";
+        for before in [action.to_owned(), format!("{action}{defaults}")] {
+            reads_as_the_same(&before, budgets);
+            let config = read(&format!("{before}{budgets}"));
+            let plain = config.budgets.get("plain").unwrap();
+            let text = budget_toml(plain, &config);
+            for key in ["margin", "severity", "remind", "escalate", "actions"] {
+                assert!(!text.contains(key), "{text}");
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! stays unknown.
 
 mod changes;
+mod find;
 mod ready;
 
 use std::hash::{BuildHasher, RandomState};
@@ -16,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Error, Version, json};
 
+pub use self::find::find;
 use self::ready::{Ready, ready};
 use crate::actions;
 use crate::actions::hands::{Called, Phase, failed, is_repeatable};

@@ -262,9 +262,8 @@ fn places(config: &Config) -> BTreeSet<Scope> {
 }
 
 fn places_of(config: &Config, budget: &Budget) -> BTreeSet<Scope> {
-    let settings = config.native.settings.get(&budget.id);
-    let above = settings.and_then(|settings| settings.scope.clone());
-    counted(config, budget).into_iter().chain(above).collect()
+    let native = config.native.scope_of(&config.budgets, budget);
+    counted(config, budget).into_iter().chain(native).collect()
 }
 
 fn shown(config: &Config, created: &Created, scope: &Scope, alert: &CostAlert) -> AzureAlert {

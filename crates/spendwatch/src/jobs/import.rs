@@ -5,24 +5,25 @@
 use std::collections::BTreeSet;
 
 use azure_cost::Client;
-use budget_engine::{Currency, Planned, Scope, ScopeKind};
+use budget_engine::{Budget, Currency, Planned, Scope, ScopeKind};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use native_budgets::{
-    AnomalyRule, Desired, ImportEffect, ImportNote, ImportOptions, Live, LiveRule, Provider, Prune,
-    compile, configured_rule, import, period_to_plan, plan,
+    AnomalyRule, Desired, ImportEffect, ImportNote, ImportOptions, Live, LiveRule, Origin,
+    Provider, Prune, compile, configured_rule, import, period_to_plan, plan,
 };
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::app::App;
 use crate::clock::day_of;
 use crate::config::{Config, OWNERS, imported_toml};
 use crate::jobs::plan::{Created, ScopeFailure, Told, read_all};
 use crate::sources::advice;
 
 /// What to import, and what is known already.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options<'a> {
     /// Where to look.
     pub scopes: BTreeSet<Scope>,
@@ -30,8 +31,9 @@ pub struct Options<'a> {
     pub currency: Currency,
     /// Destinations of our own notices. If there are none, budgets are described as they are.
     pub notify: Vec<String>,
-    /// The configuration that is there: what it keeps in Azure already is not imported once more.
-    pub config: Option<&'a Config>,
+    /// The application of the configuration that is there: what it keeps in Azure already, as the
+    /// state remembers it too, is not imported once more.
+    pub app: Option<&'a App>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -59,9 +61,8 @@ pub struct ImportReport {
 /// The scopes of a configuration: those of its budgets and of what it keeps in Azure.
 pub fn scopes(config: &Config) -> BTreeSet<Scope> {
     let budgets = config.budgets.iter();
-    let own = budgets.flat_map(|budget| budget.scopes.clone());
-    let settings = config.native.settings.values();
-    let above = settings.filter_map(|settings| settings.scope.clone());
+    let own = budgets.clone().flat_map(|budget| budget.scopes.clone());
+    let above = budgets.filter_map(|budget| config.native.scope_of(&config.budgets, budget));
     let described = config.native.budgets.iter();
     let described = described.map(|desired| desired.scope.clone());
     own.chain(above).chain(described).collect()
@@ -81,7 +82,19 @@ pub fn destinations(config: &Config) -> Vec<String> {
 
 /// Lists the budgets of all scopes and turns them into configuration. `told` is told how many of how
 /// many lists have been read.
-pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> ImportReport {
+///
+/// # Errors
+/// When the state cannot be read. A scope that cannot be read does not stop the others.
+pub async fn run(
+    client: &Client,
+    options: &Options<'_>,
+    told: Told<'_>,
+) -> anyhow::Result<ImportReport> {
+    let created = match options.app {
+        Some(app) => Created::load(app).await?,
+        None => Created::default(),
+    };
+    let config = options.app.map(App::config);
     let places = options.scopes.iter().flat_map(|scope| {
         // Budgets of partners' customers are Cost Management's.
         let is_served = |provider: &Provider| {
@@ -90,7 +103,7 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
         let providers = Provider::ALL.into_iter().filter(is_served);
         providers.map(|provider| (scope.clone(), provider))
     });
-    let lists = read_all(client, &Created::default(), places.collect(), told).await;
+    let lists = read_all(client, &created, places.collect(), told).await;
     let mut live = lists.live;
     let mut failures = lists.failures;
     let mut rules = Rules::default();
@@ -99,9 +112,7 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
             rules.read(client, options, scope, &mut failures).await;
         }
     }
-    let known = options
-        .config
-        .map(|config| kept(config, &live, day_of(options.now)));
+    let known = config.map(|config| kept(config, &live, day_of(options.now)));
     let known = known.unwrap_or_default();
     let place = |live: &Live| (live.scope.clone(), live.budget.name.to_lowercase());
     let already: BTreeSet<_> = live
@@ -110,7 +121,7 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
         .filter(|at| known.contains(at))
         .collect();
     live.retain(|live| !already.contains(&place(live)));
-    let taken = options.config.map(|config| {
+    let taken = config.map(|config| {
         let ids = config.budgets.iter().map(|budget| budget.id.clone());
         ids.collect()
     });
@@ -126,7 +137,7 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
     );
     let mut notes = imported.notes.clone();
     notes.extend(rules.notes);
-    ImportReport {
+    Ok(ImportReport {
         config: imported_toml(&imported, &rules.found),
         rules: rules.found.len(),
         budgets: imported.budgets.len(),
@@ -134,7 +145,7 @@ pub async fn run(client: &Client, options: &Options<'_>, told: Told<'_>) -> Impo
         known: already.len() + rules.known,
         notes,
         failures,
-    }
+    })
 }
 
 /// Azure's rules about unusual costs.
@@ -166,9 +177,8 @@ impl Rules {
                 return;
             }
         };
-        let kept = options
-            .config
-            .map(|config| &config.native.anomaly_alerts[..]);
+        let config = options.app.map(App::config);
+        let kept = config.map(|config| &config.native.anomaly_alerts[..]);
         for rule in list.into_iter().filter(|rule| rule.is_anomaly_alert()) {
             let is_kept = kept.unwrap_or_default().iter().any(|kept| {
                 kept.subscription == *subscription && kept.name.eq_ignore_ascii_case(&rule.name)
@@ -197,27 +207,47 @@ impl Rules {
 
 /// Scopes and names of what a configuration keeps in Azure, parts of a split included.
 fn kept(config: &Config, live: &[Live], today: Date) -> BTreeSet<(Scope, String)> {
+    let names = config.native.names();
     let mut desired: Vec<Desired> = config.native.budgets.clone();
     for budget in config.budgets.iter() {
         let Some(settings) = config.native.settings.get(&budget.id) else {
             continue;
         };
-        let period = period_to_plan(budget, today).ok();
-        let amount = match &budget.planned {
-            Planned::Flat(amount) => Some(*amount),
-            Planned::PerPeriod(amounts) => period.and_then(|p| amounts.get(&p.start()).copied()),
-            Planned::History { .. } => None,
-        };
-        // Names hardly depend on the amount.
-        let planned = Ok(amount.unwrap_or(Decimal::ONE_THOUSAND));
+        let planned = Ok(amount_for_parts(config, budget, live, today));
         let compiled = compile(&config.budgets, budget, settings, &planned, today);
         desired.extend(compiled.desired);
     }
-    let changes = plan(&desired, live, &config.native.names(), &Prune::default());
-    let wanted = changes
-        .into_iter()
-        .filter(|change| change.desired.is_some());
-    wanted
-        .map(|change| (change.scope, change.name.to_lowercase()))
+    let changes = plan(&desired, live, &names, &Prune::default());
+    let wanted = changes.iter().filter(|change| change.desired.is_some());
+    let wanted = wanted.map(|change| (&change.scope, &change.name));
+    // Parts that are not needed any more are for a plan to delete.
+    let made_here = live.iter().filter(|live| match &live.origin {
+        Origin::Here { of: Some(id) } => names.has(id),
+        _ => false,
+    });
+    let made_here = made_here.map(|live| (&live.scope, &live.budget.name));
+    let all = wanted.chain(made_here);
+    all.map(|(scope, name)| (scope.clone(), name.to_lowercase()))
         .collect()
+}
+
+/// An amount that says into how many parts a budget is split: the one that Azure has, because an
+/// amount from history needs costs; else the configured one, or any.
+fn amount_for_parts(config: &Config, budget: &Budget, live: &[Live], today: Date) -> Decimal {
+    let scope = config.native.scope_of(&config.budgets, budget);
+    let names = config.native.names();
+    let own = live.iter().find(|live| {
+        Some(&live.scope) == scope.as_ref()
+            && names.belongs(&live.budget.name, &live.origin, &budget.id)
+    });
+    let configured = || match &budget.planned {
+        Planned::Flat(amount) => Some(*amount),
+        Planned::PerPeriod(amounts) => {
+            let period = period_to_plan(budget, today).ok()?;
+            amounts.get(&period.start()).copied()
+        }
+        Planned::History { .. } => None,
+    };
+    let known = own.and_then(|live| live.budget.amount).or_else(configured);
+    known.unwrap_or(Decimal::ONE_THOUSAND)
 }

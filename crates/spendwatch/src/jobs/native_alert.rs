@@ -188,16 +188,13 @@ fn budgets_of<'a>(config: &'a Config, alert: &NativeAlert) -> Vec<&'a Budget> {
     let names = config.native.names();
     let budgets = config.budgets.iter();
     let followed = budgets.filter(|budget| {
-        let settings = config.native.settings.get(&budget.id);
-        settings.is_some_and(|settings| {
-            let is_there = alert.scope.as_ref().is_none_or(|scope| {
-                let above = settings.scope.iter().cloned();
-                let mut scopes = counted(config, budget).into_iter().chain(above);
-                scopes.any(|own| own.contains(scope) || scope.contains(&own))
-            });
-            // A hint needs no more than the name.
-            is_there && names.belongs(&alert.budget, &Origin::Elsewhere, &budget.id)
-        })
+        let native = config.native.scope_of(&config.budgets, budget);
+        let is_there = alert.scope.as_ref().is_none_or(|scope| {
+            let mut scopes = counted(config, budget).into_iter().chain(native);
+            scopes.any(|own| own.contains(scope) || scope.contains(&own))
+        });
+        // A hint needs no more than the name.
+        is_there && names.belongs(&alert.budget, &Origin::Elsewhere, &budget.id)
     });
     followed.collect()
 }

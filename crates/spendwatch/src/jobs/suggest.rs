@@ -5,6 +5,7 @@
 //! The early warning is the forecast or pace threshold that was told so many days ahead in most of the
 //! replayed breaches, less its false alarms.
 
+mod losses;
 mod uncovered;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::uncovered::{Where, for_scopes};
 use crate::app::App;
-use crate::config::budget_toml;
+use crate::config::{Config, budget_toml};
 use crate::forecasting;
 use crate::jobs::backtest::{self, Past, each};
 use crate::replay::{self, BudgetReplay, Trial, Verdict};
@@ -96,6 +97,9 @@ pub struct Proposal {
     pub before: Option<BudgetReplay>,
     /// The proposal as it would have done.
     pub after: BudgetReplay,
+    /// What the budget has and the proposal does not, besides conditions.
+    #[serde(default)]
+    pub losses: Vec<String>,
     /// The budget with the proposal in it, as TOML to paste.
     pub snippet: String,
 }
@@ -107,7 +111,7 @@ pub struct Proposal {
 pub async fn run(app: &App, options: &Options) -> anyhow::Result<Report> {
     let pasts = backtest::pasts(app, &options.past).await?;
     let suggested = each(&pasts.pasts, |past| match past {
-        Ok(past) => suggest(past, options),
+        Ok(past) => suggest(past, app.config(), options),
         Err(problem) => Err(problem.clone()),
     });
     let budgets = pasts.budgets.iter().zip(suggested);
@@ -136,7 +140,7 @@ struct Candidate {
     made_from: String,
 }
 
-fn suggest(past: &Past, options: &Options) -> Result<Suggestion, String> {
+fn suggest(past: &Past, config: &Config, options: &Options) -> Result<Suggestion, String> {
     let budget = &past.budget;
     let (mut periods, _) = past.periods(options.past.periods);
     // The period of a launch is no measure of a whole one.
@@ -183,7 +187,8 @@ fn suggest(past: &Past, options: &Options) -> Result<Suggestion, String> {
         return Ok(suggestion);
     };
     let early = early_warning(past, &periods, &totals, chosen.amount, options.days_ahead)?;
-    let proposed = proposed(budget, chosen.amount, &totals, early.as_ref());
+    let follow_up = &config.inherited.follow_up;
+    let proposed = proposed(budget, chosen.amount, &totals, early.as_ref(), follow_up);
     let variants = [budget.clone(), proposed.clone()];
     let mut replays = past.variants(&variants, &periods)?.into_iter();
     let (Some(before), Some(after)) = (replays.next(), replays.next()) else {
@@ -228,7 +233,8 @@ fn suggest(past: &Past, options: &Options) -> Result<Suggestion, String> {
             .collect(),
         before: (!before.periods.is_empty()).then_some(before),
         after,
-        snippet: budget_toml(&proposed),
+        losses: losses::between(budget, &proposed, config),
+        snippet: budget_toml(&proposed, config),
     });
     Ok(suggestion)
 }
@@ -469,8 +475,15 @@ fn is_kept(when: &When) -> bool {
     }
 }
 
-/// The budget with the proposal in it.
-fn proposed(budget: &Budget, amount: Decimal, totals: &[Decimal], early: Option<&Early>) -> Budget {
+/// The budget with the proposal in it. A condition that it has already stays the threshold that it
+/// was; `inherited` is what follows on others if the budget does not say it.
+fn proposed(
+    budget: &Budget,
+    amount: Decimal,
+    totals: &[Decimal],
+    early: Option<&Early>,
+    inherited: &FollowUp,
+) -> Budget {
     // Steps and the age of data are other questions, and stay as they were asked.
     let (kept, replaced): (Vec<&Threshold>, Vec<&Threshold>) =
         budget.thresholds.iter().partition(|one| is_kept(&one.when));
@@ -485,16 +498,25 @@ fn proposed(budget: &Budget, amount: Decimal, totals: &[Decimal], early: Option<
             notify.push(name.clone());
         }
     }
-    let spend = |percent: Decimal, severity| {
-        let when = When::Actual(Level::Percent(percent));
-        Threshold {
+    let follow_up = told.first().map_or(inherited, |one| &one.follow_up);
+    let threshold = |when: When, probability: Decimal, severity| {
+        let same = replaced.iter().find(|one| one.when == when);
+        let same = same.map(|one| Threshold {
+            probability,
+            ..(*one).clone()
+        });
+        same.unwrap_or_else(|| Threshold {
             id: when.default_id(),
             when,
-            probability: Decimal::from(80),
+            probability,
             severity,
             notify: notify.clone(),
-            follow_up: FollowUp::default(),
-        }
+            follow_up: follow_up.clone(),
+        })
+    };
+    let spend = |percent: Decimal, severity| {
+        let when = When::Actual(Level::Percent(percent));
+        threshold(when, Decimal::from(80), severity)
     };
     // A level that most periods reach says nothing.
     let is_rare = |percent: &Decimal| {
@@ -505,11 +527,10 @@ fn proposed(budget: &Budget, amount: Decimal, totals: &[Decimal], early: Option<
     let mut thresholds: Vec<Threshold> = Vec::new();
     thresholds.extend(part.map(|percent| spend(percent, Severity::Warning)));
     thresholds.push(spend(Decimal::ONE_HUNDRED, Severity::Critical));
-    thresholds.extend(early.map(|early| Threshold {
-        id: early.threshold.when.default_id(),
-        notify: notify.clone(),
-        ..early.threshold.clone()
-    }));
+    thresholds
+        .extend(early.map(|Early { threshold: one, .. }| {
+            threshold(one.when, one.probability, one.severity)
+        }));
     thresholds.extend(kept.into_iter().cloned());
     Budget {
         planned: Planned::Flat(amount),

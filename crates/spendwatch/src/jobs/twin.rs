@@ -23,7 +23,6 @@ use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::jobs::native_alert::{ALERTS, StoredAlert};
 use crate::outbox::{self, Delivery, delivery_id};
-use crate::reads::counted;
 use crate::routing;
 
 /// Where the last report is.
@@ -172,18 +171,13 @@ async fn running(app: &App) -> anyhow::Result<Vec<(&Budget, Status)>> {
 /// Azure's budgets that follow one of ours.
 fn of_budget<'a>(app: &App, budget: &Budget, live: &'a [Live]) -> Vec<&'a Live> {
     let config = app.config();
-    let Some(settings) = config.native.settings.get(&budget.id) else {
+    let Some(scope) = config.native.scope_of(&config.budgets, budget) else {
         return Vec::new();
     };
     let names = config.native.names();
-    let scopes = counted(config, budget);
-    let is_there = |scope: &Scope| {
-        settings.scope.as_ref() == Some(scope) || scopes.iter().any(|own| scope.contains(own))
-    };
-    let all = live.iter();
-    let is_its = |live: &&Live| names.belongs(&live.budget.name, &live.origin, &budget.id);
-    all.filter(|live| is_there(&live.scope))
-        .filter(is_its)
+    let there = live.iter().filter(|live| live.scope == scope);
+    there
+        .filter(|live| names.belongs(&live.budget.name, &live.origin, &budget.id))
         .collect()
 }
 

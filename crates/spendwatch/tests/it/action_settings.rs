@@ -226,3 +226,17 @@ fn machines_are_not_sought_where_there_are_none() {
             .contains("acts in subscriptions and resource groups")
     );
 }
+
+#[test]
+fn a_broken_table_of_approval_is_not_missing() {
+    let action =
+        "[action.a]\nkind = \"add-tag\"\ntag = \"over\"\nvalue = \"yes\"\nmode = \"approve\"";
+    for table in [
+        "[approval]\nkey = { secret = \"K\" }\nurl = \"http://a.example\"",
+        "[approval]\nurl = \"https://a.example/api/approve-action\"",
+        "[links]\nurl = \"https://a.example/api\"",
+    ] {
+        let problems = parse(&format!("{action}\n{table}"), ASKS).unwrap_err();
+        assert_eq!(problems.len(), 1, "{table}: {problems:#?}");
+    }
+}

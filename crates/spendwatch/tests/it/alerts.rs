@@ -9,7 +9,7 @@ use serde_json::json;
 use spendwatch::jobs::alerts::acknowledge::acknowledge;
 use spendwatch::jobs::alerts::find::Wanted;
 use spendwatch::jobs::alerts::{self, Whose};
-use spendwatch::jobs::evaluate;
+use spendwatch::jobs::{self, evaluate};
 use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
 use tokio::net::TcpListener;
 
@@ -22,6 +22,11 @@ async fn scene(native: &str) -> (String, App) {
 
 /// The same with another threshold of ours.
 async fn scene_at(native: &str, threshold: &str) -> (String, App) {
+    scene_over(native, threshold, &[""]).await
+}
+
+/// The same with other scopes of ours in the subscription.
+async fn scene_over(native: &str, threshold: &str, below: &[&str]) -> (String, App) {
     spendwatch::install_crypto();
     let mut options = Options::new(example::AS_OF);
     options.needs_token = false;
@@ -47,6 +52,7 @@ async fn scene_at(native: &str, threshold: &str) -> (String, App) {
     let evaluated = http.post(format!("{endpoint}/sandbox/evaluate"));
     let evaluated = evaluated.send().await.unwrap();
     assert!(evaluated.status().is_success(), "{}", evaluated.status());
+    let scopes: Vec<String> = below.iter().map(|one| format!("{scope}{one}")).collect();
     let text = format!(
         r#"
         version = 1
@@ -64,7 +70,7 @@ async fn scene_at(native: &str, threshold: &str) -> (String, App) {
         {native}
         [[budget]]
         id = "platform"
-        scopes = ["{scope}"]
+        scopes = {scopes:?}
         amount = 10
         thresholds = ["{threshold}"]
         notify = ["chat"]
@@ -241,4 +247,37 @@ async fn an_acknowledgement_counts_though_azure_does_not_answer() {
     assert_eq!(done.warnings.len(), 1, "{:?}", done.warnings);
     let listed = alerts::list(&deaf, &[], Whose::Ours).await.unwrap();
     assert!(listed.ours[0].acknowledged.is_some());
+}
+
+#[tokio::test]
+async fn alerts_at_the_scope_where_azure_s_budget_of_ours_is_made_are_its_own() {
+    // Azure has one budget of the subscription for two of its groups, without being told so.
+    let groups = [example::PAYMENTS_GROUP, example::DATA_GROUP];
+    let groups = groups.map(|group| format!("/resourceGroups/{group}"));
+    let below = [groups[0].as_str(), groups[1].as_str()];
+    let native = "dismiss_acknowledged = true";
+    let (scope, app) = scene_over(native, "actual 80%", &below).await;
+    let read = &app.reads().unwrap()[0];
+    evaluate::run(&app, read, &Default::default())
+        .await
+        .unwrap();
+    let named = [scope.parse().unwrap()];
+    for scopes in [&named[..], &[]] {
+        let listed = alerts::list(&app, scopes, Whose::All).await.unwrap();
+        let budgets: Vec<_> = listed
+            .azure
+            .iter()
+            .map(|one| one.budget.as_deref())
+            .collect();
+        assert_eq!(budgets, [Some("platform"); 2], "{scopes:?}");
+    }
+    let wanted = Wanted {
+        alert: "platform/actual-80pct".to_owned(),
+        ..Wanted::default()
+    };
+    let done = acknowledge(&app, &wanted, None, "ada", None).await.unwrap();
+    let dismissed: Vec<_> = done.dismissed.iter().map(|one| &*one.status).collect();
+    assert_eq!(dismissed, ["Dismissed"]);
+    // An import without a scope looks there, too.
+    assert!(jobs::import::scopes(app.config()).contains(&named[0]));
 }

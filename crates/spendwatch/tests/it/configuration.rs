@@ -691,3 +691,33 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
         assert_eq!(known(&text, path), keys(pointer), "{path} {pointer}");
     }
 }
+
+#[test]
+fn owners_need_mail_only_where_they_are_told() {
+    let mail = GOOD.find("[channel.mail]").unwrap();
+    let without_mail = &GOOD[..mail];
+    let budget = |rest: &str| {
+        format!(
+            "{without_mail}[[budget]]\nid = \"own\"\nscopes = [\"/subscriptions/1f2e\"]\namount = 1\n\
+             owners = [\"lead@contoso.example\"]\n{rest}"
+        )
+    };
+    let own = "[[budget.threshold]]\nwhen = \"actual 80%\"\nnotify = [\"finops-teams\"]\n";
+    let silent = "[[budget.threshold]]\nwhen = \"actual 100%\"\n";
+    parse(&budget(own)).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    for rest in [
+        "",
+        silent,
+        &format!("{own}{silent}"),
+        &format!("thresholds = [\"actual 50%\"]\n{own}"),
+        &format!("notify = [\"owners\"]\n{own}"),
+    ] {
+        let problems = parse(&budget(rest)).unwrap_err();
+        let problem = problems[0].to_string();
+        assert_eq!(problems.len(), 1, "{rest}: {problems:#?}");
+        assert!(
+            problem.contains("there is no channel of kind \"email\""),
+            "{problem}"
+        );
+    }
+}

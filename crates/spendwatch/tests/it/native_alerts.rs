@@ -6,7 +6,7 @@ use spendwatch::jobs::native_alert::{self, LARGEST_BODY, Received, Refused, Stor
 use spendwatch::{App, Config, EVALUATIONS, Environment, StateLocation, jobs};
 use std::time::Duration;
 
-use crate::support::{START, World, midnight};
+use crate::support::{GROUP, START, World, midnight};
 
 const FIRST: &str = "/subscriptions/5f0e0000-0000-0000-0000-000000000001";
 const SECOND: &str = "/subscriptions/5f0e0000-0000-0000-0000-000000000002";
@@ -263,4 +263,46 @@ async fn what_no_budget_of_ours_covers_is_passed_on_once() {
     post(app, &about(FIRST, "Reserved", "3")).await;
     assert_eq!(to_send(app, "chat").await.len(), 1);
     assert_eq!(to_send(app, "ops").await.len(), 1);
+}
+
+#[tokio::test]
+async fn ours_that_counts_the_same_scope_is_named_with_its_figures() {
+    let root = "fallback = \"chat\"";
+    let more = format!(
+        "[[budget]]\nid = \"part\"\nscopes = [\"{GROUP}\"]\namount = 7\nnotify = [\"chat\"]\n\
+         filter = {{ tag = \"env\", in = [\"prod\"] }}\n"
+    );
+    let world = World::configured("slack", "[\"actual 99%\"]", root, &more).await;
+    let app = &world.app;
+    let lines_of = async |alert: &str, scope: &str| {
+        let before = to_send(app, "chat").await;
+        post(app, &about(scope, "theirs", alert)).await;
+        let now = to_send(app, "chat").await.into_iter();
+        let mut new = now.filter(|one| !before.contains(one));
+        new.next().unwrap().1
+    };
+    let lines = lines_of("1", GROUP).await;
+    let last = lines.last().unwrap();
+    assert_eq!(
+        last,
+        "our budget payments counts the same scope, and has no figures yet"
+    );
+    world.spent(900);
+    world.evaluate().await;
+    let lines = lines_of("2", GROUP).await;
+    let last = lines.last().unwrap();
+    assert_eq!(
+        last,
+        "our budget payments counts the same scope: EUR 900.00 of EUR 1,000.00 are spent in \
+         November 2026, up to 2026-11-11"
+    );
+    // What lies around it is something else; more is not known.
+    let lines = lines_of("3", "/subscriptions/a").await;
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .starts_with("These are Azure's own figures"),
+        "{lines:?}"
+    );
 }

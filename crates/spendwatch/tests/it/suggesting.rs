@@ -216,3 +216,63 @@ async fn azures_subscriptions_are_listed_to_find_what_no_budget_counts() {
     assert_eq!(found, expected);
     assert!(report.budgets.iter().all(|one| !one.failed), "{report:#?}");
 }
+
+#[tokio::test]
+async fn what_a_budget_has_of_its_own_stays_in_the_snippet_or_is_named() {
+    let more = r#"
+        [[budget.threshold]]
+        id = "stop"
+        when = "actual 100%"
+        severity = "info"
+        actions = ["tag"]
+        [[budget.threshold]]
+        id = "early"
+        when = "actual 70%"
+        actions = ["tag"]
+        [[budget]]
+        id = "monthly"
+        scopes = ["/subscriptions/a/resourceGroups/payments"]
+        amount = { "2026-11" = 900, "2026-12" = 950 }
+        margin_percent = 4
+        thresholds = ["actual 100%"]
+        notify = ["chat"]
+        remind_every_hours = 12
+        escalate_after_hours = 4
+        escalate_to = ["chat"]
+        [action.tag]
+        kind = "add-tag"
+        tag = "over"
+        value = "yes"
+    "#;
+    let rows = Rows(vec![]).every_day(GROUP, date(2026, 6, 1), START, 10);
+    let World { app, .. } = World::with("slack", r#"["stale 3 days"]"#, more).await;
+    let app = app.with_sources(vec![Arc::new(rows)]);
+    let report = suggest::run(&app, &options(None)).await.unwrap();
+    let proposals = report.budgets.iter();
+    let mut proposals = proposals.map(|one| one.proposal.as_ref().unwrap());
+    let own = proposals.next().unwrap();
+    assert!(
+        own.snippet
+            .contains("id = \"stop\"\nwhen = \"actual 100%\"")
+            && own
+                .snippet
+                .contains("severity = \"info\"\nactions = [\"tag\"]"),
+        "{}",
+        own.snippet
+    );
+    assert_eq!(
+        own.losses,
+        ["`actual 70%` is not proposed, and the id `early`, the actions tag with it"]
+    );
+    let monthly = proposals.next().unwrap();
+    for line in [
+        "margin_percent = 4",
+        "remind_every_hours = 12\nescalate_after_hours = 4\nescalate_to = [\"chat\"]",
+    ] {
+        assert!(monthly.snippet.contains(line), "{}", monthly.snippet);
+    }
+    assert_eq!(
+        monthly.losses,
+        ["one amount takes the place of those of each period"]
+    );
+}

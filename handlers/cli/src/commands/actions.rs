@@ -1,9 +1,10 @@
 //! `actions`: what is done because budgets reached an amount, with its audit record.
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::act;
-use spendwatch::{ActionRecord, ActionState, App, action_words};
+use spendwatch::{ActionRecord, ActionState, App, Mode, action_words};
 
 use super::{Exit, who};
 use crate::args::{ActionVerb, Actions, Global};
@@ -36,6 +37,21 @@ fn color(state: &ActionState) -> Color {
         ActionState::AwaitingApproval { .. } | ActionState::Expired => Color::Yellow,
         _ => Color::Plain,
     }
+}
+
+/// Whether an action is undone, or when: `is_to_be` says that it shall be at the end of the period.
+fn undone(state: &ActionState, is_to_be: bool, ends: Timestamp) -> String {
+    let words = match state {
+        ActionState::Undone => "yes",
+        ActionState::Undoing => "it is being undone",
+        ActionState::UndoFailed => "no, it was tried and did not work out",
+        ActionState::DryRun | ActionState::Expired | ActionState::Cancelled => {
+            "there is nothing to undo"
+        }
+        _ if is_to_be => return format!("when the period ends, {}", moment(ends)),
+        _ => "no",
+    };
+    words.to_owned()
 }
 
 impl Answer for List {
@@ -111,11 +127,9 @@ impl Answer for One {
             ("Mode".into(), record.mode.as_str().to_owned()),
         ];
         facts.extend(until.map(|until| ("To approve until".into(), until)));
-        let undo = match record.undo {
-            true => format!("when the period ends, {}", moment(record.expires_at)),
-            false => "no".to_owned(),
-        };
-        facts.push(("Undone".into(), undo));
+        let is_to_be_undone = record.undo && record.mode != Mode::DryRun;
+        let undone = undone(&record.state, is_to_be_undone, record.expires_at);
+        facts.push(("Undone".into(), undone));
         let title = format!("{} {}", record.action, record.id);
         let mut blocks = vec![Block::Facts { title, facts }];
         if !record.targets.is_empty() {
@@ -169,27 +183,31 @@ pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Ex
     for problem in app.action_problems() {
         output::talk(&format!("warning: {problem}"));
     }
-    let (id, report) = match verb {
+    let named = match verb {
         ActionVerb::List => return list(global, &app).await,
-        ActionVerb::Show { id } => (id, None),
-        ActionVerb::Approve { id } => {
-            act::approve(&app, id, &who()).await?;
-            (id, Some(act::run(&app, id).await?))
-        }
-        ActionVerb::Run {
-            id: Some(id),
-            dry_run: true,
-        } => {
-            let record = act::rehearse(&app, id).await?;
-            output::print(global.output, &One(record))?;
-            return Ok(Exit::Fine);
-        }
-        ActionVerb::Run { id: Some(id), .. } => (id, Some(act::run(&app, id).await?)),
         ActionVerb::Run { id: None, .. } => {
             act::run_all(&app).await?;
             return list(global, &app).await;
         }
-        ActionVerb::Undo { id } => (id, Some(act::undo_now(&app, id, &who()).await?)),
+        ActionVerb::Show { id }
+        | ActionVerb::Approve { id }
+        | ActionVerb::Run { id: Some(id), .. }
+        | ActionVerb::Undo { id } => id,
+    };
+    let id = &act::find(&app, named).await?;
+    let report = match verb {
+        ActionVerb::List | ActionVerb::Show { .. } => None,
+        ActionVerb::Approve { .. } => {
+            act::approve(&app, id, &who()).await?;
+            Some(act::run(&app, id).await?)
+        }
+        ActionVerb::Run { dry_run: true, .. } => {
+            let record = act::rehearse(&app, id).await?;
+            output::print(global.output, &One(record))?;
+            return Ok(Exit::Fine);
+        }
+        ActionVerb::Run { .. } => Some(act::run(&app, id).await?),
+        ActionVerb::Undo { .. } => Some(act::undo_now(&app, id, &who()).await?),
     };
     let record = act::show(&app, id).await?;
     let record = record.with_context(|| format!("there is no action {id}"))?;
@@ -230,4 +248,24 @@ fn is_as_asked(verb: &ActionVerb, state: &ActionState, report: &act::Report) -> 
     };
     output::talk(&format!("the action is {}; {next}", state.as_str()));
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_done_or_is_undone_is_not_undone_when_the_period_ends() {
+        let ends = Timestamp::constant(1_796_083_200, 0);
+        for (state, is_to_be, words) in [
+            (ActionState::Done, true, "when the period ends, "),
+            (ActionState::Done, false, "no"),
+            (ActionState::DryRun, true, "there is nothing to undo"),
+            (ActionState::Undoing, true, "it is being undone"),
+            (ActionState::Undone, true, "yes"),
+        ] {
+            let said = undone(&state, is_to_be, ends);
+            assert!(said.starts_with(words), "{state:?}: {said}");
+        }
+    }
 }

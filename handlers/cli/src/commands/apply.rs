@@ -30,6 +30,7 @@ pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit
     if for_people {
         output::print_blocks(global.output, &planned.blocks())?;
     }
+    planned.tell_what_has_no_row(global.output);
     talk(&planned.summary());
     let is_nothing = !plan.is_to_apply();
     if !is_nothing && !options.yes && !confirmed()? {

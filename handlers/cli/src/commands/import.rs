@@ -6,7 +6,7 @@ use futures::stream;
 use jiff::Timestamp;
 use spendwatch::jobs::import::{self, Options};
 use spendwatch::sources::{connect, native_connection};
-use spendwatch::{Config, Environment};
+use spendwatch::{App, Config, Environment};
 
 use super::Exit;
 use crate::args::{Global, Import, wrong_use};
@@ -21,24 +21,30 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         Some(file) => Some(Place::new(file, options.force)?),
         None => None,
     };
-    let config = match setup::find_config(global) {
-        Some(path) => Some(Config::load_without_budgets(&path)?),
+    let environment = Environment::from_process();
+    let app = match setup::find_config(global) {
+        Some(path) => {
+            let config = Config::load_without_budgets(&path)?;
+            let state = setup::state_to_look_at(global, &environment, &path, true)?;
+            Some(App::new(config, &environment, state)?)
+        }
         None => None,
     };
+    let config = app.as_ref().map(App::config);
     let mut scopes: std::collections::BTreeSet<_> = options.scope.iter().cloned().collect();
     if scopes.is_empty() {
-        scopes = config.as_ref().map(import::scopes).unwrap_or_default();
+        scopes = config.map(import::scopes).unwrap_or_default();
     }
     if scopes.is_empty() {
         return Err(wrong_use(
             "--scope is missing: no budget is configured whose scopes could be looked at",
         ));
     }
-    let currency = options.currency.or(config.as_ref().map(|one| one.currency));
+    let currency = options.currency.or(config.map(|one| one.currency));
     let currency = currency.ok_or_else(|| {
         wrong_use("--currency is missing: Azure's budgets name none, and there is no configuration")
     })?;
-    let notify = match (&options.notify[..], &config) {
+    let notify = match (&options.notify[..], config) {
         ([], Some(config)) => import::destinations(config),
         (named, Some(config)) => {
             check_channels(named, config)?;
@@ -47,18 +53,19 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
         // Channels that are nowhere configured could not be read again.
         (_, None) => Vec::new(),
     };
-    let connection = native_connection(config.as_ref());
-    let client = connect(&connection, &Environment::from_process(), &Quotas::new())?;
+    let connection = native_connection(config);
+    let client = connect(&connection, &environment, &Quotas::new())?;
     let asked = Options {
         scopes,
         currency,
         notify,
-        config: config.as_ref(),
+        app: app.as_ref(),
         now: Timestamp::now(),
     };
     let counting = Counting::new("reading budgets", "scopes");
     let report = import::run(&client, &asked, &|done, all| counting.told(done, all)).await;
     counting.end();
+    let report = report?;
     for note in &report.notes {
         talk(&format!("note: {}", plain(&note.to_string())));
     }

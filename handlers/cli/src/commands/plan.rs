@@ -19,6 +19,7 @@ pub(super) async fn run(global: &Global, options: &Plan) -> anyhow::Result<Exit>
         Format::Markdown => output::print_blocks(global.output, &answer.markdown())?,
         format => output::print(format, &answer)?,
     }
+    answer.tell_what_has_no_row(global.output);
     talk(&answer.summary());
     Ok(if !plan.is_whole() {
         Exit::Failed
@@ -75,11 +76,11 @@ pub(super) async fn make(
     }
     for named in &options.prune_rules.named {
         let mut rules = plan.rules.iter();
-        if !rules.any(|rule| named.is(&rule.subscription, &rule.name)) {
-            talk(&format!(
-                "--delete-rule {named}: there is no such anomaly alert at the subscriptions that were read"
-            ));
-        }
+        anyhow::ensure!(
+            rules.any(|rule| named.is(&rule.subscription, &rule.name)),
+            "--delete-rule {named}: there is no such anomaly alert at the subscriptions that were read; \
+             one of another subscription is named SCOPE=NAME"
+        );
     }
     Ok(plan)
 }
@@ -112,9 +113,12 @@ impl Planned<'_> {
             .filter(|action| count(*action) > 0)
             .map(|action| format!("{} to {}", count(action), action.as_str()))
             .collect();
-        let to_do = match to_do.is_empty() {
-            true => "nothing to do".to_owned(),
-            false => to_do.join(", "),
+        let is_all_read = self.0.failures.is_empty();
+        let to_do = match (to_do.is_empty(), is_all_read) {
+            (false, _) => to_do.join(", "),
+            (true, true) => "nothing to do".to_owned(),
+            (true, false) if self.knows_nothing() => "nothing is known".to_owned(),
+            (true, false) => "nothing to do where Azure could be read".to_owned(),
         };
         let left = match count(Action::Leave) {
             0 => String::new(),
@@ -154,6 +158,24 @@ impl Planned<'_> {
         format!("plan: {to_do}{behind}{gone}{vanished}{left}{in_the_way}{unplanned}{failed}")
     }
 
+    /// Whether no budget and no rule came out of it, of which anything could be said.
+    fn knows_nothing(&self) -> bool {
+        self.0.changes.is_empty() && self.0.rules.is_empty()
+    }
+
+    /// Says on stderr what CSV has no row for: its rows are changes.
+    pub(super) fn tell_what_has_no_row(&self, format: Format) {
+        if format == Format::Csv {
+            self.rest().for_each(|line| talk(line.text()));
+        }
+    }
+
+    /// What is no change of a budget or a rule.
+    fn rest(&self) -> impl Iterator<Item = Cell> + '_ {
+        let known = self.gone().chain(self.losses());
+        known.chain(self.failures())
+    }
+
     /// For the comment of a pull request: each change as a diff.
     fn markdown(&self) -> Vec<Block> {
         let mut blocks = vec![Block::Lines(vec![Cell::from(self.summary())])];
@@ -171,11 +193,7 @@ impl Planned<'_> {
                 text: diff.join("\n"),
             });
         }
-        let rest: Vec<Cell> = self
-            .gone()
-            .chain(self.losses())
-            .chain(self.failures())
-            .collect();
+        let rest: Vec<Cell> = self.rest().collect();
         if !rest.is_empty() {
             blocks.push(Block::Lines(rest));
         }
@@ -240,11 +258,7 @@ impl Answer for Planned<'_> {
         for change in &self.0.rules {
             changes.extend(rule_lines(change).into_iter().map(Line::into_cell));
         }
-        let rest: Vec<Cell> = self
-            .gone()
-            .chain(self.losses())
-            .chain(self.failures())
-            .collect();
+        let rest: Vec<Cell> = self.rest().collect();
         for lines in [changes, rest] {
             if !lines.is_empty() {
                 blocks.push(Block::Lines(lines));
@@ -259,53 +273,43 @@ impl Answer for Planned<'_> {
         ];
         let mut records = Records::new(&columns);
         for change in &self.0.changes {
-            let head = || {
-                vec![
-                    change.action.as_str().to_owned(),
-                    change.scope.to_string(),
-                    change.provider.to_string(),
-                    change.name.clone(),
-                    change.of.clone().unwrap_or_default(),
-                ]
-            };
-            if change.fields.is_empty() {
-                let nothing = [
-                    String::new(),
-                    String::new(),
-                    String::new(),
-                    change.reason.clone(),
-                ];
-                records.add(head().into_iter().chain(nothing).collect());
-            }
-            for field in &change.fields {
-                let of = |text: &Option<String>| text.clone().unwrap_or_default();
-                let fields = [
-                    field.field.clone(),
-                    of(&field.before),
-                    of(&field.after),
-                    field.reason.clone(),
-                ];
-                records.add(head().into_iter().chain(fields).collect());
-            }
+            let head = [
+                change.action.as_str(),
+                &change.scope.to_string(),
+                &change.provider.to_string(),
+                &change.name,
+                change.of.as_deref().unwrap_or_default(),
+            ];
+            add_rows(&mut records, &head, &change.fields, &change.reason);
         }
         for change in &self.0.rules {
-            let (action, scope) = (change.action.as_str(), change.subscription.to_string());
-            for field in &change.fields {
-                let of = |text: &Option<String>| text.clone().unwrap_or_default();
-                records.add(vec![
-                    action.to_owned(),
-                    scope.clone(),
-                    "anomaly-alert".to_owned(),
-                    change.name.clone(),
-                    String::new(),
-                    field.field.clone(),
-                    of(&field.before),
-                    of(&field.after),
-                    field.reason.clone(),
-                ]);
-            }
+            let head = [
+                change.action.as_str(),
+                &change.subscription.to_string(),
+                "anomaly-alert",
+                &change.name,
+                "",
+            ];
+            let problem = change.problem.as_deref().unwrap_or(&change.reason);
+            add_rows(&mut records, &head, &change.fields, problem);
         }
         records
+    }
+}
+
+/// A row for each field or, of a change without any, one with its reason.
+fn add_rows(records: &mut Records, head: &[&str], fields: &[FieldChange], reason: &str) {
+    let mut add = |rest: [&str; 4]| {
+        let row = head.iter().copied().chain(rest);
+        records.add(row.map(str::to_owned).collect());
+    };
+    if fields.is_empty() {
+        add(["", "", "", reason]);
+    }
+    for field in fields {
+        let before = field.before.as_deref().unwrap_or_default();
+        let after = field.after.as_deref().unwrap_or_default();
+        add([&field.field, before, after, &field.reason]);
     }
 }
 

@@ -52,6 +52,11 @@ pub(super) async fn run(global: &Global, options: &Suggest) -> anyhow::Result<Ex
     if options.snippet {
         let snippets = shown.0.budgets.iter();
         output::print_text(&snippets.map(snippet).collect::<Vec<_>>().join("\n"))?;
+        for one in &shown.0.budgets {
+            for loss in losses(one) {
+                talk(&format!("note: {}: {loss}", one.budget));
+            }
+        }
         let kept = &app.config().native.settings;
         if shown
             .0
@@ -86,7 +91,17 @@ fn snippet(one: &Suggestion) -> String {
         .proposal
         .as_ref()
         .map_or("", |proposal| &proposal.snippet);
-    format!("# {}: {reason}\n{text}", one.budget)
+    let lost: String = losses(one)
+        .iter()
+        .map(|loss| format!("# note: {loss}\n"))
+        .collect();
+    format!("# {}: {reason}\n{lost}{text}", one.budget)
+}
+
+/// What a budget to paste leaves out of the one that is there.
+fn losses(one: &Suggestion) -> &[String] {
+    let proposal = one.proposal.as_ref();
+    proposal.map_or(&[], |proposal| &proposal.losses)
 }
 
 impl Answer for Shown {

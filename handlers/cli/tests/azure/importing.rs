@@ -170,3 +170,23 @@ fn the_first_budgets_of_a_configuration_can_be_imported() {
     std::fs::remove_file(sandbox.folder.path().join("budgets").join("b.toml")).unwrap();
     assert_eq!(run(&["plan"]).status.code(), Some(1));
 }
+
+#[test]
+fn without_mail_what_is_imported_names_the_fallback_and_is_read() {
+    let (sandbox, shop) = sandbox();
+    let file = sandbox.folder.path().join("budgets").join("a.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (head, _) = text.split_once("[channel.mail]").unwrap();
+    let chat = "[channel.ops]\nkind = \"slack\"\nurl = { secret = \"CHAT_URL\" }\n";
+    let head = head.replace("[source]", "fallback = \"ops\"\n[source]");
+    std::fs::write(&file, format!("{head}{chat}")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = spendwatch(sandbox.folder.path());
+        command.args(["--config", "budgets"]).args(arguments);
+        command.output().unwrap()
+    };
+    let imported = run(&["import", "--scope", &shop, "--file", "budgets/b.toml"]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let planned = run(&["plan"]);
+    assert!(planned.status.success(), "{}", stderr(&planned));
+}

@@ -162,10 +162,82 @@ fn what_cannot_be_planned_fails_and_the_rest_is_shown() {
         "{}",
         stdout(&checked)
     );
+    // Rows are changes, so that the rest is said beside them.
+    let listed = run(&sandbox, &["plan", "-o", "csv"]);
+    code(&listed, 1);
+    let said = stderr(&listed);
+    assert!(
+        said.contains("twin: cannot be planned: twin, third"),
+        "{said}"
+    );
+    assert!(said.contains("shop, pace-120pct: not in Azure: "), "{said}");
     // What goes through is applied all the same.
     let applied = run(&sandbox, &["apply", "--yes"]);
     code(&applied, 1);
     assert!(stdout(&applied).contains("done: create shop of "));
+    let again = run(&sandbox, &["apply", "--yes", "-o", "csv"]);
+    code(&again, 1);
+    assert!(
+        stderr(&again).contains("twin: cannot be planned"),
+        "{}",
+        stderr(&again)
+    );
+}
+
+#[test]
+fn what_could_not_be_read_is_not_called_nothing_to_do() {
+    let sandbox = here("1000");
+    let path = sandbox.folder.path().join("spendwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let lost = text.replace(&sandbox.subscription(), "/subscriptions/nowhere");
+    fs::write(&path, &lost).unwrap();
+    let planned = run(&sandbox, &["plan", "-o", "csv"]);
+    code(&planned, 1);
+    let said = stderr(&planned);
+    assert!(
+        said.contains("plan: nothing is known; 1 scope could not be read"),
+        "{said}"
+    );
+    assert!(
+        said.contains("/subscriptions/nowhere: cannot be read: "),
+        "{said}"
+    );
+    // Where one of two scopes is as it should be, that is said of it alone.
+    fs::write(&path, &text).unwrap();
+    code(&run(&sandbox, &["apply", "--yes"]), 0);
+    let budget = &lost[lost.find("[[budget]]").unwrap()..];
+    fs::write(
+        &path,
+        format!("{text}\n{}", budget.replace("\"shop\"", "\"lost\"")),
+    )
+    .unwrap();
+    let planned = run(&sandbox, &["plan"]);
+    code(&planned, 1);
+    let said = stderr(&planned);
+    assert!(
+        said.contains("plan: nothing to do where Azure could be read; 1 is left"),
+        "{said}"
+    );
+}
+
+#[test]
+fn rules_that_are_deleted_have_a_row_of_csv() {
+    let sandbox = here("1000");
+    let path = sandbox.folder.path().join("spendwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let rule = format!(
+        "\n[[anomaly_alert]]\nsubscription = \"{}\"\nname = \"odd\"\nto = [\"cost@contoso.example\"]\n",
+        sandbox.subscription()
+    );
+    fs::write(&path, format!("{text}{rule}")).unwrap();
+    code(&run(&sandbox, &["apply", "--yes"]), 0);
+    fs::write(&path, text).unwrap();
+    let planned = run(&sandbox, &["plan", "--prune", "-o", "csv"]);
+    code(&planned, 3);
+    let lines = stdout(&planned);
+    let mut lines = lines.lines();
+    let deleted = lines.find(|line| line.starts_with("delete,")).unwrap();
+    assert!(deleted.contains(",anomaly-alert,odd,,,,,"), "{deleted}");
 }
 
 #[test]
@@ -185,6 +257,43 @@ fn parts_of_a_configured_budget_are_not_imported_once_more() {
     assert!(said.contains("2 kept already"), "{said}");
     assert!(
         !stdout(&imported).contains("shop-2"),
+        "{}",
+        stdout(&imported)
+    );
+}
+
+#[test]
+fn parts_of_a_budget_whose_amount_follows_from_costs_are_not_imported() {
+    let sandbox = here("{ history = \"median 3 periods\" }");
+    let path = sandbox.folder.path().join("spendwatch.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let many = text.replace("\"actual 80%\"", "\"actual every 500\"");
+    fs::write(&path, many).unwrap();
+    let applied = run(&sandbox, &["apply", "--yes"]);
+    code(&applied, 0);
+    // More parts than an amount of a thousand would need.
+    assert!(
+        stdout(&applied).contains("done: create shop-2 of "),
+        "{}",
+        stdout(&applied)
+    );
+    let state = sandbox.folder.path().join("elsewhere");
+    let state = state.to_str().unwrap();
+    for more in [&[][..], &["--state", state]] {
+        let imported = run(&sandbox, &[&["import"], more].concat());
+        code(&imported, 0);
+        assert!(
+            !stdout(&imported).contains("[[budget]]"),
+            "{}",
+            stdout(&imported)
+        );
+    }
+    // A part that is not needed any more is for a plan to delete.
+    fs::write(&path, text).unwrap();
+    let imported = run(&sandbox, &["import"]);
+    code(&imported, 0);
+    assert!(
+        !stdout(&imported).contains("[[budget]]"),
         "{}",
         stdout(&imported)
     );
@@ -218,6 +327,16 @@ fn what_is_to_be_deleted_is_named_clearly() {
     // A budget that is configured is not deleted, whoever names it.
     let named = format!("{scope}=shop");
     code(&run(&sandbox, &["plan", "--delete", &named]), 0);
+    // What nothing is named like was not deleted.
+    for option in ["--delete", "--delete-rule"] {
+        let unknown = run(&sandbox, &["plan", option, "nope"]);
+        code(&unknown, 1);
+        assert!(
+            stderr(&unknown).contains("nope: there is no such"),
+            "{}",
+            stderr(&unknown)
+        );
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ const LONGEST_VALID: u32 = 744;
 #[derive(Default)]
 pub(super) struct ActionsDraft {
     actions: Actions,
+    /// Whether there is a table with a key for links, be it broken.
+    pub(super) has_key_table: bool,
     /// The names of all actions, the broken ones too.
     names: std::collections::BTreeSet<String>,
     /// Where each action stands.
@@ -62,6 +64,7 @@ pub(super) fn read_actions(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
         if draft.actions.actions.approval.is_some() {
             value.note("[approval] is set in another file already");
         }
+        draft.actions.has_key_table = true;
         draft.actions.actions.approval = read_approval(table, folder);
     }
 }
@@ -313,12 +316,7 @@ impl ActionsDraft {
     }
 
     /// Checks names, thresholds and scopes against each other.
-    pub(super) fn settle(
-        self,
-        budgets: &Budgets,
-        has_links: bool,
-        problems: &mut Vec<Problem>,
-    ) -> Actions {
+    pub(super) fn settle(self, budgets: &Budgets, problems: &mut Vec<Problem>) -> Actions {
         let mut actions = self.actions;
         for asked in self.asked {
             let Some(budget) = budgets.get(&asked.budget) else {
@@ -361,8 +359,7 @@ impl ActionsDraft {
             let mut by_name = actions.by_name.iter();
             by_name.find_map(|(name, action)| (action.mode == mode).then_some(name))
         };
-        if actions.approval.is_none()
-            && !has_links
+        if !self.has_key_table
             && let Some(name) = asks(Mode::Approve)
             && let Some((_, place)) = self.places.iter().find(|(known, _)| known == name)
         {

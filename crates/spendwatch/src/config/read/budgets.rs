@@ -80,16 +80,7 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         .map_or_else(|| defaults.owners.clone(), |list| read_owners(&list));
     let notify = match table.get("notify") {
         Some(list) => read_notify(&list, table, draft),
-        None => {
-            // The defaults' own names are checked where they stand; built-in ones here.
-            draft.named.extend(
-                defaults
-                    .notify
-                    .iter()
-                    .map(|name| (name.clone(), table.place(), table.path.clone())),
-            );
-            defaults.notify.clone()
-        }
+        None => defaults.notify.clone(),
     };
     let margin = table
         .get("margin_percent")
@@ -108,6 +99,12 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         follow_up: &follow_up,
     };
     let thresholds = read_thresholds(table, &base, draft, &mut native, &mut actions);
+    if table.get("notify").is_none() && takes_over_notify(table) {
+        // The defaults' own names are checked where they stand; built-in ones where they count.
+        let names = defaults.notify.iter();
+        let named = names.map(|name| (name.clone(), table.place(), table.path.clone()));
+        draft.named.extend(named);
+    }
     if let (Some(Some(starts)), Some(ends)) = (starts, ends)
         && ends < starts
     {
@@ -147,6 +144,16 @@ fn read_budget(table: &mut Table<'_>, defaults: &Defaults, draft: &mut Draft) ->
         margin: margin.unwrap_or(defaults.margin),
         id,
     })
+}
+
+/// Whether a threshold of a budget tells whom its budget tells.
+fn takes_over_notify(budget: &Table<'_>) -> bool {
+    let Some(own) = budget.get("threshold") else {
+        return true;
+    };
+    let lines = own.list();
+    let mut lines = lines.iter().filter_map(Value::table);
+    budget.get("thresholds").is_some() || lines.any(|line| line.get("notify").is_none())
 }
 
 /// How far below a level, in percent, a crossing is taken back.
@@ -297,7 +304,7 @@ fn read_thresholds(
 }
 
 /// A planned amount that is passed is critical; everything before it is a warning.
-fn default_severity(when: &When) -> Severity {
+pub(crate) fn default_severity(when: &When) -> Severity {
     use budget_engine::Level;
     match when {
         When::Actual(Level::Percent(percent)) if *percent >= Decimal::ONE_HUNDRED => {

@@ -21,6 +21,7 @@ pub(super) fn read_links(root: &Table<'_>, folder: &Path, draft: &mut Draft) {
     if draft.links.is_some() {
         value.note("[links] is set in another file already");
     }
+    draft.actions.has_key_table = true;
     let key = table.require("key", "key = { secret = \"LINK_KEY\" }");
     let key = key.and_then(|value| read_secret(&value, folder));
     let url = table.get("url").map(|value| {

@@ -5,13 +5,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use native_budgets::{AnomalyRule, Contacts, Desired, Imported, Operator, Provider, Settings};
 
-use super::{list, number, quoted, table};
+use super::{Origin, list, number, quoted, table};
 use crate::config::read::ANY_LOCALE;
 
 /// A whole configuration file, to be put beside the others: it names no source and no channel.
 pub fn imported_toml(imported: &Imported, rules: &[AnomalyRule]) -> String {
     let ours = imported.budgets.iter();
-    let ours = ours.map(|(budget, settings)| table(budget, Some(settings)));
+    let ours = ours.map(|(budget, settings)| table(budget, Origin::Azure(settings)));
     let described = imported.described.iter().map(described);
     let mut parts = vec!["version = 1\n".to_owned()];
     parts.extend(ours.chain(described).chain(rules.iter().map(rule)));

@@ -8,7 +8,7 @@ use crate::clock::day_of;
 use crate::ledgers;
 
 /// Fewest characters of an alert's id that are taken for it.
-const SHORTEST_ID: usize = 4;
+pub(crate) const SHORTEST_ID: usize = 4;
 /// How many alerts are named when several are meant.
 const MOST_NAMED: usize = 5;
 

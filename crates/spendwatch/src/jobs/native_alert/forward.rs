@@ -2,7 +2,7 @@
 //! alert, by its id.
 
 use alert_channels::{Message, Notice};
-use budget_engine::Scope;
+use budget_engine::{Budget, Scope, Selector, Status};
 use jiff::{SignedDuration, Timestamp};
 use native_budgets::NativeAlert;
 
@@ -10,13 +10,14 @@ use super::StoredAlert;
 use crate::app::{App, Hint};
 use crate::config::Config;
 use crate::outbox::{self, Delivery, delivery_id};
+use crate::reads::counted;
 use crate::routing;
 
 /// How long such a notice is worth sending.
 const WORTH_TELLING: SignedDuration = SignedDuration::from_hours(3 * 24);
 
-/// Puts one notice for each recipient into the outbox, unless it was there before. It follows from
-/// the stored alert alone, so that a repeated run meets its own.
+/// Puts one notice for each recipient into the outbox, unless it was there before. Its id follows
+/// from the stored alert alone, so that a repeated run meets its own.
 pub(super) async fn tell(app: &App, id: &str, stored: &StoredAlert) -> anyhow::Result<()> {
     let (channels, reason) = channels(app.config(), &stored.alert);
     if channels.is_empty() {
@@ -27,12 +28,13 @@ pub(super) async fn tell(app: &App, id: &str, stored: &StoredAlert) -> anyhow::R
         );
     }
     let at = stored.received_at;
+    let ours = beside(app, stored.alert.scope.as_ref()).await?;
     for channel in channels {
         for (destination, recipient) in routing::of_channel(app.config(), channel) {
             let to = recipient.as_deref().unwrap_or(&destination);
             let key = delivery_id(id, &destination, recipient.as_deref(), "native-alert");
             let thread = format!("native-alert/{id}/{to}");
-            let mut notice = Notice::new(&key, thread, message(&stored.alert, at));
+            let mut notice = Notice::new(&key, thread, message(&stored.alert, &ours, at));
             notice.recipient.clone_from(&recipient);
             notice.reason_for_recipient = format!("because {destination} {reason}");
             let expires_at = at.saturating_add(WORTH_TELLING).unwrap_or(Timestamp::MAX);
@@ -64,7 +66,39 @@ fn channels<'a>(config: &'a Config, alert: &NativeAlert) -> (Vec<&'a String>, &'
     )
 }
 
-fn message(alert: &NativeAlert, at: Timestamp) -> Message {
+/// Our budgets that count all costs of just this scope, each in one sentence with its figures.
+async fn beside(app: &App, scope: Option<&Scope>) -> anyhow::Result<Vec<String>> {
+    let Some(scope) = scope else {
+        return Ok(Vec::new());
+    };
+    let reports = app.last_reports().await?;
+    let budgets = app.config().budgets.iter();
+    let alike = budgets.filter(|budget| counts_all_of(app.config(), budget, scope));
+    let told = alike.map(|budget| {
+        let report = reports.iter().find(|report| report.budget == budget.id);
+        in_words(budget, report.and_then(|report| report.status.as_ref()))
+    });
+    Ok(told.collect())
+}
+
+fn counts_all_of(config: &Config, budget: &Budget, scope: &Scope) -> bool {
+    let selectors = config.budgets.selectors(budget);
+    let is_plain = |one: &Selector<'_>| one.filter.is_none() && one.exclude.is_empty();
+    selectors.iter().all(is_plain) && counted(config, budget) == [scope.clone()]
+}
+
+fn in_words(budget: &Budget, status: Option<&Status>) -> String {
+    let id = &budget.id;
+    match status.filter(|status| status.elapsed_days > 0) {
+        Some(status) => format!(
+            "our budget {id} counts the same scope: {} of {} are spent in {}, up to {}",
+            status.spent, status.planned, status.period_label, status.data.last_day
+        ),
+        None => format!("our budget {id} counts the same scope, and has no figures yet"),
+    }
+}
+
+fn message(alert: &NativeAlert, ours: &[String], at: Timestamp) -> Message {
     let name = match alert.budget.is_empty() {
         true => "without a name",
         false => &alert.budget,
@@ -93,21 +127,26 @@ fn message(alert: &NativeAlert, at: Timestamp) -> Message {
     if !alert.start.is_empty() {
         lines.push(format!("since: {}", alert.start));
     }
-    lines.push("These are Azure's own figures: no budget of ours counts the same.".to_owned());
+    lines.push(
+        "These are Azure's own figures; it does not say here whether its budget has a filter."
+            .to_owned(),
+    );
+    lines.extend_from_slice(ours);
     Message::Trouble {
         at,
         title: format!("Azure's budget {name} tells of its {kind}"),
         lines,
-        advice: Some(match scope {
-            Some(scope) => format!(
-                "look at the cost analysis of {scope}; a [[budget]] over it would tell who and what \
-                 caused it"
-            ),
-            None => {
-                "look at the cost analysis in the portal; a [[budget]] would tell who and what \
-                     caused it"
-                    .to_owned()
-            }
-        }),
+        advice: Some(advice(scope, !ours.is_empty())),
+    }
+}
+
+fn advice(scope: Option<&str>, is_counted: bool) -> String {
+    let place = match scope {
+        Some(scope) => format!("look at the cost analysis of {scope}"),
+        None => "look at the cost analysis in the portal".to_owned(),
+    };
+    match is_counted {
+        true => format!("{place}, and at what `spendwatch status` says of ours"),
+        false => format!("{place}; a [[budget]] over it would tell who and what caused it"),
     }
 }

@@ -116,7 +116,7 @@ pub async fn for_scopes(app: &App, options: &Options, place: &Where) -> anyhow::
         }
     }
     let suggested = each(&found, |(_, past)| match past {
-        Ok(past) => suggest(past, options),
+        Ok(past) => suggest(past, app.config(), options),
         Err(problem) => Err(problem.clone()),
     });
     let budgets = found.iter().zip(suggested).map(|((budget, _), suggested)| {
@@ -336,6 +336,7 @@ fn currency_of(facts: &CostFacts, scope: &Scope) -> Option<Currency> {
 /// Ids of budgets that are not there yet, each once.
 struct Ids<'a> {
     taken: BTreeSet<String>,
+    margin: Decimal,
     names: &'a BTreeMap<Scope, String>,
 }
 
@@ -343,7 +344,12 @@ impl<'a> Ids<'a> {
     fn new(app: &App, names: &'a BTreeMap<Scope, String>) -> Ids<'a> {
         let ids = app.config().budgets.iter();
         let taken = ids.map(|budget| budget.id.to_ascii_lowercase()).collect();
-        Ids { taken, names }
+        let margin = app.config().inherited.margin;
+        Ids {
+            taken,
+            margin,
+            names,
+        }
     }
 
     /// A monthly budget of a scope without an amount.
@@ -357,6 +363,7 @@ impl<'a> Ids<'a> {
         let mut all = std::iter::once(plain.clone()).chain(numbered);
         let id = all.find(|id| self.taken.insert(id.to_ascii_lowercase()));
         let mut budget = Ids::budget(id.unwrap_or(plain), vec![scope.clone()], currency);
+        budget.margin = self.margin;
         if let Some(name) = name {
             budget.name.clone_from(name);
         }

@@ -31,8 +31,8 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Charges) -> anyhow::Resul
     };
     if options.by.is_some() && scope.kind() != ScopeKind::BillingAccount {
         return Err(wrong_use(format!(
-            "--by divides the charges of a billing account, and {scope} is a {}",
-            scope.kind().words()
+            "--by divides the charges of a billing account, and {scope} is {}",
+            scope.kind().with_article()
         )));
     }
     if scope.kind() == ScopeKind::ManagementGroup {

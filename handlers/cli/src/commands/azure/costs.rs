@@ -37,8 +37,8 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Costs) -> anyhow::Result<
                 if name == "ResourceId" && !has_resources.contains(&scope.kind()) {
                     return Err(wrong_use(format!(
                         "Azure groups by resource at a subscription or resource group only, and \
-                         {scope} is a {}; `azure usage --by resource` sums up its rows",
-                        scope.kind().words()
+                         {scope} is {}; `azure usage --by resource` sums up its rows",
+                        scope.kind().with_article()
                     )));
                 }
                 query = query.by_dimension(name);

@@ -77,8 +77,8 @@ fn sheet<'a>(
         }
         (ScopeKind::BillingAccount, None) => Ok(PriceSheetFile::BillingPeriod(period)),
         (kind, _) => Err(wrong_use(format!(
-            "there is no price sheet of a {}. {WHO_HAS}",
-            kind.words()
+            "there is no price sheet of {}. {WHO_HAS}",
+            kind.with_article()
         ))),
     }
 }

@@ -37,8 +37,8 @@ pub(super) async fn run(asking: &Asking<'_>, options: &Report) -> anyhow::Result
     if !KINDS.contains(&scope.kind()) {
         // Before anything is said or made.
         return Err(wrong_use(format!(
-            "Azure makes no report of a {}; ask for a subscription or a billing scope that holds it",
-            scope.kind().words()
+            "Azure makes no report of {}; ask for a subscription or a billing scope that holds it",
+            scope.kind().with_article()
         )));
     }
     let (from, to) = options.days.range()?;
