@@ -22,6 +22,9 @@ const MOST_CONTACTS: usize = 50;
 /// The highest percentage.
 const HIGHEST: Decimal = Decimal::ONE_THOUSAND;
 
+/// What helps where nobody would be told.
+const SET_EMAILS: &str = "set `contact_emails` in [native] or in the budget's `native`";
+
 /// Whether notifications at a scope may name roles and action groups.
 pub(super) fn takes_groups(scope: &Scope) -> bool {
     matches!(
@@ -244,18 +247,20 @@ fn reachable(
     losses: &mut Losses<'_>,
 ) -> Option<Contacts> {
     let mut contacts = contacts.clone();
-    let kind = scope.kind().with_article();
     let names_groups = !contacts.groups.is_empty() || !contacts.roles.is_empty();
     if names_groups && !takes_groups(scope) {
         contacts.groups.clear();
         contacts.roles.clear();
-        losses.approximated(
-            id,
-            format!(
-                "budgets of {kind} tell mail addresses only; action groups and roles work at \
-                 subscriptions and resource groups"
-            ),
+        let kind = scope.kind().with_article();
+        let why = format!(
+            "budgets of {kind} tell mail addresses only; action groups and roles work at \
+             subscriptions and resource groups"
         );
+        if contacts.emails.is_empty() {
+            losses.left_out(id, format!("{why}: {SET_EMAILS}"));
+            return None;
+        }
+        losses.approximated(id, why);
     }
     if contacts.emails.is_empty() && contacts.groups.is_empty() {
         let groups = match takes_groups(scope) {
@@ -264,10 +269,7 @@ fn reachable(
         };
         losses.left_out(
             id,
-            format!(
-                "Azure wants at least one mail address{groups}: set `contact_emails` in [native] or \
-                 in the budget's `native`"
-            ),
+            format!("Azure wants at least one mail address{groups}: {SET_EMAILS}"),
         );
         return None;
     }

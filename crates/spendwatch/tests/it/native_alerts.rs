@@ -294,7 +294,7 @@ async fn ours_that_counts_the_same_scope_is_named_with_its_figures() {
     assert_eq!(
         last,
         "our budget payments counts the same scope: EUR 900.00 of EUR 1,000.00 are spent in \
-         November 2026, up to 2026-11-11"
+         2026-11, up to 2026-11-11"
     );
     // What lies around it is something else; more is not known.
     let lines = lines_of("3", "/subscriptions/a").await;
