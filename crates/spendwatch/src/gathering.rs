@@ -498,11 +498,7 @@ pub(crate) fn carried(delivery: &Delivery) -> Vec<Carried> {
         budget: transition.status.name.clone(),
         period_label: transition.status.period_label.clone(),
         when: transition.when.clone(),
-        also: match transition.change {
-            Change::Fired => transition.also.clone(),
-            // There they name alerts, which are over as well.
-            _ => Vec::new(),
-        },
+        also: transition.also.clone(),
         change: transition.change,
         percent: transition.status.percent,
     });

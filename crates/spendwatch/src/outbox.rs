@@ -33,6 +33,8 @@ pub(crate) async fn find(
     Ok(None)
 }
 
+/// What tells the ids of copies at the fallback from those of their originals.
+pub(crate) const INSTEAD: &str = "instead";
 /// How long a notice is worth sending after it was held back.
 const WORTH_SENDING_AFTER_HOLD: SignedDuration = SignedDuration::from_hours(24);
 /// Prefix of all live deliveries.

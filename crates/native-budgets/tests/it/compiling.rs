@@ -379,7 +379,6 @@ fn groups_and_roles_are_told_only_where_azure_takes_them() {
     );
     let expected = [
         ("actual-80pct", Effect::Approximated),
-        ("actual-100pct", Effect::Approximated),
         ("actual-100pct", Effect::LeftOut),
     ];
     assert_eq!(losses(&done), expected);

@@ -15,13 +15,11 @@ use super::{OurAlert, our, silencing};
 use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::deliveries::{Fate, Lanes};
-use crate::outbox::{Delivery, DeliveryState, OUTBOX, delivery_id, history_key, live_key};
+use crate::outbox::{Delivery, DeliveryState, INSTEAD, OUTBOX, delivery_id, history_key, live_key};
 use crate::routing;
 use crate::silences::{self, Silence};
 use crate::snapshots;
 
-/// What tells the ids of copies at the fallback from those of their originals.
-const INSTEAD: &str = "instead";
 /// How far it is looked who told of a delivery in its place.
 const LONGEST_CHAIN: usize = 8;
 

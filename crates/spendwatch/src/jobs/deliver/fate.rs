@@ -9,13 +9,11 @@ use state_store::{Error, Version, json};
 use super::Visit;
 use super::step::After;
 use crate::app::{App, Hint};
-use crate::outbox::{self, Delivery, DeliveryState, delivery_id};
+use crate::outbox::{self, Delivery, DeliveryState, INSTEAD, delivery_id};
 use crate::routing;
 
 /// How long the fallback has to take what did not arrive elsewhere.
 const WORTH_TELLING_INSTEAD: SignedDuration = SignedDuration::from_hours(24);
-/// What tells the ids of copies at the fallback from those of their originals.
-const INSTEAD: &str = "instead";
 /// How far it is looked who told of a suppressed delivery.
 const LONGEST_CHAIN: usize = 8;
 
