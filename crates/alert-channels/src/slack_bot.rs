@@ -2,9 +2,9 @@
 //! shows how things stand.
 //!
 //! The first notice of a thread is posted to the channel. Later ones are replies to it, and it is
-//! rewritten to say what the newest says and which other alerts were open then, so the channel shows one message for each budget and
-//! period. What the first one was called is kept by the caller ([`Attempt::earlier`]). Slack answers
-//! 200 whatever happened; `ok` and `error` in the body decide.
+//! rewritten to say what the newest says and which other alerts were open then, so the channel shows
+//! one message for each budget and period. What the first one was called is kept by the caller
+//! ([`Attempt::earlier`]). Slack answers 200 whatever happened; `ok` and `error` in the body decide.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
