@@ -116,6 +116,8 @@ mod tests {
             "2c7c18cee59d20de614d-1".into(),
             "00aa18cee59d20de614d-3".into(),
         ];
+        // Of that one only a part is taken back.
+        transition.corrects = vec!["beef18cee59d20de614d-1".into()];
         let keys = ["2c7c18cee59d20de614d", "00aa18cee59d20de614d"];
         assert_eq!(of(&correction).keys, keys);
     }

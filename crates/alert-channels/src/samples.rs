@@ -149,6 +149,7 @@ pub fn transition() -> Transition {
         status: Box::new(status()),
         notify: vec!["owners".into()],
         follows: Vec::new(),
+        corrects: Vec::new(),
         parts: Vec::new(),
         events: Vec::new(),
         actions: Vec::new(),

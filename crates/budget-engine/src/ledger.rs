@@ -143,6 +143,10 @@ pub struct Transition {
     /// resolution ends, that a reminder repeats. It goes to their recipients.
     #[serde(default, alias = "takesBack")]
     pub follows: Vec<String>,
+    /// Ids of transitions of which it takes back what they told besides: their own alerts go on, or
+    /// have ended before. It goes to their recipients, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrects: Vec<String>,
     /// Parts of the budget that are over as well: the alerts of its children when it fired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -333,6 +337,7 @@ impl Ledger {
             status: Box::new(status.clone()),
             notify: Vec::new(),
             follows: Vec::new(),
+            corrects: Vec::new(),
             parts: Vec::new(),
             events: Vec::new(),
             actions: Vec::new(),
@@ -352,6 +357,16 @@ impl Transition {
         format!("{}-{}", self.alert, self.sequence)
     }
 
+    /// Ids of all transitions to whose recipients it goes: those that it follows up or corrects.
+    pub fn answers(&self) -> impl Iterator<Item = &String> {
+        self.follows.iter().chain(&self.corrects)
+    }
+
+    /// Whether it answers another transition.
+    pub fn is_answer(&self) -> bool {
+        self.answers().next().is_some()
+    }
+
     /// Whether it reminds of what was told before: if it does not arrive, the next reminder may. What
     /// reached nobody before is told as a reminder, too, but is none.
     pub fn is_repeated(&self) -> bool {
@@ -361,7 +376,7 @@ impl Transition {
     /// Whether it is news that nobody is told of. What follows up what was told to nobody is none.
     pub fn reaches_nobody(&self) -> bool {
         let route = self.route.as_ref();
-        self.change.is_news() && self.follows.is_empty() && route.is_some_and(Vec::is_empty)
+        self.change.is_news() && !self.is_answer() && route.is_some_and(Vec::is_empty)
     }
 }
 

@@ -237,12 +237,15 @@ impl Delivery {
     /// recipient. A notice that tells of others is in the order of all of them, and one that follows
     /// up the notices of several alerts in the order of each.
     pub(crate) fn moments(&self) -> BTreeMap<Sequence, Timestamp> {
-        let (own_at, followed) = match &self.notice.message {
-            Message::Crossing(transition) => (transition.at, transition.follows.as_slice()),
-            _ => (self.created_at, &[][..]),
+        let (own_at, answered) = match &self.notice.message {
+            Message::Crossing(transition) => (transition.at, Some(transition.answers())),
+            _ => (self.created_at, None),
         };
         // The id of a transition is its alert and its number.
-        let followed = followed.iter().filter_map(|id| id.rsplit_once('-'));
+        let followed = answered
+            .into_iter()
+            .flatten()
+            .filter_map(|id| id.rsplit_once('-'));
         let followed = followed.map(|(alert, _)| (alert, own_at));
         let carried = self.notice.carried.iter();
         let carried = carried.map(|one| (one.alert.as_str(), one.at));

@@ -52,10 +52,9 @@ pub(crate) fn route(
                 .collect(),
         )
     };
-    if !transition.follows.is_empty() {
-        let told = earlier
-            .iter()
-            .filter(|one| transition.follows.contains(&one.id()));
+    if transition.is_answer() {
+        let answered = |one: &&Transition| transition.answers().any(|id| *id == one.id());
+        let told = earlier.iter().filter(answered);
         let places = told.flat_map(|one| one.route.iter().flatten());
         let is_for = |one: &&RoutedDelivery| {
             let channel = config.channels.get(&one.destination);
@@ -183,7 +182,7 @@ pub(crate) fn strangers(config: &Config, budget: &Budget, owners: &[String]) -> 
 fn because(config: &Config, transition: &Transition, routed: &RoutedDelivery) -> Because {
     let status = &transition.status;
     let (budget, destination) = (status.budget.clone(), routed.destination.clone());
-    let is_named = transition.notify.contains(&destination) || !transition.follows.is_empty();
+    let is_named = transition.notify.contains(&destination) || transition.is_answer();
     let Some(recipient) = &routed.recipient else {
         return match is_named {
             true => Because::Destination {
@@ -325,7 +324,7 @@ pub(crate) fn delivery(
     delivery.next_at = at.saturating_sub(DATED_AHEAD).unwrap_or(at);
     delivery.after = earlier
         .iter()
-        .filter(|one| transition.follows.contains(&one.id()))
+        .filter(|one| transition.answers().any(|id| *id == one.id()))
         .flat_map(|one| one.route.iter().flatten().map(move |route| (one.at, route)))
         .filter(|(_, route)| {
             route.destination == routed.destination && route.recipient == routed.recipient

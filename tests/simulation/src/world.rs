@@ -100,7 +100,7 @@ impl Sending {
                 alert: transition.alert.clone(),
                 at: transition.at,
                 change: transition.change,
-                follows: transition.follows.clone(),
+                follows: transition.answers().cloned().collect(),
             }),
             _ => None,
         };

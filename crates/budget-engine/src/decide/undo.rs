@@ -162,12 +162,16 @@ fn tell(
     };
     // It goes where the notices went, whatever the configuration says today.
     let mut notify: Vec<String> = Vec::new();
-    let mut follows = Vec::new();
+    let (mut follows, mut corrects) = (Vec::new(), Vec::new());
     let mut severity = first.threshold.severity;
     for one in undone {
         let alert = ledger.alerts.get(&one.told_by);
         if let Some(fired) = alert.and_then(|alert| ledger.fired(alert)) {
-            follows.extend(ledger.notices_of(fired));
+            let notices = ledger.notices_of(fired);
+            match one.is_told_alone() {
+                true => follows.extend(notices),
+                false => corrects.extend(notices),
+            }
             severity = severity.max(fired.severity);
             for name in &fired.notify {
                 if !notify.contains(name) {
@@ -181,7 +185,9 @@ fn tell(
         let spoke_for = |one: &&Undone<'_>| undone.iter().any(|by| by.key == one.told_by);
         let also = others.iter().chain(named.iter().filter(spoke_for));
         transition.also = also.map(|one| one.threshold.when.to_string()).collect();
+        corrects.retain(|id| !follows.contains(id));
         transition.follows = follows;
+        transition.corrects = corrects;
         transition.notify = notify;
     }
 }

@@ -193,7 +193,8 @@ fn what_another_notice_told_is_corrected_though_that_one_stands() {
         panic!("one notice and its correction")
     };
     assert_eq!(corrected.threshold, "actual-50pct");
-    assert_eq!(corrected.follows, [told.id()]);
+    assert_eq!(corrected.follows, [""; 0], "that one is not over");
+    assert_eq!(corrected.corrects, [told.id()]);
     assert_eq!(corrected.notify, told.notify);
     let standing = &over.ledger.alerts["forecast-100pct"];
     assert_eq!(standing.state, AlertState::Firing);
