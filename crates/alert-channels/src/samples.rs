@@ -88,7 +88,7 @@ pub fn status() -> Status {
         daily_allowance: Some(money("105.0467 EUR")),
         pace: Some(Pace {
             expected: money("4516.13 EUR"),
-            spent: money("8214.2049 EUR"),
+            spent: Some(money("8214.2049 EUR")),
             percent: Percent(Decimal::new(18189, 2)),
         }),
         forecast: Some(ForecastSummary {

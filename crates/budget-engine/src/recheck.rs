@@ -256,7 +256,7 @@ fn figures(checks: &mut Checks, status: &Status) {
         text,
     );
     if let Some(pace) = &status.pace {
-        let percent = percent_of(pace.spent.amount, pace.expected.amount);
+        let percent = percent_of(pace.spent_of(status).amount, pace.expected.amount);
         checks.percent("percent of the plan by then", pace.percent, percent);
     }
     if let Some(forecast) = &status.forecast {
@@ -490,7 +490,11 @@ fn expected(
 fn pace(checks: &mut Checks, status: &Status, when: When, told: (Money, Money, Percent, Percent)) {
     let (spent, expected, percent, required) = told;
     let known = status.pace.as_ref();
-    checks.money("spent by then", spent, known.map(|pace| pace.spent));
+    checks.money(
+        "spent by then",
+        spent,
+        known.map(|pace| pace.spent_of(status)),
+    );
     checks.money("planned by then", expected, known.map(|pace| pace.expected));
     checks.percent("pace", percent, known.map(|pace| pace.percent.0));
     let again = match when {

@@ -60,7 +60,9 @@ pub struct Pace {
     pub expected: Money,
     /// What these days have cost. Less than the spend to date where the data of one subscription reach
     /// further than those of another.
-    pub spent: Money,
+    /// Absent in what was stored before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Money>,
     /// That as percent of what is expected.
     pub percent: Percent,
 }
@@ -127,6 +129,13 @@ pub struct Status {
     pub gaps: Vec<Date>,
 }
 
+impl Pace {
+    /// What the days have cost that it is about; `status` is what it is a part of.
+    pub fn spent_of(&self, status: &Status) -> Money {
+        self.spent.unwrap_or(status.spent)
+    }
+}
+
 /// Days of a period that must have data before its pace says anything.
 const PACE_NEEDS_DAYS: u32 = 3;
 
@@ -172,7 +181,7 @@ pub fn status(
             let percent = Percent(percent_of(spent_in_days.amount, expected)?);
             Some(Pace {
                 expected: Money::new(expected, planned.currency),
-                spent: spent_in_days,
+                spent: Some(spent_in_days),
                 percent,
             })
         });

@@ -251,7 +251,7 @@ fn standing(
         }
         (ThresholdKind::Pace, _, Some(pace)) if stands => {
             let paced = Paced {
-                spent: &style.money(pace.spent),
+                spent: &style.money(pace.spent_of(status)),
                 expected: &style.money(pace.expected),
                 percent: &style.percent(pace.percent),
             };

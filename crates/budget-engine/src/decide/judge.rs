@@ -100,7 +100,7 @@ pub(super) fn judge(
                 return Err(held());
             }
             let reason = Reason::AheadOfPlan {
-                spent: pace.spent,
+                spent: pace.spent_of(status),
                 expected: pace.expected,
                 percent: pace.percent,
                 required: Percent(required),

@@ -376,7 +376,7 @@ impl View<'_> {
                     return self.held_by_margin(level);
                 }
                 let reason = Reason::BackOnPlan {
-                    spent: pace.spent,
+                    spent: pace.spent_of(status),
                     expected: pace.expected,
                     percent: pace.percent,
                     required: Percent(required),

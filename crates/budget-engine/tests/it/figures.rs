@@ -191,7 +191,7 @@ fn a_pace_compares_days_that_all_subscriptions_have() {
     assert_eq!(status.spent, eur("80"));
     let pace = status.pace.unwrap();
     // Three of thirty days: a tenth of 1,000 is planned for them, and they have cost 60.
-    assert_eq!((pace.spent, pace.expected), (eur("60"), eur("100")));
+    assert_eq!((pace.spent, pace.expected), (Some(eur("60")), eur("100")));
     assert_eq!(pace.percent.0.round_dp(6), decimal("60"));
 }
 
