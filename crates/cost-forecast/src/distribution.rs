@@ -10,11 +10,11 @@ const TAIL: f64 = 1e-4;
 /// of totals lie between the inner two and 95 % between the outer two. The tails are longer than a
 /// normal distribution's, and the upper one is the longer: spend surprises upwards.
 const SHAPE: [(f64, f64); 5] = [
-    (-1.959_963_984_540_054, -2.25),
-    (-1.281_551_565_544_6, -1.1),
+    (-1.959_963_984_540_054, -1.87),
+    (-1.281_551_565_544_6, -0.90),
     (0.0, 0.0),
-    (1.281_551_565_544_6, 1.45),
-    (1.959_963_984_540_054, 3.0),
+    (1.281_551_565_544_6, 1.04),
+    (1.959_963_984_540_054, 2.31),
 ];
 
 /// The distribution of a total, in the unit of the costs.

@@ -3,12 +3,12 @@
 use crate::median::median;
 
 /// Number of estimates that are combined.
-const ESTIMATES: usize = 11;
+const ESTIMATES: usize = SMOOTHING.len() + MEANS.len() + MEDIANS.len();
 /// Exponential smoothing: share of the newest day.
-const SMOOTHING: [f64; 4] = [0.1, 0.25, 0.5, 0.8];
+const SMOOTHING: [f64; 3] = [0.1, 0.5, 0.8];
 /// Means and medians of so many newest days.
-const MEANS: [usize; 4] = [3, 7, 28, 56];
-const MEDIANS: [usize; 3] = [3, 5, 7];
+const MEANS: [usize; 2] = [14, 56];
+const MEDIANS: [usize; 2] = [5, 7];
 
 /// Days in which the backtest starts.
 const BACKTEST_DAYS: usize = 120;
@@ -23,16 +23,16 @@ const LONGEST_BACKTEST: usize = 92;
 /// How the error of the mean over a horizon grows with the horizon.
 const GROWTH: f64 = 0.4;
 
-/// Share of the error on the raw history, so that what was cleaned away is not forgotten.
-const RAW_SHARE: f64 = 0.3;
 /// The error of the total over 15 days, as a share of it, where nothing else is known, ...
 const PRIOR_ERROR: f64 = 0.10;
 /// ... which counts as much as this many backtests.
-const PRIOR_WEIGHT: f64 = 14.0;
+const PRIOR_WEIGHT: f64 = 4.0;
 /// The horizon of the prior, in days.
 const PRIOR_DAYS: f64 = 15.0;
-/// The longer the horizon against these days, the fewer independent backtests there are.
-const OVERLAP_DAYS: f64 = 200.0;
+/// The prior of a few days is not smaller than that of this many.
+const FEW_DAYS: f64 = 12.0;
+/// No source of error is taken to be smaller than this share: a past without errors is no promise.
+const LEAST_ERROR: f64 = 0.004;
 /// Errors of a level near zero are measured against this share of the usual size of a day.
 const SMALLEST_LEVEL: f64 = 0.25;
 
@@ -55,7 +55,7 @@ pub(crate) struct LevelHistory {
 pub(crate) struct Level {
     /// Mean cost of a day, without weekday profile and charges.
     pub(crate) mean: f64,
-    /// Typical error of the total, as a share of its size.
+    /// Typical error of the total, as a share of its size: see [`typical_error`].
     pub(crate) relative_error: f64,
     /// The least size of a day by which that share is to be taken.
     pub(crate) least_size: f64,
@@ -82,15 +82,18 @@ impl LevelHistory {
             if at < first_origin {
                 continue;
             }
-            let mut all = [0.0; ESTIMATES];
-            all[..4].copy_from_slice(&smoothed);
-            all[4..8].copy_from_slice(&MEANS.map(|count| mean_of_last(at, count)));
-            all[8..].copy_from_slice(&MEDIANS.map(|count| {
+            let means = MEANS.map(|count| mean_of_last(at, count));
+            let medians = MEDIANS.map(|count| {
                 let mut newest = [0.0; 7];
                 let count = count.min(at + 1);
                 newest[..count].copy_from_slice(&clean[at + 1 - count..=at]);
                 median(&mut newest[..count]).unwrap_or_default()
-            }));
+            });
+            let mut all = [0.0; ESTIMATES];
+            let members = smoothed.iter().chain(&means).chain(&medians);
+            all.iter_mut()
+                .zip(members)
+                .for_each(|(to, from)| *to = *from);
             estimates.push(all);
         }
         let usual_size = raw
@@ -143,39 +146,51 @@ impl LevelHistory {
             |origin: usize| -> f64 { at(origin).iter().zip(&weights).map(|(e, w)| e * w).sum() };
 
         let least_size = SMALLEST_LEVEL * self.usual_size;
-        let mut error_sum = 0.0;
-        for &origin in &origins {
-            let level = combined(origin);
+        let mean = combined(days - 1);
+        let share = |error: f64, level: f64| {
             let size = level.abs().max(least_size);
-            if size > 0.0 {
-                let clean = (level - mean_after(&self.clean_sums, origin)).abs();
-                let raw = (level - mean_after(&self.raw_sums, origin)).abs();
-                error_sum += ((1.0 - RAW_SHARE) * clean + RAW_SHARE * raw) / size;
-            }
-        }
+            if size > 0.0 { error.abs() / size } else { 0.0 }
+        };
+        let backtests = origins.iter().map(|&origin| {
+            let level = combined(origin);
+            share(level - mean_after(&self.raw_sums, origin), level)
+        });
         let stretch = (horizon as f64 / span as f64).powf(GROWTH);
-        let prior = PRIOR_ERROR * (horizon as f64 / PRIOR_DAYS).powf(GROWTH);
-        let error =
-            (error_sum * stretch + PRIOR_WEIGHT * prior) / (origins.len() as f64 + PRIOR_WEIGHT);
-        let error = error * caution(horizon);
+        let prior = prior_error(horizon as f64);
+        let backtest_error = (backtests.sum::<f64>() * stretch + PRIOR_WEIGHT * prior)
+            / (origins.len() as f64 + PRIOR_WEIGHT);
+        let apart = at(days - 1).iter().map(|one| share(one - mean, mean));
+        let disagreement = apart.sum::<f64>() / ESTIMATES as f64;
         Level {
-            mean: combined(days - 1),
-            relative_error: error,
+            mean,
+            relative_error: typical_error(horizon, backtest_error, disagreement),
             least_size,
         }
     }
 }
 
-/// What a backtest makes too little of, by horizon in days.
+/// The error of the total over some days that is assumed before anything is known, as a share of it.
+fn prior_error(days: f64) -> f64 {
+    PRIOR_ERROR * (days / PRIOR_DAYS).powf(GROWTH)
+}
+
+/// How far the total of a horizon is typically off, as a share of its size.
 ///
-/// The days right ahead are surer to differ from the level than many days together, in proportion;
-/// and over a long horizon there are few backtests that do not overlap, from which the weights were
-/// chosen as well.
-fn caution(horizon: usize) -> f64 {
-    let days = horizon as f64;
-    let few_days = (days.min(PRIOR_DAYS) / PRIOR_DAYS).powf(-GROWTH);
-    let few_backtests = 1.0 + days.min(LONGEST_BACKTEST as f64) / OVERLAP_DAYS;
-    few_days * few_backtests
+/// Three things are known of it: the mean error that the combination would have made in the past, on
+/// days as they came, spikes and all; how far the estimates are apart today, as a mean distance from
+/// their combination; and what is usual for any series. Each is a poor guide alone. The product of
+/// their fourth roots is taken, in units that the quantiles of [`Distribution`] are measured in: it
+/// moves with all three, and less than they do, because what is extreme in one month is less so in
+/// the next.
+///
+/// [`Distribution`]: crate::Distribution
+fn typical_error(horizon: usize, backtest_error: f64, disagreement: f64) -> f64 {
+    let usual = prior_error((horizon as f64).max(FEW_DAYS));
+    let product: f64 = [backtest_error, disagreement, usual]
+        .map(|error| error.max(LEAST_ERROR))
+        .iter()
+        .product();
+    product.powf(0.25)
 }
 
 /// Weights that sum to 1, the greater the smaller the error.

@@ -41,6 +41,7 @@ mod model;
 mod normal;
 mod profile;
 mod series;
+mod year;
 
 pub use breach::{Breach, RunningTotal};
 pub use distribution::{Distribution, Interval};

@@ -8,6 +8,7 @@ use crate::{
     level::{Level, LevelHistory},
     profile::weekday_profile,
     series::{date_after, days_between},
+    year::LastYear,
 };
 
 /// Older days say nothing that newer ones do not say better, and they cost time.
@@ -36,6 +37,7 @@ pub struct Fitted {
     profile: [f64; 7],
     charges: Vec<MonthlyCharge>,
     levels: LevelHistory,
+    last_year: LastYear,
     /// Whether the newest days bring money in, all in all.
     is_credit: bool,
 }
@@ -153,6 +155,7 @@ impl Model {
             profile,
             charges,
             levels,
+            last_year: LastYear::new(raw),
             is_credit,
         })
     }
@@ -206,7 +209,8 @@ impl Fitted {
             } else {
                 posted.unwrap_or(0.0).max(0.0)
             };
-            let everyday = usual.unwrap_or(level.mean + self.profile[index % 7]);
+            let everyday = usual
+                .unwrap_or(level.mean * self.last_year.factor(index) + self.profile[index % 7]);
             let charges: f64 = self
                 .charges
                 .iter()
