@@ -5,10 +5,11 @@ use crate::median::median;
 /// Number of estimates that are combined.
 const ESTIMATES: usize = SMOOTHING.len() + MEANS.len() + MEDIANS.len();
 /// Exponential smoothing: share of the newest day.
-const SMOOTHING: [f64; 3] = [0.1, 0.5, 0.8];
+const SMOOTHING: [f64; 4] = [0.05, 0.1, 0.5, 0.8];
 /// Means and medians of so many newest days.
-const MEANS: [usize; 2] = [14, 56];
-const MEDIANS: [usize; 2] = [5, 7];
+const MEANS: [usize; 1] = [56];
+const MEDIANS: [usize; 3] = [5, 7, 14];
+const LONGEST_MEDIAN: usize = 14;
 
 /// Days in which the backtest starts.
 const BACKTEST_DAYS: usize = 120;
@@ -16,8 +17,8 @@ const BACKTEST_DAYS: usize = 120;
 const BACKTEST_STEP: usize = 2;
 /// How much less a backtest counts for each day of its age.
 const AGING: f64 = 0.985;
-/// An estimate's weight is its error to minus this power: close to a choice, yet without jumps.
-const SHARPNESS: i32 = 8;
+/// An estimate's weight is its error to minus this power.
+const SHARPNESS: i32 = 3;
 /// The longest horizon that a backtest covers; a longer one scales its error up.
 const LONGEST_BACKTEST: usize = 92;
 /// How the error of the mean over a horizon grows with the horizon.
@@ -84,7 +85,7 @@ impl LevelHistory {
             }
             let means = MEANS.map(|count| mean_of_last(at, count));
             let medians = MEDIANS.map(|count| {
-                let mut newest = [0.0; 7];
+                let mut newest = [0.0; LONGEST_MEDIAN];
                 let count = count.min(at + 1);
                 newest[..count].copy_from_slice(&clean[at + 1 - count..=at]);
                 median(&mut newest[..count]).unwrap_or_default()
@@ -142,8 +143,7 @@ impl LevelHistory {
             age_weight *= AGING.powi(BACKTEST_STEP as i32);
         }
         let weights = weights(&errors, self.usual_size);
-        let combined =
-            |origin: usize| -> f64 { at(origin).iter().zip(&weights).map(|(e, w)| e * w).sum() };
+        let combined = |origin: usize| weighted_median(at(origin), &weights);
 
         let least_size = SMALLEST_LEVEL * self.usual_size;
         let mean = combined(days - 1);
@@ -206,6 +206,27 @@ fn weights(errors: &[f64; ESTIMATES], size: f64) -> [f64; ESTIMATES] {
     weights.map(|weight| weight / sum)
 }
 
+/// The value below which half of the weight lies; lines between the values, each of which stands in
+/// the middle of its own weight. Unlike a mean it is not moved by how far off a poor estimate is.
+fn weighted_median(values: &[f64; ESTIMATES], weights: &[f64; ESTIMATES]) -> f64 {
+    let mut sorted: [(f64, f64); ESTIMATES] = std::array::from_fn(|i| (values[i], weights[i]));
+    sorted.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+    let mut below = 0.0;
+    let mut last: Option<(f64, f64)> = None;
+    for (value, weight) in sorted {
+        let place = below + weight / 2.0;
+        match last {
+            Some((lower, under)) if place >= 0.5 => {
+                return lower + (value - lower) * (0.5 - under) / (place - under);
+            }
+            None if place >= 0.5 => return value,
+            _ => last = Some((value, place)),
+        }
+        below += weight;
+    }
+    last.map_or(0.0, |(value, _)| value)
+}
+
 fn running_sums(values: &[f64]) -> Vec<f64> {
     let mut sums = Vec::with_capacity(values.len() + 1);
     sums.push(0.0);
@@ -215,4 +236,23 @@ fn running_sums(values: &[f64]) -> Vec<f64> {
         sums.push(sum);
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_weight_lies_below_the_median() {
+        let values = [8.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+        let median = |weights| weighted_median(&values, &weights);
+        assert_eq!(median([0.125; ESTIMATES]), 4.5);
+        // All the weight on one value, wherever it stands.
+        assert_eq!(median([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), 8.0);
+        assert_eq!(median([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), 1.0);
+        assert_eq!(median([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]), 4.0);
+        // 7 stands at 0.4 of the weight and 8 at 0.7: half of it lies a third of the way up.
+        let two = median([0.6, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert!((two - 22.0 / 3.0).abs() < 1e-12, "{two}");
+    }
 }
