@@ -17,6 +17,10 @@ const BACKTEST_DAYS: usize = 120;
 const BACKTEST_STEP: usize = 2;
 /// How much less a backtest counts for each day of its age.
 const AGING: f64 = 0.985;
+/// What has come of a horizon that is not over counts this much, times the share of the horizon.
+const UNFINISHED: f64 = 0.1;
+/// Days that have to have come of it.
+const FEWEST_DAYS: usize = 2;
 /// An estimate's weight is its error to minus this power.
 const SHARPNESS: i32 = 3;
 /// The longest horizon that a backtest covers; a longer one scales its error up.
@@ -141,6 +145,20 @@ impl LevelHistory {
                 *error += age_weight * (estimate - actual).abs();
             }
             age_weight *= AGING.powi(BACKTEST_STEP as i32);
+        }
+        // After a step, the few days since tell the estimates that followed from those that lag.
+        if lead == 0 {
+            let finished = days.saturating_sub(span);
+            let unfinished = (self.first_origin.max(finished)..days.saturating_sub(FEWEST_DAYS))
+                .rev()
+                .step_by(BACKTEST_STEP);
+            for origin in unfinished {
+                let come = (days - 1 - origin) as f64;
+                let actual = (self.clean_sums[days] - self.clean_sums[origin + 1]) / come;
+                for (error, estimate) in errors.iter_mut().zip(at(origin)) {
+                    *error += UNFINISHED * come / span as f64 * (estimate - actual).abs();
+                }
+            }
         }
         let weights = weights(&errors, self.usual_size);
         let combined = |origin: usize| weighted_median(at(origin), &weights);
