@@ -53,6 +53,10 @@ pub(crate) struct LevelHistory {
     estimates: Vec<[f64; ESTIMATES]>,
     /// Mean size of a day.
     usual_size: f64,
+    /// Whether estimates are weighted by their backtest, ...
+    is_weighing: bool,
+    /// ... and whether the spread depends on the history at all.
+    has_own_spread: bool,
 }
 
 /// The level over a horizon.
@@ -114,6 +118,22 @@ impl LevelHistory {
             first_origin,
             estimates,
             usual_size,
+            is_weighing: true,
+            has_own_spread: true,
+        }
+    }
+
+    pub(crate) fn weighing(self, is_weighing: bool) -> Self {
+        Self {
+            is_weighing,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_own_spread(self, has_own_spread: bool) -> Self {
+        Self {
+            has_own_spread,
+            ..self
         }
     }
 
@@ -160,6 +180,9 @@ impl LevelHistory {
                 }
             }
         }
+        if !self.is_weighing {
+            errors = [0.0; ESTIMATES];
+        }
         let weights = weights(&errors, self.usual_size);
         let combined = |origin: usize| weighted_median(at(origin), &weights);
 
@@ -179,9 +202,14 @@ impl LevelHistory {
             / (origins.len() as f64 + PRIOR_WEIGHT);
         let apart = at(days - 1).iter().map(|one| share(one - mean, mean));
         let disagreement = apart.sum::<f64>() / ESTIMATES as f64;
+        let relative_error = if self.has_own_spread {
+            typical_error(horizon, backtest_error, disagreement)
+        } else {
+            typical_error(horizon, prior, prior)
+        };
         Level {
             mean,
-            relative_error: typical_error(horizon, backtest_error, disagreement),
+            relative_error,
             least_size,
         }
     }

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use crate::{
     DailySeries, DayState, Distribution, Error,
     clean::{self, MonthlyCharge},
+    holidays::Holidays,
     level::{Level, LevelHistory},
     profile::weekday_profile,
     series::{date_after, days_between},
@@ -21,11 +22,59 @@ const NEWEST_DAYS: usize = 28;
 pub struct Model;
 
 /// What a fit may be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
     /// Settled days below which there is no forecast; 14 by default, and never less than 1.
     pub needed_days: usize,
+    /// Public holidays, past and to come; none by default.
+    pub holidays: Vec<Date>,
+    /// Costs that are known to come, or that came, on top of what is usual; none by default.
+    pub planned: Vec<PlannedCost>,
+    /// Parts of the method that are left out; none by default.
+    pub without: Vec<Part>,
+}
+
+/// A cost that somebody knows of: a load test, a migration, a sale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlannedCost {
+    /// The first day.
+    pub from: Date,
+    /// The day after the last one.
+    pub until: Date,
+    /// What each day costs more than usual, in the unit of the series; less if negative.
+    pub daily: f64,
+}
+
+/// A part of the method, for measuring what it brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// Charges that recur on a day of the month are told from the rest.
+    MonthlyCharges,
+    /// Spikes that have ended do not count.
+    EndedSpikes,
+    /// Weekdays differ.
+    WeekdayProfile,
+    /// The season of the year before comes again, to a part.
+    LastYear,
+    /// Estimates of the level are weighted by their backtest, rather than alike.
+    Weights,
+    /// The spread follows the series' own backtest and the estimates' disagreement, rather than
+    /// being the same for all series.
+    OwnSpread,
+}
+
+impl Part {
+    /// Every part, in the order in which a fit uses them.
+    pub const ALL: [Part; 6] = [
+        Part::MonthlyCharges,
+        Part::EndedSpikes,
+        Part::WeekdayProfile,
+        Part::LastYear,
+        Part::Weights,
+        Part::OwnSpread,
+    ];
 }
 
 /// A model that has read a series.
@@ -38,6 +87,8 @@ pub struct Fitted {
     charges: Vec<MonthlyCharge>,
     levels: LevelHistory,
     last_year: LastYear,
+    holidays: Holidays,
+    planned: Vec<PlannedCost>,
     /// Whether the newest days bring money in, all in all.
     is_credit: bool,
 }
@@ -83,7 +134,12 @@ pub(crate) struct OpenDays {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { needed_days: 14 }
+        Self {
+            needed_days: 14,
+            holidays: Vec::new(),
+            planned: Vec::new(),
+            without: Vec::new(),
+        }
     }
 }
 
@@ -91,7 +147,37 @@ impl Options {
     /// Asks for at least `days` settled days of history.
     #[must_use]
     pub fn with_needed_days(self, days: usize) -> Self {
-        Self { needed_days: days }
+        Self {
+            needed_days: days,
+            ..self
+        }
+    }
+
+    /// Tells of public holidays, past and to come.
+    ///
+    /// What a holiday does to the costs of this series is learned from those in its history, and
+    /// expected of those to come; a series without a holiday in its history expects none to matter.
+    #[must_use]
+    pub fn with_holidays(self, holidays: Vec<Date>) -> Self {
+        Self { holidays, ..self }
+    }
+
+    /// Tells of costs that are planned. Days of the history on which one fell teach nothing of usual
+    /// days; days to come cost as much more.
+    #[must_use]
+    pub fn with_planned(self, planned: Vec<PlannedCost>) -> Self {
+        Self { planned, ..self }
+    }
+
+    /// Leaves a part of the method out.
+    #[must_use]
+    pub fn without(mut self, part: Part) -> Self {
+        self.without.push(part);
+        self
+    }
+
+    fn uses(&self, part: Part) -> bool {
+        !self.without.contains(&part)
     }
 }
 
@@ -128,16 +214,44 @@ impl Model {
             .map_or(0, |last| last + 1);
         let dates: Vec<Date> = (0..known).map(|index| date_after(start, index)).collect();
 
-        let mut raw = costs[..known].to_vec();
-        let charges = clean::take_out_charges(&dates, &mut raw);
+        let mut raw: Vec<Option<f64>> = dates
+            .iter()
+            .zip(&costs)
+            .map(|(date, cost)| {
+                cost.filter(|_| planned_on(&options.planned, *date).next().is_none())
+            })
+            .collect();
+        // Without any other day, days with planned costs are better than none.
+        if raw.iter().flatten().next().is_none() {
+            raw.copy_from_slice(&costs[..known]);
+        }
+        let holidays = Holidays::learn(&options.holidays, &dates, &mut raw);
+        let charges = if options.uses(Part::MonthlyCharges) {
+            clean::take_out_charges(&dates, &mut raw)
+        } else {
+            Vec::new()
+        };
         let mut cleaned = raw.clone();
-        clean::damp_ended_spikes(&mut cleaned);
-        let profile = weekday_profile(&cleaned);
+        if options.uses(Part::EndedSpikes) {
+            clean::damp_ended_spikes(&mut cleaned);
+        }
+        let profile = if options.uses(Part::WeekdayProfile) {
+            weekday_profile(&cleaned)
+        } else {
+            [0.0; 7]
+        };
         let without_profile = |costs: &[Option<f64>]| -> Vec<f64> {
             let of_day = |(index, cost): (usize, &Option<f64>)| Some((*cost)? - profile[index % 7]);
             costs.iter().enumerate().filter_map(of_day).collect()
         };
-        let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw));
+        let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw))
+            .weighing(options.uses(Part::Weights))
+            .with_own_spread(options.uses(Part::OwnSpread));
+        let season = if options.uses(Part::LastYear) {
+            raw
+        } else {
+            Vec::new()
+        };
 
         let history = days.iter().enumerate().map(|(index, day)| match day.state {
             DayState::Settled => HistoryDay::Settled,
@@ -155,7 +269,9 @@ impl Model {
             profile,
             charges,
             levels,
-            last_year: LastYear::new(raw),
+            last_year: LastYear::new(season),
+            holidays,
+            planned: options.planned.clone(),
             is_credit,
         })
     }
@@ -210,7 +326,9 @@ impl Fitted {
                 posted.unwrap_or(0.0).max(0.0)
             };
             let everyday = usual
-                .unwrap_or(level.mean * self.last_year.factor(index) + self.profile[index % 7]);
+                .unwrap_or(level.mean * self.last_year.factor(index) + self.profile[index % 7])
+                * self.holidays.factor(date);
+            let planned: f64 = planned_on(&self.planned, date).map(|one| one.daily).sum();
             let charges: f64 = self
                 .charges
                 .iter()
@@ -219,7 +337,7 @@ impl Fitted {
                 .sum();
             path.push(DayForecast {
                 date,
-                mean: (everyday + charges).max(floor),
+                mean: (everyday + charges + planned).max(floor),
             });
             floors.push(floor);
         }
@@ -246,4 +364,9 @@ impl Fitted {
             .rposition(|day| matches!(day, HistoryDay::Settled))
             .map_or(0, |last| last + 1)
     }
+}
+
+fn planned_on(planned: &[PlannedCost], date: Date) -> impl Iterator<Item = &PlannedCost> {
+    let is_on = move |one: &&PlannedCost| one.from <= date && date < one.until;
+    planned.iter().filter(is_on)
 }
