@@ -51,7 +51,7 @@ use jiff::civil::Date;
 
 pub use incident::{Incident, Summary, summarize};
 
-use crate::{DailySeries, DayState, series::date_after};
+use crate::{DailySeries, DayState};
 use past::Watch;
 
 /// What a check may be told.
@@ -161,8 +161,10 @@ impl CheckedDay {
 pub fn check(series: &DailySeries, options: &Options) -> Vec<CheckedDay> {
     let mut watch = Watch::new(series.days().len());
     let mut checked = Vec::with_capacity(series.days().len());
-    for (index, day) in series.days().iter().enumerate() {
-        let date = date_after(series.start(), index);
+    let mut next_date = series.start();
+    for day in series.days() {
+        let date = next_date;
+        next_date = date.tomorrow().unwrap_or(date);
         let settled = (day.state == DayState::Settled).then_some(day.cost);
         let judged = watch.next(date, settled);
         if let (Some(cost), Some(judged)) = (settled, judged) {

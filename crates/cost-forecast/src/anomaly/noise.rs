@@ -25,10 +25,10 @@ pub(crate) struct Noise {
 impl Noise {
     /// Adds the value of the next day; `None` if it is not known or was no noise.
     pub(crate) fn push(&mut self, value: Option<f64>) {
-        if self.newest.len() == WINDOW {
-            if let Some(oldest) = self.newest.pop_front().flatten() {
-                self.sorted.remove(self.place(oldest));
-            }
+        if self.newest.len() == WINDOW
+            && let Some(oldest) = self.newest.pop_front().flatten()
+        {
+            self.sorted.remove(self.place(oldest));
         }
         let size = value.map(f64::abs);
         if let Some(size) = size {

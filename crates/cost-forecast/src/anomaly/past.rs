@@ -6,7 +6,7 @@ use super::{
     Kind,
     calendar::days_since_same_day,
     judge::{Evidence, Judged, Question, Shift, Weekend, judge},
-    noise::Noise,
+    noise::{MAD_TO_SIGMA, Noise},
     profile::weekday_profile,
     sorted::{mean, median, median_of},
 };
@@ -19,6 +19,8 @@ const NEEDED_DAYS: usize = 28;
 const MONTH: usize = 28;
 /// The level is the median of so many days: robust to three odd ones.
 const LEVEL_DAYS: usize = 7;
+/// Days of the history that are read: the newest week and the month before.
+const LONGEST_OUTLOOK: usize = MONTH + LEVEL_DAYS;
 /// Same weekdays that a day is compared with.
 const WEEKS: usize = 8;
 
@@ -113,8 +115,9 @@ struct Run {
 /// What can be said of a day before its cost is looked at, and what its cost adds to that.
 struct Outlook {
     profile: [f64; 7],
-    /// The newest days of the history without their profile, at most five weeks.
-    newest: Vec<f64>,
+    /// The newest days of the history without their profile, the first `count` of the list.
+    newest: [f64; LONGEST_OUTLOOK],
+    count: usize,
     /// Expected cost, without a charge.
     expected: f64,
     /// Size of a usual day.
@@ -178,24 +181,20 @@ impl Watch {
     fn outlook(&self) -> Outlook {
         let today = self.base.len();
         let profile = weekday_profile(&self.base);
-        let first = today.saturating_sub(MONTH + LEVEL_DAYS);
-        let newest: Vec<f64> = (first..today)
-            .map(|at| self.base[at] - profile[at % 7])
-            .collect();
-        let month: Vec<f64> = self
-            .costs
-            .iter()
-            .rev()
-            .take(MONTH)
-            .flatten()
-            .copied()
-            .collect();
-        let level = median_of(&month).abs().max(mean(&month).abs()).max(NOTHING);
+        let count = today.min(LONGEST_OUTLOOK);
+        let mut newest = [0.0; LONGEST_OUTLOOK];
+        for (place, at) in (today - count..today).enumerate() {
+            newest[place] = self.base[at] - profile[at % 7];
+        }
+        let month = self.costs.iter().rev().take(MONTH).flatten();
+        let (sum, days) = month.fold((0.0, 0), |(sum, days), cost| (sum + cost.abs(), days + 1));
+        let level = (sum / f64::from(days.max(1))).max(NOTHING);
         let noise = self.day_noise.sigma().unwrap_or_default();
         Outlook {
-            expected: median_of(&newest[newest.len() - LEVEL_DAYS..]) + profile[today % 7],
+            expected: median_of(&newest[count - LEVEL_DAYS..count]) + profile[today % 7],
             profile,
             newest,
+            count,
             level,
             sigma: noise.max(LEAST_SIGMA * level),
         }
@@ -283,6 +282,9 @@ impl Watch {
     /// A charge that came on the same day of one of the last two months, if it explains `error`.
     fn charge_on(&self, date: Date, error: f64, outlook: &Outlook) -> Option<Charge> {
         let least = (CHARGE_SIGMAS * outlook.sigma).max(CHARGE_SHARE * outlook.level);
+        if error.abs() <= SAME_CHARGE * least {
+            return None;
+        }
         let seen = |days: usize| {
             let seen = self.errors.len().checked_sub(days)?;
             let amount = self.errors[seen];
@@ -309,13 +311,17 @@ impl Watch {
     /// Distance of `cost` from the mean of the same weekdays, in their standard deviations; 0 if
     /// less than three of eight are known.
     fn weekday_sigmas(&self, cost: f64) -> f64 {
-        let known: Vec<f64> = self.same_weekdays().collect();
-        if known.len() < 3 {
+        let (mut days, mut sum) = (0.0, 0.0);
+        self.same_weekdays().for_each(|cost| {
+            days += 1.0;
+            sum += cost;
+        });
+        if days < 3.0 {
             return 0.0;
         }
-        let mean = mean(&known);
-        let squares: f64 = known.iter().map(|cost| (cost - mean).powi(2)).sum();
-        let sigma = (squares / (known.len() - 1) as f64).sqrt();
+        let mean = sum / days;
+        let squares: f64 = self.same_weekdays().map(|cost| (cost - mean).powi(2)).sum();
+        let sigma = (squares / (days - 1.0)).sqrt();
         (cost - mean) / sigma.max(LEAST_WEEKDAY_SIGMA * mean.abs()).max(NOTHING)
     }
 
@@ -354,10 +360,13 @@ impl Watch {
             return None;
         }
         let gap = gap_to_weekdays(date, today, &outlook.profile)?;
+        if gap <= RESTING_GAP * outlook.level {
+            return None;
+        }
         let same = self.noise.iter().rev().skip(6).step_by(7).take(WEEKS);
         let mut sizes: Vec<f64> = same.flatten().map(|error| error.abs()).collect();
-        let sigma = super::noise::MAD_TO_SIGMA * median(&mut sizes);
-        (gap > RESTING_GAP * outlook.level).then_some(Weekend {
+        let sigma = MAD_TO_SIGMA * median(&mut sizes);
+        Some(Weekend {
             gap,
             sigma: sigma.max(LEAST_WEEKEND_SIGMA * outlook.level),
         })
@@ -516,14 +525,13 @@ struct Climb {
 
 /// Compares the newest days, of which today is `off` from what was expected; `None` in the first weeks.
 fn climb(outlook: &Outlook, off: f64) -> Option<Climb> {
-    let days = outlook.newest.len();
+    let newest = outlook.newest();
+    let days = newest.len();
     if days < 21 {
         return None;
     }
-    let level = median_of(&outlook.newest[days - LEVEL_DAYS..]);
-    let today = level + off;
+    let today = median_of(&newest[days - LEVEL_DAYS..]) + off;
     let month = outlook.level_of_month();
-    let newest = &outlook.newest;
     let size = (newest[days - 3..].iter().sum::<f64>() + today) / 4.0 - month;
     let third = (newest[days - 2] + newest[days - 1] + today) / 3.0;
     let second = mean(&newest[days - 5..days - 2]);
@@ -536,9 +544,13 @@ fn climb(outlook: &Outlook, off: f64) -> Option<Climb> {
 }
 
 impl Outlook {
+    fn newest(&self) -> &[f64] {
+        &self.newest[..self.count]
+    }
+
     /// The level of the month that ended a week ago.
     fn level_of_month(&self) -> f64 {
-        let end = self.newest.len().saturating_sub(LEVEL_DAYS);
+        let end = self.count.saturating_sub(LEVEL_DAYS);
         median_of(&self.newest[end.saturating_sub(MONTH)..end])
     }
 }
