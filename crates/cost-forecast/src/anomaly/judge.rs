@@ -5,32 +5,32 @@ use jiff::civil::Date;
 use super::{CheckedDay, Kind, Options, Verdict};
 
 /// A day is off by so many standard deviations of such errors, ...
-const DAY_SIGMAS: f64 = 6.0;
+const DAY_SIGMAS: f64 = 5.4;
 /// ... and by this share of the level.
-const DAY_SHARE: f64 = 0.2;
+const DAY_SHARE: f64 = 0.18;
 /// The same of the mean of three days: an error that stays needs less noise, and more weight.
-const THREE_SIGMAS: f64 = 3.0;
+const THREE_SIGMAS: f64 = 2.5;
 const THREE_SHARE: f64 = 0.3;
 /// The same of the level of four days against that of the month before.
-const CLIMB_SIGMAS: f64 = 2.8;
-const CLIMB_SHARE: f64 = 0.33;
+const CLIMB_SIGMAS: f64 = 2.5;
+const CLIMB_SHARE: f64 = 0.3;
 
 /// How many standard deviations a day is off among the same weekdays of eight weeks, which have seen
 /// the older levels too. It tells a return to one of them from something new.
-const DAY_WEEKDAY_SIGMAS: f64 = 2.5;
-const THREE_WEEKDAY_SIGMAS: f64 = 1.5;
-const CLIMB_WEEKDAY_SIGMAS: f64 = 1.65;
+const DAY_WEEKDAY_SIGMAS: f64 = 2.25;
+const THREE_WEEKDAY_SIGMAS: f64 = 1.35;
+const CLIMB_WEEKDAY_SIGMAS: f64 = 1.5;
 
 /// What happened twice in a quarter is usual for a series: a day has to be off by more, this many
 /// times.
-const OVER_BURST: f64 = 1.2;
+const OVER_BURST: f64 = 1.1;
 
 /// A weekend day does not rest if it has this share of the way from its usual cost to a weekday's, ...
-const WEEKEND_WAY: f64 = 0.7;
+const WEEKEND_WAY: f64 = 0.65;
 /// ... where that way is this share of the level, ...
-const WEEKEND_GAP: f64 = 0.34;
+const WEEKEND_GAP: f64 = 0.3;
 /// ... and so many times the usual error of its weekday. ...
-const WEEKEND_SIGMAS: f64 = 3.6;
+const WEEKEND_SIGMAS: f64 = 3.2;
 /// ... A weekday's cost is not passed by this much, or it is a spike.
 const WEEKEND_MOST_WAY: f64 = 1.6;
 
@@ -204,15 +204,15 @@ impl Judged {
 mod tests {
     use super::*;
 
-    /// Off by exactly the limits of a day: 6 sigma, 20 % of the level, 2.5 sigma of the weekday.
+    /// Off by exactly the limits of a day.
     fn at_the_limit() -> Evidence {
         Evidence {
-            off: 20.0,
-            level: 100.0,
-            sigma: 20.0 / 6.0,
+            off: 18.0,
+            level: 18.0 / DAY_SHARE,
+            sigma: 18.0 / DAY_SIGMAS,
             three: None,
             climb: None,
-            weekday_sigmas: 2.5,
+            weekday_sigmas: DAY_WEEKDAY_SIGMAS,
             burst: 0.0,
             weekend: None,
             is_echo: false,
@@ -233,110 +233,63 @@ mod tests {
 
     #[test]
     fn every_limit_of_a_day_counts() {
-        let limit = at_the_limit();
-        check(
-            Evidence {
-                sigma: 20.0 / 3.0,
-                ..limit
-            },
-            (0.5, Question::Day),
-        );
-        check(
-            Evidence {
-                level: 200.0,
-                ..limit
-            },
-            (0.5, Question::Day),
-        );
-        check(
-            Evidence {
-                weekday_sigmas: 1.25,
-                ..limit
-            },
-            (0.5, Question::Day),
-        );
-        check(
-            Evidence {
-                weekday_sigmas: -2.5,
-                ..limit
-            },
-            (0.0, Question::Day),
-        );
-        check(
-            Evidence {
-                burst: 20.0 / 0.6,
-                ..limit
-            },
-            (0.5, Question::Day),
-        );
-        check(
-            Evidence {
-                is_echo: true,
-                ..limit
-            },
-            (1.0 / 1.5, Question::Day),
-        );
+        let mut loud = at_the_limit();
+        loud.sigma *= 2.0;
+        check(loud, (0.5, Question::Day));
+        let mut large = at_the_limit();
+        large.level *= 2.0;
+        check(large, (0.5, Question::Day));
+        let mut seen = at_the_limit();
+        seen.weekday_sigmas /= 2.0;
+        check(seen, (0.5, Question::Day));
+        let mut restless = at_the_limit();
+        restless.burst = 2.0 * 18.0 / OVER_BURST;
+        check(restless, (0.5, Question::Day));
+        let mut echo = at_the_limit();
+        echo.is_echo = true;
+        check(echo, (1.0 / ECHO, Question::Day));
+    }
+
+    #[test]
+    fn day_on_the_other_side_of_its_weekdays_is_usual() {
+        let mut returned = at_the_limit();
+        returned.weekday_sigmas = -5.0;
+        check(returned, (0.0, Question::Day));
     }
 
     #[test]
     fn lasting_errors_are_found_by_three_days() {
-        let shift = Shift {
-            size: 45.0,
+        let mut lasting = at_the_limit();
+        lasting.sigma = 18.0;
+        lasting.three = Some(Shift {
+            size: 1.2 * THREE_SHARE * lasting.level,
             sigma: 1.0,
-        };
-        let evidence = Evidence {
-            off: 45.0,
-            sigma: 45.0,
-            three: Some(shift),
-            ..at_the_limit()
-        };
-        check(evidence, (1.5, Question::Three));
+        });
+        check(lasting, (1.2, Question::Three));
     }
 
     #[test]
     fn climb_needs_no_sudden_day() {
-        let shift = Shift {
-            size: 66.0,
+        let mut climbing = at_the_limit();
+        climbing.off = 1.0;
+        climbing.weekday_sigmas = 9.0;
+        climbing.climb = Some(Shift {
+            size: 2.0 * CLIMB_SHARE * climbing.level,
             sigma: 1.0,
-        };
-        let evidence = Evidence {
-            off: 1.0,
-            climb: Some(shift),
-            weekday_sigmas: 3.3,
-            ..at_the_limit()
-        };
-        check(evidence, (2.0, Question::Climb));
+        });
+        check(climbing, (2.0, Question::Climb));
     }
 
     #[test]
     fn weekend_at_the_cost_of_a_weekday_is_found() {
-        let weekend = Weekend {
-            gap: 68.0,
-            sigma: 1.0,
-        };
-        let resting = Evidence {
-            sigma: 1e9,
-            weekend: Some(weekend),
-            ..at_the_limit()
-        };
-        check(
-            Evidence {
-                off: 68.0,
-                ..resting
-            },
-            (1.0 / 0.7, Question::Weekend),
-        );
-        check(
-            Evidence {
-                off: 34.0,
-                ..resting
-            },
-            (0.5 / 0.7, Question::Weekend),
-        );
-        let (score, _) = judge(&Evidence {
-            off: 1.7 * 68.0,
-            ..resting
-        });
+        let mut weekend = at_the_limit();
+        weekend.sigma = 1e9;
+        let gap = 0.5 * weekend.level;
+        weekend.weekend = Some(Weekend { gap, sigma: 1.0 });
+        weekend.off = gap;
+        check(weekend, (1.0 / WEEKEND_WAY, Question::Weekend));
+        weekend.off = 1.7 * gap;
+        let (score, _) = judge(&weekend);
         assert!(score < 1e-6, "a spike is not a weekend that does not rest");
     }
 }
