@@ -22,7 +22,7 @@ const UNFINISHED: f64 = 0.1;
 /// Days that have to have come of it.
 const FEWEST_DAYS: usize = 2;
 /// An estimate's weight is its error to minus this power.
-const SHARPNESS: i32 = 3;
+const SHARPNESS: i32 = 2;
 /// The longest horizon that a backtest covers; a longer one scales its error up.
 const LONGEST_BACKTEST: usize = 92;
 /// How the error of the mean over a horizon grows with the horizon.
