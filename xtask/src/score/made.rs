@@ -34,9 +34,12 @@ impl Dice {
     }
 }
 
+/// What a subscription of some kind pays for.
+type Kind = fn(&mut Dice) -> Vec<Charge>;
+
 /// The daily costs of some made-up subscriptions, the same on every machine.
 pub(super) fn series() -> Vec<Series> {
-    let kinds: [(&str, fn(&mut Dice) -> Vec<Charge>); 3] = [
+    let kinds: [(&str, Kind); 3] = [
         ("steady", steady),
         ("growing", growing),
         ("changing", changing),

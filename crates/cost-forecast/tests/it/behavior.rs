@@ -368,16 +368,17 @@ fn holidays_cost_what_earlier_ones_did() {
             100.0
         }
     };
-    let series = DailySeries::try_new(days[0], settled(days.iter().map(cost))).unwrap();
+    let series = DailySeries::try_new(days[0], settled(days.iter().map(cost)))
+        .expect("the case is complete");
     let coming = date(2026, 6, 4);
     let told: Vec<Date> = holidays.into_iter().chain([coming]).collect();
     let options = Options::default().with_holidays(told);
     let on = |options: &Options| {
         let forecast = Model::fit(&series, options)
-            .unwrap()
+            .expect("the case is complete")
             .predict(date(2026, 6, 1), date(2026, 7, 1));
         let found = forecast.path.iter().find(|day| day.date == coming);
-        found.map(|day| day.mean).unwrap()
+        found.map(|day| day.mean).expect("the case is complete")
     };
     // Four holidays at a fifth of their day: drawn a fifth of the way towards no effect.
     check_near(on(&options), 100.0 * (1.0 - 0.8 * 4.0 / 5.0), 1.0);
@@ -404,10 +405,10 @@ fn planned_costs_are_added_and_teach_nothing() {
             10.0
         }
     });
-    let series = DailySeries::try_new(START, settled(costs)).unwrap();
+    let series = DailySeries::try_new(START, settled(costs)).expect("the case is complete");
     let options = Options::default().with_planned(planned);
     let forecast = Model::fit(&series, &options)
-        .unwrap()
+        .expect("the case is complete")
         .predict(date(2026, 4, 1), date(2026, 5, 1));
     check_near(forecast.total.mean(), 30.0 * 10.0 + 5.0 * 40.0, 1e-6);
 }
@@ -419,10 +420,10 @@ fn without_its_weekday_profile_every_day_is_alike() {
     let costs = days
         .iter()
         .map(|day| if is_weekend(day) { 3.0 } else { 10.0 });
-    let series = DailySeries::try_new(START, settled(costs)).unwrap();
+    let series = DailySeries::try_new(START, settled(costs)).expect("the case is complete");
     let flat = Options::default().without(Part::WeekdayProfile);
     let path = Model::fit(&series, &flat)
-        .unwrap()
+        .expect("the case is complete")
         .predict(series.end(), date(2026, 4, 1))
         .path;
     assert!(path.windows(2).all(|pair| pair[0].mean == pair[1].mean));
