@@ -31,6 +31,8 @@
 //! same horizon; and the spread of the total is the error that combination would have made, held
 //! near a prior while the history is short. The modules' comments give the formulas.
 
+pub mod anomaly;
+
 mod breach;
 mod clean;
 mod distribution;

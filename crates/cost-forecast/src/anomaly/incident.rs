@@ -1,0 +1,172 @@
+//! Unusual days that belong together.
+
+use jiff::{Unit, civil::Date};
+
+use super::{CheckedDay, Kind, Verdict};
+
+/// Unusual days up to so many days apart are one incident.
+const LONGEST_GAP: i64 = 2;
+
+/// An event, told by the unusual days that it left.
+///
+/// A lasting change makes a few unusual days; then it is what is expected, and the incident is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Incident {
+    /// What happened, as far as its newest day tells; a cost that is new or has stopped stays that.
+    pub kind: Kind,
+    /// First unusual day.
+    pub first: Date,
+    /// Last unusual day.
+    pub last: Date,
+    /// Number of unusual days.
+    pub days: usize,
+    /// What its unusual days cost more than expected, in the unit of the series; negative if less.
+    pub impact: f64,
+    /// The highest score of its days.
+    pub score: f64,
+    /// Whether the checked days end so soon after `last` that more may follow.
+    pub is_open: bool,
+}
+
+/// What a check found: without incidents, that `days_checked` days had no anomaly.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The incidents, oldest first.
+    pub incidents: Vec<Incident>,
+    /// Number of days that could be judged.
+    pub days_checked: usize,
+}
+
+/// Merges the unusual ones of `days`, which are in order, into incidents.
+///
+/// Days up to two days apart are one incident if all of them cost more than expected, or all less.
+pub fn summarize(days: &[CheckedDay]) -> Summary {
+    let mut incidents: Vec<Incident> = Vec::new();
+    for day in days {
+        let Verdict::Unusual(kind) = day.verdict else {
+            continue;
+        };
+        match incidents.last_mut() {
+            Some(incident) if incident.continues_on(day) => incident.add(day, kind),
+            _ => incidents.push(Incident::started_by(day, kind)),
+        }
+    }
+    if let Some(newest) = days.last() {
+        for incident in &mut incidents {
+            incident.is_open = days_between(incident.last, newest.date) < LONGEST_GAP;
+        }
+    }
+    let is_judged = |day: &&CheckedDay| day.verdict != Verdict::TooLittleHistory;
+    Summary {
+        incidents,
+        days_checked: days.iter().filter(is_judged).count(),
+    }
+}
+
+impl Incident {
+    fn started_by(day: &CheckedDay, kind: Kind) -> Self {
+        Self {
+            kind,
+            first: day.date,
+            last: day.date,
+            days: 1,
+            impact: day.impact(),
+            score: day.score,
+            is_open: false,
+        }
+    }
+
+    fn continues_on(&self, day: &CheckedDay) -> bool {
+        let is_same_side = (day.impact() < 0.0) == (self.impact < 0.0);
+        is_same_side && days_between(self.last, day.date) <= LONGEST_GAP
+    }
+
+    fn add(&mut self, day: &CheckedDay, kind: Kind) {
+        if !matches!(self.kind, Kind::NewCost | Kind::StoppedCost) {
+            self.kind = kind;
+        }
+        self.last = day.date;
+        self.days += 1;
+        self.impact += day.impact();
+        self.score = self.score.max(day.score);
+    }
+}
+
+fn days_between(start: Date, end: Date) -> i64 {
+    start
+        .until((Unit::Day, end))
+        .map_or(i64::MAX, |span| i64::from(span.get_days()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn day(number: i8, cost: f64, verdict: Verdict) -> CheckedDay {
+        CheckedDay {
+            date: date(2026, 5, number),
+            cost,
+            expected: 10.0,
+            low: 9.0,
+            high: 11.0,
+            score: cost / 10.0,
+            verdict,
+        }
+    }
+
+    #[test]
+    fn days_up_to_two_apart_are_one_incident() {
+        let days = [
+            day(1, 10.0, Verdict::TooLittleHistory),
+            day(2, 30.0, Verdict::Unusual(Kind::Spike)),
+            day(3, 10.0, Verdict::Usual),
+            day(4, 25.0, Verdict::Unusual(Kind::Step)),
+            day(5, 10.0, Verdict::Usual),
+            day(6, 10.0, Verdict::Usual),
+            day(7, 20.0, Verdict::Unusual(Kind::Spike)),
+        ];
+        let summary = summarize(&days);
+        assert_eq!(summary.days_checked, 6);
+        let step = Incident {
+            kind: Kind::Step,
+            first: date(2026, 5, 2),
+            last: date(2026, 5, 4),
+            days: 2,
+            impact: 35.0,
+            score: 3.0,
+            is_open: false,
+        };
+        assert_eq!(summary.incidents[0], step);
+        assert_eq!(summary.incidents[1].first, date(2026, 5, 7));
+        assert!(summary.incidents[1].is_open);
+        assert_eq!(summary.incidents.len(), 2);
+    }
+
+    #[test]
+    fn less_after_more_is_another_incident() {
+        let days = [
+            day(1, 30.0, Verdict::Unusual(Kind::Spike)),
+            day(2, 1.0, Verdict::Unusual(Kind::Drop)),
+        ];
+        assert_eq!(summarize(&days).incidents.len(), 2);
+    }
+
+    #[test]
+    fn nothing_unusual_is_an_answer() {
+        let days = [day(1, 10.0, Verdict::Usual), day(2, 10.0, Verdict::Usual)];
+        let summary = summarize(&days);
+        assert_eq!(summary.days_checked, 2);
+        assert!(summary.incidents.is_empty());
+    }
+
+    #[test]
+    fn cost_that_is_new_stays_new() {
+        let days = [
+            day(1, 30.0, Verdict::Unusual(Kind::NewCost)),
+            day(2, 30.0, Verdict::Unusual(Kind::Step)),
+        ];
+        assert_eq!(summarize(&days).incidents[0].kind, Kind::NewCost);
+    }
+}

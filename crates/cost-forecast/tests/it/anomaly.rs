@@ -1,0 +1,176 @@
+//! What a check of unusual days says of series whose answer is plain.
+
+use cost_forecast::{
+    DailySeries, Day,
+    anomaly::{self, CheckedDay, Incident, Kind, Options, Summary, Verdict},
+};
+use jiff::civil::{Date, date};
+
+/// A Monday.
+const START: Date = date(2026, 1, 5);
+
+fn check_days(days: Vec<Day>, options: &Options) -> Vec<CheckedDay> {
+    let series = DailySeries::try_new(START, days).expect("costs are plausible");
+    anomaly::check(&series, options)
+}
+
+fn check(costs: &[f64]) -> Vec<CheckedDay> {
+    let days = costs.iter().copied().map(Day::settled).collect();
+    check_days(days, &Options::default())
+}
+
+fn found(costs: &[f64]) -> Summary {
+    anomaly::summarize(&check(costs))
+}
+
+/// The only incident of `costs`.
+#[track_caller]
+fn only_incident(costs: &[f64]) -> Incident {
+    let found = found(costs);
+    assert_eq!(found.incidents.len(), 1, "{found:?}");
+    found.incidents[0]
+}
+
+/// Ten weeks of 100 on weekdays and 40 on weekends.
+fn office_weeks() -> Vec<f64> {
+    let week = [100.0, 100.0, 100.0, 100.0, 100.0, 40.0, 40.0];
+    week.into_iter().cycle().take(70).collect()
+}
+
+#[test]
+fn first_four_weeks_are_for_learning() {
+    let checked = check(&[10.0; 30]);
+    let learning = checked
+        .iter()
+        .filter(|day| day.verdict == Verdict::TooLittleHistory);
+    assert_eq!(learning.count(), 28);
+    assert_eq!(found(&[10.0; 30]).days_checked, 2);
+    assert_eq!(found(&[]).days_checked, 0);
+}
+
+#[test]
+fn spike_is_told_with_its_impact() {
+    let mut costs = office_weeks();
+    costs[50] = 350.0;
+    let day = check(&costs)[50];
+    assert_eq!((day.expected, day.impact()), (100.0, 250.0));
+    // The least standard deviation is 4 % of the mean of 28 days, which is 580 / 7.
+    assert!((day.high - (100.0 + 2.0 * 0.04 * 580.0 / 7.0)).abs() < 1e-9);
+    let incident = only_incident(&costs);
+    assert_eq!((incident.kind, incident.days), (Kind::Spike, 1));
+    assert_eq!(incident.first, date(2026, 2, 24));
+}
+
+#[test]
+fn step_is_one_incident_and_then_expected() {
+    let mut costs = office_weeks();
+    costs[45..].iter_mut().for_each(|cost| *cost += 60.0);
+    let incident = only_incident(&costs);
+    assert_eq!((incident.kind, incident.days), (Kind::Step, 3));
+    assert_eq!(incident.impact, 180.0);
+    assert!(!incident.is_open);
+    assert_eq!(check(&costs)[69].expected, 100.0);
+}
+
+#[test]
+fn newest_day_leaves_an_incident_open() {
+    let mut costs = vec![10.0; 60];
+    costs[59] = 30.0;
+    assert!(only_incident(&costs).is_open);
+}
+
+#[test]
+fn slow_climb_is_found() {
+    let mut costs = vec![100.0; 70];
+    for (day, cost) in costs[50..].iter_mut().enumerate() {
+        *cost += 5.0 * (day.min(13) + 1) as f64;
+    }
+    let incident = found(&costs).incidents[0];
+    assert!(incident.first < date(2026, 3, 10), "{incident:?}");
+    assert!(incident.impact > 0.0);
+}
+
+#[test]
+fn weekend_at_the_cost_of_weekdays_is_one_incident() {
+    let mut costs = office_weeks();
+    for weekend in [54, 55, 61, 62, 68, 69] {
+        costs[weekend] = 100.0;
+    }
+    let incident = only_incident(&costs);
+    assert_eq!(incident.first, date(2026, 2, 28));
+    assert!(incident.last <= date(2026, 3, 1));
+}
+
+#[test]
+fn drop_and_return_are_one_incident() {
+    let mut costs = vec![100.0; 80];
+    costs[50..58].fill(30.0);
+    let incident = only_incident(&costs);
+    assert_eq!(incident.kind, Kind::Drop);
+    assert!(incident.impact < 0.0);
+}
+
+#[test]
+fn cost_that_begins_and_cost_that_stops() {
+    let mut costs = vec![0.0; 60];
+    costs[50..].fill(5.0);
+    assert_eq!(only_incident(&costs).kind, Kind::NewCost);
+    let mut costs = vec![5.0; 60];
+    costs[50..].fill(0.0);
+    assert_eq!(only_incident(&costs).kind, Kind::StoppedCost);
+}
+
+#[test]
+fn charge_of_every_month_is_expected() {
+    // 2026-01-15 is day 10; the second of February and March are days 41 and 69.
+    let mut costs = vec![20.0; 80];
+    for day in [10 + 31, 10 + 31 + 28] {
+        costs[day] = 420.0;
+    }
+    let checked = check(&costs);
+    assert!(checked[41].is_unusual(), "the first one is new");
+    assert!(!checked[69].is_unusual());
+    assert_eq!(checked[69].expected, 420.0);
+}
+
+#[test]
+fn what_costs_little_can_be_left_alone() {
+    let mut days = vec![Day::settled(1.0); 60];
+    days[50] = Day::settled(4.0);
+    let is_found = |least| {
+        let options = Options::default().with_least_impact(least);
+        check_days(days.clone(), &options)[50].is_unusual()
+    };
+    assert!(is_found(3.0));
+    assert!(!is_found(3.01));
+}
+
+#[test]
+fn higher_limit_gives_fewer_alarms() {
+    let mut days = vec![Day::settled(10.0); 60];
+    days[50] = Day::settled(12.5);
+    let is_found = |limit| {
+        let options = Options::default().with_limit(limit);
+        check_days(days.clone(), &options)[50].is_unusual()
+    };
+    // Off by 25 % of the level, where the limit is 18 %.
+    assert!(is_found(1.0));
+    assert!(!is_found(1.4));
+}
+
+#[test]
+fn unsettled_days_are_neither_checked_nor_learned_from() {
+    let mut days = vec![Day::settled(10.0); 60];
+    days[40] = Day::missing();
+    days[41] = Day::settling(1.0);
+    let checked = check_days(days, &Options::default());
+    assert_eq!(checked.len(), 58);
+    assert!(checked.iter().all(|day| !day.is_unusual()));
+}
+
+#[test]
+fn credits_have_anomalies_as_well() {
+    let mut costs = vec![-50.0; 60];
+    costs[50] = -150.0;
+    assert_eq!(only_incident(&costs).impact, -100.0);
+}
