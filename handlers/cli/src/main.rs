@@ -14,6 +14,7 @@ mod commands;
 mod evaluation;
 mod example;
 mod figures;
+mod lines;
 mod listing;
 mod logs;
 mod output;

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Exit;
-use crate::args::{Forecast, Global};
+use crate::args::Global;
+use crate::args::forecast::Forecast;
 use crate::evaluation::{self, is_running, tell_notes};
 use crate::figures::{breach_range, exact, range};
+use crate::lines;
 use crate::output::{self, Answer, Block, Records};
 use crate::setup::{self, State};
 use crate::words::{days, moment};
@@ -212,6 +214,9 @@ impl Figures {
 }
 
 pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<Exit> {
+    if options.json_lines {
+        return lines::run(global, lines::forecast::answer);
+    }
     let app = setup::app(global, State::Unused, options.as_of)?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     let evaluated = evaluation::evaluate(&app, &only, true).await?;
