@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Status(Status),
     /// Show where periods are expected to end, and when budgets are reached
     Forecast(forecast::Forecast),
-    /// Find days of unusual cost
+    /// Find days of unusual cost in the budgets; nothing is written or sent
     Anomalies(forecast::Anomalies),
     /// Replay past periods: what the budgets would have told, and whether in time; nothing is sent
     Backtest(Backtest),

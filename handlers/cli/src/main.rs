@@ -10,6 +10,7 @@
 )]
 
 mod args;
+mod chart;
 mod commands;
 mod evaluation;
 mod example;

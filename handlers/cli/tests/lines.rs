@@ -286,7 +286,7 @@ fn memory_does_not_grow_with_the_number_of_series() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     // More text than the process may hold: 6,000 lines of 13 kB.
     let costs: Vec<String> = (0..400)
-        .map(|day| format!("{:.28}", 10 + day % 7))
+        .map(|day| format!("{:.28}", f64::from(10 + day % 7)))
         .collect();
     let costs = costs.join(",");
     let line = move |index: usize| {

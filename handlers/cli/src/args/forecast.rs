@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
+use spendwatch::jobs::anomalies::MOST_DAYS;
 
 use super::date;
 
@@ -21,7 +22,8 @@ Answers come in the order of the questions. A line that cannot be answered gets
   {"series_id":"a","error":"line 3: …"}
 in its place, the others are answered all the same, and the exit code is 1."#;
 
-const ANOMALY_LINES: &str = r#"Example:
+const ANOMALY_LINES: &str = r#"Examples:
+  spendwatch anomalies --days 30
   spendwatch anomalies --json-lines < series.jsonl > judged.jsonl
 
 With --json-lines each line of stdin is a series, from the day `start` on, and asks whether the last of
@@ -70,8 +72,17 @@ pub(crate) enum When {
 #[derive(Debug, Args)]
 #[command(after_help = ANOMALY_LINES)]
 pub(crate) struct Anomalies {
+    /// Only this budget
+    #[arg(long, value_name = "ID")]
+    pub(crate) budget: Option<String>,
+    /// How many days back to check
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
+    pub(crate) days: u32,
+    /// Check as on this day, at noon UTC
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Date>,
     /// Judge the last day of series of daily costs from stdin, one JSON object a line; needs no
     /// configuration
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with_all = ["budget", "days", "as_of"])]
     pub(crate) json_lines: bool,
 }
