@@ -3,6 +3,7 @@
 mod example;
 mod measure;
 mod package;
+mod score;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ Tasks:
   test               set up everything, run all tests, end with their counts
   package            stage the function app at dist/app/
   example            make the bundled example's cost file again
-  measure            start-up, memory and ingest figures of this machine";
+  measure            start-up, memory and ingest figures of this machine
+  score              how good the forecasts are, on made-up series or a folder of CSV files";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Some("package") => package::run(&arguments[1..]),
         Some("example") => example::run(),
         Some("measure") => measure::run(),
+        Some("score") => score::run(&arguments[1..]),
         Some("help" | "-h" | "--help") => {
             println!("{HELP}");
             Ok(())

@@ -26,18 +26,17 @@
 //! questions are asked of a day, each answered by a ratio to its limit, and any ratio above 1 makes
 //! the day unusual:
 //!
-//! - *The day.* Is it off by many standard deviations of such errors, by a share of the level, by
-//!   many standard deviations of its weekday, and by more than what happens to this series every few
-//!   weeks?
+//! - *The day.* Is it off by many standard deviations of such errors, by a few of its weekday, and by
+//!   more than what happens to this series every few weeks?
 //! - *Three days.* The same of the mean error of the newest three, all to the same side.
 //! - *A climb.* Has the level of the newest days left that of the month before, rising (or falling)
 //!   for nine days?
 //! - *A weekend.* Where weekends rest, does this day cost nearly as much as a weekday?
 //!
 //! Unusual days do not enter the history with their cost but with what was expected, so that a spike
-//! teaches nothing; after three of them in a row the cost is taken for the new level, and the past is
-//! lifted to it. For a week after that, and after every run of odd days, the limits are higher: what
-//! follows an event is mostly its echo.
+//! teaches nothing; after four of them in a row the cost is taken for the new level, and the past is
+//! lifted to it. For some days after that, and after every run of odd days, the limits are higher:
+//! what follows an event is mostly its echo.
 
 mod calendar;
 mod incident;

@@ -17,8 +17,12 @@ const BACKTEST_DAYS: usize = 120;
 const BACKTEST_STEP: usize = 2;
 /// How much less a backtest counts for each day of its age.
 const AGING: f64 = 0.985;
+/// What has come of a horizon that is not over counts this much, times the share of the horizon.
+const UNFINISHED: f64 = 0.1;
+/// Days that have to have come of it.
+const FEWEST_DAYS: usize = 2;
 /// An estimate's weight is its error to minus this power.
-const SHARPNESS: i32 = 3;
+const SHARPNESS: i32 = 2;
 /// The longest horizon that a backtest covers; a longer one scales its error up.
 const LONGEST_BACKTEST: usize = 92;
 /// How the error of the mean over a horizon grows with the horizon.
@@ -49,6 +53,10 @@ pub(crate) struct LevelHistory {
     estimates: Vec<[f64; ESTIMATES]>,
     /// Mean size of a day.
     usual_size: f64,
+    /// Whether estimates are weighted by their backtest, ...
+    is_weighing: bool,
+    /// ... and whether the spread depends on the history at all.
+    has_own_spread: bool,
 }
 
 /// The level over a horizon.
@@ -110,6 +118,22 @@ impl LevelHistory {
             first_origin,
             estimates,
             usual_size,
+            is_weighing: true,
+            has_own_spread: true,
+        }
+    }
+
+    pub(crate) fn weighing(self, is_weighing: bool) -> Self {
+        Self {
+            is_weighing,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_own_spread(self, has_own_spread: bool) -> Self {
+        Self {
+            has_own_spread,
+            ..self
         }
     }
 
@@ -142,6 +166,23 @@ impl LevelHistory {
             }
             age_weight *= AGING.powi(BACKTEST_STEP as i32);
         }
+        // After a step, the few days since tell the estimates that followed from those that lag.
+        if lead == 0 {
+            let finished = days.saturating_sub(span);
+            let unfinished = (self.first_origin.max(finished)..days.saturating_sub(FEWEST_DAYS))
+                .rev()
+                .step_by(BACKTEST_STEP);
+            for origin in unfinished {
+                let come = (days - 1 - origin) as f64;
+                let actual = (self.clean_sums[days] - self.clean_sums[origin + 1]) / come;
+                for (error, estimate) in errors.iter_mut().zip(at(origin)) {
+                    *error += UNFINISHED * come / span as f64 * (estimate - actual).abs();
+                }
+            }
+        }
+        if !self.is_weighing {
+            errors = [0.0; ESTIMATES];
+        }
         let weights = weights(&errors, self.usual_size);
         let combined = |origin: usize| weighted_median(at(origin), &weights);
 
@@ -161,9 +202,14 @@ impl LevelHistory {
             / (origins.len() as f64 + PRIOR_WEIGHT);
         let apart = at(days - 1).iter().map(|one| share(one - mean, mean));
         let disagreement = apart.sum::<f64>() / ESTIMATES as f64;
+        let relative_error = if self.has_own_spread {
+            typical_error(horizon, backtest_error, disagreement)
+        } else {
+            typical_error(horizon, prior, prior)
+        };
         Level {
             mean,
-            relative_error: typical_error(horizon, backtest_error, disagreement),
+            relative_error,
             least_size,
         }
     }

@@ -26,10 +26,13 @@
 //! # Method
 //!
 //! Charges that recur on a day of the month are taken out and put back on their day; spikes that
-//! have ended are damped; a weekday profile is learned and shrunk by its own noise; the level is a
-//! combination of smoothers, weighted by how well each would have forecast the recent past over the
-//! same horizon; and the spread of the total is the error that combination would have made, held
-//! near a prior while the history is short. The modules' comments give the formulas.
+//! have ended are damped; a weekday profile is learned and shrunk by its own noise. The level is the
+//! weighted median of eight smoothers, each weighted by how well it would have forecast the recent
+//! past over the same horizon; what last year's season did to it comes again, to a part. The spread
+//! of the total follows from the error that this combination would have made, from how far the
+//! smoothers are apart, and from what is usual. The modules' comments give the formulas and where
+//! they come from; the page `docs/forecasting.md` explains them in plain words, with what each part
+//! brings.
 
 pub mod anomaly;
 
@@ -37,10 +40,12 @@ mod breach;
 mod clean;
 mod distribution;
 mod error;
+mod holidays;
 mod level;
 mod median;
 mod model;
 mod normal;
+mod options;
 mod profile;
 mod series;
 mod year;
@@ -48,5 +53,6 @@ mod year;
 pub use breach::{Breach, RunningTotal};
 pub use distribution::{Distribution, Interval};
 pub use error::Error;
-pub use model::{DayForecast, Fitted, Forecast, Model, Options};
+pub use model::{DayForecast, Fitted, Forecast, Model};
+pub use options::{Options, Part, PlannedCost};
 pub use series::{DailySeries, Day, DayState};

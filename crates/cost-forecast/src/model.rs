@@ -3,9 +3,11 @@
 use jiff::civil::Date;
 
 use crate::{
-    DailySeries, DayState, Distribution, Error,
+    DailySeries, DayState, Distribution, Error, Options, Part, PlannedCost,
     clean::{self, MonthlyCharge},
+    holidays::Holidays,
     level::{Level, LevelHistory},
+    options::planned_on,
     profile::weekday_profile,
     series::{date_after, days_between},
     year::LastYear,
@@ -20,14 +22,6 @@ const NEWEST_DAYS: usize = 28;
 #[derive(Clone, Copy, Debug)]
 pub struct Model;
 
-/// What a fit may be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// Settled days below which there is no forecast; 14 by default, and never less than 1.
-    pub needed_days: usize,
-}
-
 /// A model that has read a series.
 #[derive(Clone, Debug)]
 pub struct Fitted {
@@ -38,6 +32,8 @@ pub struct Fitted {
     charges: Vec<MonthlyCharge>,
     levels: LevelHistory,
     last_year: LastYear,
+    holidays: Holidays,
+    planned: Vec<PlannedCost>,
     /// Whether the newest days bring money in, all in all.
     is_credit: bool,
 }
@@ -81,20 +77,6 @@ pub(crate) struct OpenDays {
     lead: usize,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { needed_days: 14 }
-    }
-}
-
-impl Options {
-    /// Asks for at least `days` settled days of history.
-    #[must_use]
-    pub fn with_needed_days(self, days: usize) -> Self {
-        Self { needed_days: days }
-    }
-}
-
 impl Model {
     /// Learns from the settled days of `series`, of the newest 400 days.
     ///
@@ -128,16 +110,44 @@ impl Model {
             .map_or(0, |last| last + 1);
         let dates: Vec<Date> = (0..known).map(|index| date_after(start, index)).collect();
 
-        let mut raw = costs[..known].to_vec();
-        let charges = clean::take_out_charges(&dates, &mut raw);
+        let mut raw: Vec<Option<f64>> = dates
+            .iter()
+            .zip(&costs)
+            .map(|(date, cost)| {
+                cost.filter(|_| planned_on(&options.planned, *date).next().is_none())
+            })
+            .collect();
+        // Without any other day, days with planned costs are better than none.
+        if raw.iter().flatten().next().is_none() {
+            raw.copy_from_slice(&costs[..known]);
+        }
+        let holidays = Holidays::learn(&options.holidays, &dates, &mut raw);
+        let charges = if options.uses(Part::MonthlyCharges) {
+            clean::take_out_charges(&dates, &mut raw)
+        } else {
+            Vec::new()
+        };
         let mut cleaned = raw.clone();
-        clean::damp_ended_spikes(&mut cleaned);
-        let profile = weekday_profile(&cleaned);
+        if options.uses(Part::EndedSpikes) {
+            clean::damp_ended_spikes(&mut cleaned);
+        }
+        let profile = if options.uses(Part::WeekdayProfile) {
+            weekday_profile(&cleaned)
+        } else {
+            [0.0; 7]
+        };
         let without_profile = |costs: &[Option<f64>]| -> Vec<f64> {
             let of_day = |(index, cost): (usize, &Option<f64>)| Some((*cost)? - profile[index % 7]);
             costs.iter().enumerate().filter_map(of_day).collect()
         };
-        let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw));
+        let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw))
+            .weighing(options.uses(Part::Weights))
+            .with_own_spread(options.uses(Part::OwnSpread));
+        let season = if options.uses(Part::LastYear) {
+            raw
+        } else {
+            Vec::new()
+        };
 
         let history = days.iter().enumerate().map(|(index, day)| match day.state {
             DayState::Settled => HistoryDay::Settled,
@@ -155,7 +165,9 @@ impl Model {
             profile,
             charges,
             levels,
-            last_year: LastYear::new(raw),
+            last_year: LastYear::new(season),
+            holidays,
+            planned: options.planned.clone(),
             is_credit,
         })
     }
@@ -210,7 +222,9 @@ impl Fitted {
                 posted.unwrap_or(0.0).max(0.0)
             };
             let everyday = usual
-                .unwrap_or(level.mean * self.last_year.factor(index) + self.profile[index % 7]);
+                .unwrap_or(level.mean * self.last_year.factor(index) + self.profile[index % 7])
+                * self.holidays.factor(date);
+            let planned: f64 = planned_on(&self.planned, date).map(|one| one.daily).sum();
             let charges: f64 = self
                 .charges
                 .iter()
@@ -219,7 +233,7 @@ impl Fitted {
                 .sum();
             path.push(DayForecast {
                 date,
-                mean: (everyday + charges).max(floor),
+                mean: (everyday + charges + planned).max(floor),
             });
             floors.push(floor);
         }

@@ -4,12 +4,11 @@ use jiff::civil::Date;
 
 use super::{CheckedDay, Kind, Options, Verdict};
 
-/// A day is off by so many standard deviations of such errors, ...
+/// A day is off by so many standard deviations of such errors.
 const DAY_SIGMAS: f64 = 5.4;
-/// ... and by this share of the level.
-const DAY_SHARE: f64 = 0.18;
-/// The same of the mean of three days: an error that stays needs less noise, and more weight.
+/// The mean of three days is off by fewer of its own, ...
 const THREE_SIGMAS: f64 = 2.5;
+/// ... and by this share of the level.
 const THREE_SHARE: f64 = 0.3;
 /// The same of the level of four days against that of the month before.
 const CLIMB_SIGMAS: f64 = 2.5;
@@ -102,7 +101,6 @@ pub(crate) fn judge(evidence: &Evidence) -> (f64, Question) {
 fn day(evidence: &Evidence) -> f64 {
     least([
         evidence.off.abs() / evidence.sigma / DAY_SIGMAS,
-        evidence.off.abs() / evidence.level / DAY_SHARE,
         towards(evidence.off, evidence.weekday_sigmas) / DAY_WEEKDAY_SIGMAS,
         over_burst(evidence),
     ])
@@ -208,7 +206,7 @@ mod tests {
     fn at_the_limit() -> Evidence {
         Evidence {
             off: 18.0,
-            level: 18.0 / DAY_SHARE,
+            level: 100.0,
             sigma: 18.0 / DAY_SIGMAS,
             three: None,
             climb: None,
@@ -236,9 +234,6 @@ mod tests {
         let mut loud = at_the_limit();
         loud.sigma *= 2.0;
         check(loud, (0.5, Question::Day));
-        let mut large = at_the_limit();
-        large.level *= 2.0;
-        check(large, (0.5, Question::Day));
         let mut seen = at_the_limit();
         seen.weekday_sigmas /= 2.0;
         check(seen, (0.5, Question::Day));

@@ -24,12 +24,9 @@ const LONGEST_OUTLOOK: usize = MONTH + LEVEL_DAYS;
 /// Same weekdays that a day is compared with.
 const WEEKS: usize = 8;
 
-/// The least standard deviations by share of the level, for series with less noise than matters: of
-/// a day, ...
+/// The least standard deviation, by share of the level, for series with less noise than matters. With
+/// the limit of a day it makes every error below a fifth of the level usual.
 const LEAST_SIGMA: f64 = 0.04;
-/// ... and of the means of several.
-const LEAST_THREE_SIGMA: f64 = 0.6 * LEAST_SIGMA;
-const LEAST_CLIMB_SIGMA: f64 = 0.5 * LEAST_SIGMA;
 /// The same of a weekend day.
 const LEAST_WEEKEND_SIGMA: f64 = 0.02;
 /// The same of eight weekdays, by share of their mean.
@@ -56,13 +53,15 @@ const BURST_GAP: usize = 2;
 const BURST_AGE: usize = 4;
 
 /// Odd days to one side until their cost is the new level, where one of them was unusual, ...
-const DAYS_TO_ACCEPT: usize = 3;
+const DAYS_TO_ACCEPT: usize = 4;
 /// ... and where none was.
 const DAYS_TO_ACCEPT_QUIETLY: usize = 6;
+/// An event on its third day is called a step.
+const STEP_DAYS: usize = 3;
 /// An event has ended after so many days that are not odd.
 const DAYS_TO_END: usize = 2;
 /// How long the echo of an event lasts.
-const ECHO_DAYS: usize = 8;
+const ECHO_DAYS: usize = 10;
 /// How much of the past is lifted to a new level: more than anything looks back on.
 const LIFTED_DAYS: usize = 60;
 /// After a weekend that did not rest, four weeks in which none is asked to.
@@ -189,14 +188,13 @@ impl Watch {
         let month = self.costs.iter().rev().take(MONTH).flatten();
         let (sum, days) = month.fold((0.0, 0), |(sum, days), cost| (sum + cost.abs(), days + 1));
         let level = (sum / f64::from(days.max(1))).max(NOTHING);
-        let noise = self.day_noise.sigma().unwrap_or_default();
         Outlook {
             expected: median_of(&newest[count - LEVEL_DAYS..count]) + profile[today % 7],
             profile,
             newest,
             count,
             level,
-            sigma: noise.max(LEAST_SIGMA * level),
+            sigma: sigma_of(&self.day_noise, level),
         }
     }
 
@@ -217,7 +215,7 @@ impl Watch {
                 .filter(|climb| climb.is_on_its_way)
                 .map(|climb| Shift {
                     size: climb.size,
-                    sigma: self.sigma_of(&self.climb_noise, LEAST_CLIMB_SIGMA, outlook),
+                    sigma: sigma_of(&self.climb_noise, outlook.level),
                 }),
             weekday_sigmas: self.weekday_sigmas(cost - amount),
             burst: self.usual_burst(off),
@@ -275,10 +273,6 @@ impl Watch {
         self.noise.push(noise);
     }
 
-    fn sigma_of(&self, noise: &Noise, least: f64, outlook: &Outlook) -> f64 {
-        noise.sigma().unwrap_or_default().max(least * outlook.level)
-    }
-
     /// A charge that came on the same day of one of the last two months, if it explains `error`.
     fn charge_on(&self, date: Date, error: f64, outlook: &Outlook) -> Option<Charge> {
         let least = (CHARGE_SIGMAS * outlook.sigma).max(CHARGE_SHARE * outlook.level);
@@ -304,7 +298,7 @@ impl Watch {
         }
         Some(Shift {
             size: (before + yesterday + off) / 3.0,
-            sigma: self.sigma_of(&self.three_noise, LEAST_THREE_SIGMA, outlook),
+            sigma: sigma_of(&self.three_noise, outlook.level),
         })
     }
 
@@ -374,7 +368,7 @@ impl Watch {
 
     fn kind(&self, cost: f64, off: f64, question: Question) -> Kind {
         let month = || self.costs.iter().rev().take(MONTH).flatten();
-        let lasts = self.run.is_some_and(|run| run.days + 1 >= DAYS_TO_ACCEPT);
+        let lasts = self.run.is_some_and(|run| run.days + 1 >= STEP_DAYS);
         if cost > 0.0 && month().all(|&cost| cost == 0.0) {
             Kind::NewCost
         } else if cost == 0.0 && month().all(|&cost| cost > 0.0) {
@@ -499,6 +493,12 @@ impl Watch {
         self.run = None;
         self.echo_until = end - 1 + ECHO_DAYS;
     }
+}
+
+/// The standard deviation of a statistic, and a share of the level at least.
+fn sigma_of(noise: &Noise, level: f64) -> f64 {
+    let sigma = noise.sigma().unwrap_or_default();
+    sigma.max(LEAST_SIGMA * level)
 }
 
 impl Run {

@@ -66,8 +66,8 @@ fn step_is_one_incident_and_then_expected() {
     let mut costs = office_weeks();
     costs[45..].iter_mut().for_each(|cost| *cost += 60.0);
     let incident = only_incident(&costs);
-    assert_eq!((incident.kind, incident.days), (Kind::Step, 3));
-    assert_eq!(incident.impact, 180.0);
+    assert_eq!((incident.kind, incident.days), (Kind::Step, 4));
+    assert_eq!(incident.impact, 240.0);
     assert!(!incident.is_open);
     assert_eq!(check(&costs)[69].expected, 100.0);
 }

@@ -1,6 +1,6 @@
 //! Cases worked out by hand.
 
-use cost_forecast::{Breach, DailySeries, Day, Error, Fitted, Model, Options};
+use cost_forecast::{Breach, DailySeries, Day, Error, Fitted, Model, Options, Part, PlannedCost};
 use jiff::civil::{Date, Weekday, date};
 
 const START: Date = date(2026, 1, 1);
@@ -205,16 +205,17 @@ fn ended_spike_hardly_moves_the_forecast() {
 
 #[test]
 fn step_is_not_taken_for_a_spike() {
-    // An excess of as many days that has ended would be damped; this one goes on. By then the
-    // forecast has to be two thirds of the way from 300 to 1200.
-    for age in [4, 5, 6, 8] {
+    // An excess of as many days that has ended would be damped; this one goes on. Nothing
+    // in such a past tells how long a step lasts: after four days the forecast has to be more than
+    // halfway from 300 to 1200, after eight days four fifths of the way.
+    for (age, least) in [(4, 800.0), (5, 850.0), (6, 900.0), (8, 1020.0)] {
         let mut costs = [10.0; 90];
         costs[90 - age..].fill(40.0);
         let total = fitted(START, settled(costs))
             .predict(date(2026, 4, 1), date(2026, 5, 1))
             .total;
         assert!(
-            total.mean() > 900.0,
+            total.mean() > least,
             "{age} days after the step: {}",
             total.mean()
         );
@@ -334,4 +335,96 @@ fn amount_spent_already_is_breached_from_the_start() {
             latest: Some(from)
         })
     );
+}
+
+#[test]
+fn last_years_season_comes_again_to_a_part() {
+    // 13 months at 100, but the four weeks from 364 days before the ones to come were at 150.
+    let start = date(2025, 1, 1);
+    let weeks = date(2025, 2, 2)..date(2025, 3, 2);
+    let cost = |day: Date| if weeks.contains(&day) { 150.0 } else { 100.0 };
+    let costs = dates(start, 396).into_iter().map(cost);
+    let forecast = fitted(start, settled(costs)).predict(date(2026, 2, 1), date(2026, 3, 1));
+    // 1.5^0.4 = 1.176; the days at either end are smoothed with their neighbors.
+    check_near(forecast.path[14].mean, 117.6, 0.1);
+    check_near(forecast.total.mean() / 28.0, 117.0, 1.0);
+}
+
+#[test]
+fn holidays_cost_what_earlier_ones_did() {
+    // Five days a week at 100, weekends at 20; the holidays of the past cost as much as a weekend.
+    let holidays = [
+        date(2026, 4, 3),
+        date(2026, 4, 6),
+        date(2026, 5, 1),
+        date(2026, 5, 25),
+    ];
+    let is_weekend = |day: Date| matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+    let days = dates(date(2026, 2, 2), 119);
+    let cost = |day: &Date| {
+        if is_weekend(*day) || holidays.contains(day) {
+            20.0
+        } else {
+            100.0
+        }
+    };
+    let series = DailySeries::try_new(days[0], settled(days.iter().map(cost)))
+        .expect("the case is complete");
+    let coming = date(2026, 6, 4);
+    let told: Vec<Date> = holidays.into_iter().chain([coming]).collect();
+    let options = Options::default().with_holidays(told);
+    let on = |options: &Options| {
+        let forecast = Model::fit(&series, options)
+            .expect("the case is complete")
+            .predict(date(2026, 6, 1), date(2026, 7, 1));
+        let found = forecast.path.iter().find(|day| day.date == coming);
+        found.map(|day| day.mean).expect("the case is complete")
+    };
+    // Four holidays at a fifth of their day: drawn a fifth of the way towards no effect.
+    check_near(on(&options), 100.0 * (1.0 - 0.8 * 4.0 / 5.0), 1.0);
+    check_near(on(&Options::default()), 100.0, 1.0);
+}
+
+#[test]
+fn planned_costs_are_added_and_teach_nothing() {
+    let from = date(2026, 3, 20);
+    let test = |from, until| PlannedCost {
+        from,
+        until,
+        daily: 40.0,
+    };
+    // A load test in the past, and one to come.
+    let planned = vec![
+        test(from, date(2026, 3, 30)),
+        test(date(2026, 4, 10), date(2026, 4, 15)),
+    ];
+    let costs = dates(START, 90).into_iter().map(|day| {
+        if from <= day && day < date(2026, 3, 30) {
+            50.0
+        } else {
+            10.0
+        }
+    });
+    let series = DailySeries::try_new(START, settled(costs)).expect("the case is complete");
+    let options = Options::default().with_planned(planned);
+    let forecast = Model::fit(&series, &options)
+        .expect("the case is complete")
+        .predict(date(2026, 4, 1), date(2026, 5, 1));
+    check_near(forecast.total.mean(), 30.0 * 10.0 + 5.0 * 40.0, 1e-6);
+}
+
+#[test]
+fn without_its_weekday_profile_every_day_is_alike() {
+    let is_weekend = |day: &Date| matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+    let days = dates(START, 70);
+    let costs = days
+        .iter()
+        .map(|day| if is_weekend(day) { 3.0 } else { 10.0 });
+    let series = DailySeries::try_new(START, settled(costs)).expect("the case is complete");
+    let flat = Options::default().without(Part::WeekdayProfile);
+    let path = Model::fit(&series, &flat)
+        .expect("the case is complete")
+        .predict(series.end(), date(2026, 4, 1))
+        .path;
+    assert!(path.windows(2).all(|pair| pair[0].mean == pair[1].mean));
 }
