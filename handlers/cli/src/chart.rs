@@ -123,6 +123,51 @@ fn amount_at(line: &[(f32, f32)], place: f32) -> Option<f32> {
 }
 
 #[cfg(test)]
+pub(crate) mod samples {
+    use budget_engine::{Course, Span};
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// Thirty days of 10 each, ten of which are known; 300 are planned.
+    pub(crate) fn course() -> Course {
+        let amount = |days: i64| Decimal::from(days * 10);
+        let span = |day: i64| Span {
+            low: amount(day) - Decimal::from(day - 10),
+            middle: amount(day),
+            high: amount(day) + Decimal::from(2 * (day - 10)),
+        };
+        Course {
+            step_days: 1,
+            costs: vec![Some(amount(1)); 10],
+            settled: 8,
+            planned: (1..=30).map(amount).collect(),
+            expected: (10..=30).map(span).collect(),
+        }
+    }
+
+    /// The chart of a course of November 2026.
+    pub(crate) fn chart(course: Course) -> Chart {
+        let currency: Currency = "EUR".parse().unwrap();
+        let day = |day| date(2026, 11, day);
+        Chart {
+            budget: "shop".to_owned(),
+            name: "shop".to_owned(),
+            period: Period::new(day(1), date(2026, 12, 1)).unwrap(),
+            period_label: "November 2026".to_owned(),
+            step_days: course.step_days,
+            curves: Curves::of(&course).unwrap(),
+            costs: course.costs.clone(),
+            planned: Money::new(300.into(), currency),
+            spent: Money::new(100.into(), currency),
+            data_to: day(10),
+            forecast: None,
+            today: day(12),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

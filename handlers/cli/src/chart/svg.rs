@@ -13,7 +13,8 @@ use crate::output::Cell;
 const WIDTH: f32 = 960.0;
 const HEIGHT: f32 = 560.0;
 const LEFT: f32 = 92.0;
-const RIGHT: f32 = 800.0;
+/// Width of a letter in bold, more or less.
+const LETTER: f32 = 8.8;
 /// Where the text of the legend stands.
 const LEGEND: f32 = 538.0;
 
@@ -37,16 +38,18 @@ text{fill:var(--soft);stroke:var(--card);stroke-width:3px;paint-order:stroke;str
 
 /// Draws a chart; `None` if there is nothing to draw.
 pub(crate) fn draw(chart: &Chart) -> Option<String> {
+    let ends = ends(chart);
+    let longest = ends.iter().map(|end| end.text.chars().count()).max();
     let upper = Panel {
         left: LEFT,
-        right: RIGHT,
+        right: WIDTH - 20.0 - LETTER * longest.unwrap_or(0) as f32,
         top: 82.0,
         bottom: 356.0,
         steps: chart.steps(),
         axis: Axis::over(chart.curves.amounts(), 5)?,
     };
     let mut page = Page::default();
-    page.upper(chart, &upper);
+    page.upper(chart, &upper, ends);
     let costs = chart.curves.costs.iter();
     if let Some(axis) = Axis::over(costs.map(|cost| cost.unwrap_or(0.0)), 2) {
         let lower = Panel {
@@ -60,6 +63,31 @@ pub(crate) fn draw(chart: &Chart) -> Option<String> {
     Some(page.finish(chart))
 }
 
+/// The amounts at the end of the period, to the right of it.
+fn ends(chart: &Chart) -> Vec<Beside> {
+    let curves = &chart.curves;
+    let mut labels = Vec::new();
+    let mut add = |amount: f32, class, text| {
+        labels.push(Beside {
+            amount,
+            y: 0.0,
+            class,
+            text,
+        });
+    };
+    let planned = chart.planned.figures();
+    add(curves.limit(), "", format!("plan {planned}"));
+    let lasts = curves.expected.each_ref().map(|line| line.last());
+    if let (Some(forecast), [Some(low), Some(middle), Some(high)]) = (&chart.forecast, lasts) {
+        let (least, most) = forecast.range80;
+        add(high.1, "", format!("90 % below {}", most.figures()));
+        let mean = forecast.mean.figures();
+        add(middle.1, "strong", format!("expected {mean}"));
+        add(low.1, "", format!("10 % below {}", least.figures()));
+    }
+    labels
+}
+
 /// Marks in the order in which they are drawn.
 #[derive(Default)]
 struct Page {
@@ -67,7 +95,7 @@ struct Page {
 }
 
 impl Page {
-    fn upper(&mut self, chart: &Chart, panel: &Panel) {
+    fn upper(&mut self, chart: &Chart, panel: &Panel, ends: Vec<Beside>) {
         let curves = &chart.curves;
         self.grid(panel);
         let [low, middle, high] = &curves.expected;
@@ -92,7 +120,9 @@ impl Page {
         self.today(chart, panel);
         self.breach(chart, panel);
         self.spent_label(chart, panel);
-        self.beside(chart, panel);
+        for label in spread(ends, panel) {
+            self.text(label.class, panel.right + 8.0, label.y + 5.0, &label.text);
+        }
     }
 
     /// What each step cost, lighter where it may change.
@@ -184,33 +214,6 @@ impl Page {
         }
     }
 
-    /// The amounts at the end of the period, to the right of it.
-    fn beside(&mut self, chart: &Chart, panel: &Panel) {
-        let mut labels = vec![Beside {
-            y: panel.y(chart.curves.limit()),
-            class: "",
-            text: format!("plan {}", chart.planned.figures()),
-        }];
-        let ends = chart.curves.expected.each_ref().map(|line| line.last());
-        if let (Some(forecast), [Some(low), Some(middle), Some(high)]) = (&chart.forecast, ends) {
-            let mut add = |amount: f32, class, text| {
-                let y = panel.y(amount);
-                labels.push(Beside { y, class, text });
-            };
-            let (least, most) = forecast.range80;
-            add(high.1, "", format!("90 % below {}", most.figures()));
-            add(
-                middle.1,
-                "strong",
-                format!("expected {}", forecast.mean.figures()),
-            );
-            add(low.1, "", format!("10 % below {}", least.figures()));
-        }
-        for label in spread(labels, panel.top, panel.bottom) {
-            self.text(label.class, panel.right + 8.0, label.y + 5.0, &label.text);
-        }
-    }
-
     fn text(&mut self, class: &str, x: f32, y: f32, text: &str) {
         let text = escaped(text);
         self.mark(format_args!(
@@ -261,6 +264,8 @@ impl Page {
         }
         if !chart.curves.costs.is_empty() {
             entries.push((Sample::Area, "day", "settled costs"));
+        }
+        if chart.curves.settled < chart.curves.costs.len() {
             entries.push((Sample::Area, "open", "costs that may still change"));
         }
         let mut x = LEFT;

@@ -61,7 +61,7 @@ impl Mark {
 /// Draws a chart for a terminal with so many columns, with ANSI colors.
 pub(crate) fn draw(chart: &Chart, width: Option<u16>) -> Option<String> {
     let width = usize::from(width.unwrap_or(WIDTH).clamp(NARROWEST, WIDEST));
-    let axis = Axis::over(chart.curves.amounts(), 4)?;
+    let axis = Axis::over(chart.curves.amounts(), 5)?;
     let names = names(&axis, chart.curves.limit());
     let margin = names.iter().map(|name| name.chars().count()).max()?;
     // One for the axis; the last column of a terminal is left free, for some break the line there.
@@ -226,4 +226,65 @@ fn legend(chart: &Chart) -> Vec<String> {
     lines
         .map(|line| format!("  {}", line.join("   ")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::samples::{chart, course};
+
+    fn plain(text: &str) -> Vec<String> {
+        let text = anstream::adapter::strip_str(text).to_string();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_chart_is_as_wide_as_the_terminal_within_bounds() {
+        let chart = chart(course());
+        for (width, drawn) in [(20, 40), (60, 60), (100, 100), (200, 120)] {
+            let lines = plain(&draw(&chart, Some(width)).unwrap());
+            let axis = lines.iter().find(|line| line.contains('└')).unwrap();
+            assert_eq!(axis.chars().count() + 1, drawn);
+        }
+        let unknown = plain(&draw(&chart, None).unwrap());
+        let longest = unknown.iter().map(|line| line.chars().count()).max();
+        assert_eq!(longest, Some(79));
+    }
+
+    #[test]
+    fn marks_are_where_the_amounts_say() {
+        // Ten days of 30, of 10 each; 300 are planned, and 300 expected: the axis ends at 400, and one
+        // of 14 rows is 28.57.
+        let chart = chart(course());
+        let lines = plain(&draw(&chart, Some(80)).unwrap());
+        let picture = &lines[1..=ROWS];
+        let lowest = &picture[ROWS - 1];
+        assert!(lowest.starts_with("  0 ┤"), "{lowest}");
+        // In the middle of the tenth day 95 are spent: three rows and a third.
+        let tenth = |line: &String| line.chars().nth(5 + (74.0 * 9.5 / 30.0) as usize);
+        let column: Vec<Option<char>> = picture.iter().map(tenth).collect();
+        assert_eq!(column[ROWS - 3..], [Some('█'); 3]);
+        assert!(matches!(column[ROWS - 4], Some('▁'..='▅')), "{column:?}");
+        // Plan and limit meet at 300, in the row above ten and a half.
+        assert!(picture[3].starts_with("300 ┤─"), "{}", picture[3]);
+        assert_eq!(picture[0].trim_end(), "400 ┤");
+    }
+
+    #[test]
+    fn credits_hang_below_nothing() {
+        let mut course = course();
+        course.costs[0] = Some((-200).into());
+        let lines = plain(&draw(&chart(course), Some(80)).unwrap());
+        assert!(
+            lines.iter().any(|line| line.starts_with("-200 ┤")),
+            "{lines:?}"
+        );
+        let lowest = lines.iter().rposition(|line| line.contains('█'));
+        let nothing = lines.iter().position(|line| line.starts_with("   0 ┤"));
+        // The legend has one, too.
+        assert!(
+            lowest > nothing && lines[ROWS - 2].contains('█'),
+            "{lines:?}"
+        );
+    }
 }

@@ -47,20 +47,23 @@ impl Panel {
 
 /// A label to the right of a panel.
 pub(super) struct Beside {
+    /// The amount that it names.
+    pub(super) amount: f32,
     pub(super) y: f32,
     pub(super) class: &'static str,
     pub(super) text: String,
 }
 
-/// Moves labels apart that would lie on each other: down first, and up again from the bottom.
-pub(super) fn spread(mut labels: Vec<Beside>, top: f32, bottom: f32) -> Vec<Beside> {
-    labels.sort_by(|one, other| one.y.total_cmp(&other.y));
-    let mut free = top;
+/// Sets labels beside their amounts, and apart where they would lie on each other: down first, and up
+/// again from the bottom.
+pub(super) fn spread(mut labels: Vec<Beside>, panel: &Panel) -> Vec<Beside> {
+    labels.sort_by(|one, other| other.amount.total_cmp(&one.amount));
+    let mut free = panel.top;
     for label in &mut labels {
-        label.y = label.y.max(free);
+        label.y = panel.y(label.amount).max(free);
         free = label.y + LINE;
     }
-    let mut free = bottom;
+    let mut free = panel.bottom;
     for label in labels.iter_mut().rev() {
         label.y = label.y.min(free);
         free = label.y - LINE;
@@ -74,17 +77,23 @@ mod tests {
 
     #[test]
     fn labels_keep_their_distance_and_their_order() {
-        let label = |y| Beside {
-            y,
+        let panel = Panel {
+            left: 0.0,
+            right: 100.0,
+            top: 0.0,
+            bottom: 100.0,
+            steps: 10.0,
+            axis: Axis::over([100.0].into_iter(), 1).unwrap(),
+        };
+        let label = |amount| Beside {
+            amount,
+            y: 0.0,
             class: "",
             text: String::new(),
         };
-        let labels = spread(
-            vec![label(100.0), label(98.0), label(95.0), label(10.0)],
-            0.0,
-            120.0,
-        );
+        let labels = vec![label(0.0), label(2.0), label(90.0), label(5.0)];
+        let labels = spread(labels, &panel);
         let at: Vec<f32> = labels.iter().map(|label| label.y).collect();
-        assert_eq!(at, [10.0, 82.0, 101.0, 120.0]);
+        assert_eq!(at, [10.0, 62.0, 81.0, 100.0]);
     }
 }
