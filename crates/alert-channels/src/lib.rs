@@ -40,6 +40,7 @@
 pub mod acs_email;
 pub mod call;
 pub mod cloud_event;
+pub mod curves;
 pub mod discord;
 pub mod email;
 pub mod event_grid;

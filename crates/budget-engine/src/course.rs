@@ -99,6 +99,9 @@ pub(crate) fn course(
     let with_data = steps.iter().rposition(|step| step.has_data);
     steps.truncate(with_data.map_or(0, |last| last + 1));
     let settled = steps.iter().take_while(|step| !step.is_open).count();
+    let spent = steps
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, step| sum.checked_add(step.cost))?;
     let costs = steps.iter();
     let costs = costs.map(|step| step.has_data.then(|| round(step.cost)));
     Some(Course {
@@ -106,7 +109,7 @@ pub(crate) fn course(
         costs: costs.collect(),
         settled: u32::try_from(settled).ok()?,
         planned: plan?,
-        expected: expected(period, step_days, steps.len(), forecast, round),
+        expected: expected(period, step_days, (steps.len(), spent), forecast, round),
     })
 }
 
@@ -121,16 +124,24 @@ struct Step {
 }
 
 /// Spend by the end of every step from the last one with data on; empty if one of them is not known.
+/// What is spent is certain where the last days with data are settled: they are in no forecast.
 fn expected(
     period: &Period,
     step_days: u32,
-    with_data: usize,
+    (with_data, spent): (usize, Decimal),
     forecast: Option<&Forecast>,
     round: impl Fn(Decimal) -> Decimal,
 ) -> Vec<Span> {
     let Some(forecast) = forecast else {
         return Vec::new();
     };
+    let certain = round(spent);
+    let certain = Span {
+        low: certain,
+        middle: certain,
+        high: certain,
+    };
+    let first_open = forecast.path.first().map(|one| one.date);
     let last_day = |step: usize| -> Option<Date> {
         let days = i32::try_from(step_days).ok()? * i32::try_from(step + 1).ok()?;
         Some(plus_days(period.start(), days - 1).min(period.last_day()))
@@ -139,6 +150,9 @@ fn expected(
     let spans: Option<Vec<Span>> = (with_data.saturating_sub(1)..steps)
         .map(|step| {
             let day = last_day(step)?;
+            if step + 1 == with_data && first_open.is_some_and(|open| day < open) {
+                return Some(certain);
+            }
             let known = forecast.path.iter().find(|one| one.date == day)?;
             Some(Span {
                 low: round(known.low),

@@ -48,6 +48,11 @@ pub(crate) fn forecast_total(observed: &Observed, period: &Period) -> Result<For
 
 /// Learns from the observed days.
 fn fit(observed: &Observed) -> Result<Fitted, String> {
+    Model::fit(&series(observed)?, &Options::default()).map_err(|error| error.to_string())
+}
+
+/// The observed days as the forecaster takes them.
+pub(crate) fn series(observed: &Observed) -> Result<DailySeries, String> {
     let first = observed.days.first().ok_or("there is no day with data")?;
     let days = observed
         .days
@@ -61,8 +66,7 @@ fn fit(observed: &Observed) -> Result<Fitted, String> {
             })
         })
         .collect::<Result<Vec<_>, String>>()?;
-    let series = DailySeries::try_new(first.date, days).map_err(|error| error.to_string())?;
-    Model::fit(&series, &Options::default()).map_err(|error| error.to_string())
+    DailySeries::try_new(first.date, days).map_err(|error| error.to_string())
 }
 
 /// The settled cost of a period, and the distribution of its total.

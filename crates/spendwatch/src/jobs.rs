@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod alerts;
+pub mod anomalies;
 pub mod anomaly_rules;
 pub mod answer;
 pub mod apply;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod azure;
+pub(crate) mod forecast;
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -81,7 +82,9 @@ pub(crate) enum Command {
     /// Show where all budgets stand; nothing is written or sent
     Status(Status),
     /// Show where periods are expected to end, and when budgets are reached
-    Forecast(Forecast),
+    Forecast(forecast::Forecast),
+    /// Find days of unusual cost in the budgets; nothing is written or sent
+    Anomalies(forecast::Anomalies),
     /// Replay past periods: what the budgets would have told, and whether in time; nothing is sent
     Backtest(Backtest),
     /// Propose amounts and thresholds from what was spent, each with its backtest
@@ -144,16 +147,6 @@ pub(crate) struct Evaluate {
 #[derive(Debug, Default, Args)]
 pub(crate) struct Status {
     /// Show the status as on this day at noon UTC, as if nothing had been told before
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    pub(crate) as_of: Option<Date>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Forecast {
-    /// Only this budget
-    #[arg(long, value_name = "ID")]
-    pub(crate) budget: Option<String>,
-    /// Forecast as on this day, at noon UTC
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) as_of: Option<Date>,
 }

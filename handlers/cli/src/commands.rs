@@ -3,6 +3,7 @@
 mod ack;
 mod actions;
 mod alerts;
+mod anomalies;
 mod apply;
 mod azure;
 mod backtest;
@@ -58,6 +59,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Evaluate(options)) => evaluate::run(global, options).await,
         Some(Command::Status(options)) => status::run(global, options).await,
         Some(Command::Forecast(options)) => forecast::run(global, options).await,
+        Some(Command::Anomalies(options)) => anomalies::run(global, options).await,
         Some(Command::Backtest(options)) => backtest::run(global, options).await,
         Some(Command::Suggest(options)) => suggest::run(global, options).await,
         Some(Command::Alerts(options)) => alerts::run(global, options).await,

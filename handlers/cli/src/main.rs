@@ -10,10 +10,12 @@
 )]
 
 mod args;
+mod chart;
 mod commands;
 mod evaluation;
 mod example;
 mod figures;
+mod lines;
 mod listing;
 mod logs;
 mod output;

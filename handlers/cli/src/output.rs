@@ -232,11 +232,16 @@ pub(crate) fn forgive_closed_pipe(written: io::Result<()>) -> io::Result<()> {
 }
 
 /// Columns of the terminal, if stdout is one.
-fn width() -> Option<u16> {
+pub(crate) fn width() -> Option<u16> {
     if !io::stdout().is_terminal() {
         return None;
     }
     terminal_size::terminal_size().map(|(width, _)| width.0)
+}
+
+/// Whether stdout is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Says something to the person, on stderr.

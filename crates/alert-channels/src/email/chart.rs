@@ -5,12 +5,12 @@
 //! gives the same bytes.
 
 use budget_engine::Course;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use tiny_skia::{
     Color, FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash,
     Transform,
 };
+
+use crate::curves::Curves;
 
 /// Size in pixels; shown at half of it, so that it is sharp on dense screens.
 pub(super) const SIZE: (u32, u32) = (1184, 480);
@@ -42,90 +42,35 @@ pub(super) fn png(course: &Course) -> Option<Vec<u8>> {
 }
 
 fn draw(course: &Course) -> Option<Pixmap> {
-    let steps = course.steps();
-    if steps < 2 || course.costs.len() > steps || course.expected.len() > steps {
-        return None;
-    }
-    let numbers = |amounts: &[Decimal]| -> Option<Vec<f32>> {
-        amounts.iter().map(ToPrimitive::to_f32).collect()
+    let curves = Curves::of(course)?;
+    let steps = curves.steps();
+    let upper = Scale::over(UPPER, steps, curves.amounts())?;
+    let on = |line: &[(f32, f32)]| -> Vec<(f32, f32)> {
+        line.iter().map(|point| upper.point(*point)).collect()
     };
-    let costs: Vec<Option<f32>> = course
-        .costs
-        .iter()
-        .map(|cost| cost.as_ref().and_then(ToPrimitive::to_f32))
-        .collect();
-    let mut sum = 0.0;
-    let spent: Vec<f32> = costs
-        .iter()
-        .map(|cost| {
-            sum += cost.unwrap_or(0.0);
-            sum
-        })
-        .collect();
-    let planned = numbers(&course.planned)?;
-    let expected = course.expected.iter();
-    let expected: Option<Vec<[f32; 3]>> = expected
-        .map(|span| {
-            Some([
-                span.low.to_f32()?,
-                span.middle.to_f32()?,
-                span.high.to_f32()?,
-            ])
-        })
-        .collect();
-    let expected = expected?;
-
-    let all = spent
-        .iter()
-        .chain(&planned)
-        .chain(expected.iter().flatten());
-    let upper = Scale::over(UPPER, steps, all.copied())?;
     let mut canvas = Canvas::new()?;
     canvas.grid(&upper);
-    let from = course.expected_from();
-    let spans = || expected.iter().enumerate();
-    let along = |quantile: usize| spans().map(move |(at, span)| (from + at, span[quantile]));
-    if expected.len() > 1 {
-        let there = along(0).map(|(step, value)| upper.end_of(step, value));
-        let back = along(2).map(|(step, value)| upper.end_of(step, value));
-        let mut outline: Vec<(f32, f32)> = there.collect();
-        outline.extend(back.collect::<Vec<_>>().into_iter().rev());
+    let [low, middle, high] = &curves.expected;
+    if middle.len() > 1 {
+        let mut outline = on(low);
+        outline.extend(on(high).into_iter().rev());
         canvas.area(&outline, colors::EXPECTED)?;
-        let middle = along(1).map(|(step, value)| upper.end_of(step, value));
-        canvas.line(middle, colors::MIDDLE, 4.0, Some((4.0, 10.0)))?;
+        canvas.line(&on(middle), colors::MIDDLE, 4.0, Some((4.0, 10.0)))?;
     }
     // The plan rises from nothing to its amount, at which a thin line marks the limit.
-    let plan = planned.iter().enumerate();
-    let plan = plan.map(|(step, value)| upper.end_of(step, *value));
-    let plan = std::iter::once(upper.start()).chain(plan);
-    canvas.line(plan, colors::PLANNED, 3.0, Some((14.0, 10.0)))?;
-    let limit = upper.y(planned[steps - 1]);
+    canvas.line(
+        &on(&curves.planned),
+        colors::PLANNED,
+        3.0,
+        Some((14.0, 10.0)),
+    )?;
+    let limit = upper.y(curves.limit());
     let limit = [(UPPER[0], limit), (UPPER[2], limit)];
-    canvas.line(limit.into_iter(), colors::PLANNED, 2.0, None)?;
-    if !spent.is_empty() {
-        let line = spent.iter().enumerate();
-        let line = line.map(|(step, value)| upper.end_of(step, *value));
-        let line = std::iter::once(upper.start()).chain(line);
-        canvas.line(line, colors::SPENT, 6.0, None)?;
+    canvas.line(&limit, colors::PLANNED, 2.0, None)?;
+    if !curves.spent.is_empty() {
+        canvas.line(&on(&curves.spent), colors::SPENT, 6.0, None)?;
     }
-
-    let days = costs.iter().map(|cost| cost.unwrap_or(0.0));
-    if let Some(lower) = Scale::over(LOWER, steps, days) {
-        for (step, cost) in costs.iter().enumerate() {
-            let is_settled = step < usize::try_from(course.settled).unwrap_or(usize::MAX);
-            let color = if is_settled {
-                colors::SPENT
-            } else {
-                colors::OPEN
-            };
-            if let Some(bar) = cost.and_then(|cost| lower.bar(step, cost)) {
-                canvas.fill(&PathBuilder::from_rect(bar), color);
-            }
-        }
-        let zero = lower.y(0.0);
-        let axis = [(LOWER[0], zero), (LOWER[2], zero)];
-        canvas.line(axis.into_iter(), colors::GRID, 2.0, None)?;
-    }
+    canvas.days(&curves)?;
     Some(canvas.pixmap)
 }
 
@@ -159,14 +104,9 @@ impl Scale {
         self.area[3] - (value - self.low) * self.per_unit
     }
 
-    /// Nothing, at the beginning of the period.
-    fn start(&self) -> (f32, f32) {
-        (self.area[0], self.y(0.0))
-    }
-
-    /// An amount at the end of a step.
-    fn end_of(&self, step: usize, value: f32) -> (f32, f32) {
-        (self.area[0] + self.step * (step + 1) as f32, self.y(value))
+    /// An amount at a place along the period.
+    fn point(&self, (place, value): (f32, f32)) -> (f32, f32) {
+        (self.area[0] + self.step * place, self.y(value))
     }
 
     fn bar(&self, step: usize, value: f32) -> Option<Rect> {
@@ -197,6 +137,28 @@ impl Canvas {
         }
     }
 
+    /// What each day cost, lighter where it may change.
+    fn days(&mut self, curves: &Curves) -> Option<()> {
+        let costs = curves.costs.iter();
+        let costs = costs.map(|cost| cost.unwrap_or(0.0));
+        let Some(lower) = Scale::over(LOWER, curves.steps(), costs) else {
+            return Some(());
+        };
+        for (step, cost) in curves.costs.iter().enumerate() {
+            let color = if step < curves.settled {
+                colors::SPENT
+            } else {
+                colors::OPEN
+            };
+            if let Some(bar) = cost.and_then(|cost| lower.bar(step, cost)) {
+                self.fill(&PathBuilder::from_rect(bar), color);
+            }
+        }
+        let zero = lower.y(0.0);
+        let axis = [(LOWER[0], zero), (LOWER[2], zero)];
+        self.line(&axis, colors::GRID, 2.0, None)
+    }
+
     fn fill(&mut self, path: &Path, hex: &str) {
         let transform = Transform::identity();
         self.pixmap
@@ -204,7 +166,7 @@ impl Canvas {
     }
 
     fn area(&mut self, outline: &[(f32, f32)], hex: &str) -> Option<()> {
-        let mut path = path(outline.iter().copied())?;
+        let mut path = path(outline)?;
         path.close();
         self.fill(&path.finish()?, hex);
         Some(())
@@ -212,7 +174,7 @@ impl Canvas {
 
     fn line(
         &mut self,
-        points: impl Iterator<Item = (f32, f32)>,
+        points: &[(f32, f32)],
         hex: &str,
         width: f32,
         dash: Option<(f32, f32)>,
@@ -232,12 +194,12 @@ impl Canvas {
     }
 }
 
-fn path(mut points: impl Iterator<Item = (f32, f32)>) -> Option<PathBuilder> {
+fn path(points: &[(f32, f32)]) -> Option<PathBuilder> {
     let mut path = PathBuilder::new();
-    let (x, y) = points.next()?;
-    path.move_to(x, y);
-    for (x, y) in points {
-        path.line_to(x, y);
+    let ((x, y), rest) = points.split_first()?;
+    path.move_to(*x, *y);
+    for (x, y) in rest {
+        path.line_to(*x, *y);
     }
     Some(path)
 }
@@ -282,6 +244,7 @@ mod tests {
     use super::*;
     use crate::samples;
     use budget_engine::Span;
+    use rust_decimal::Decimal;
 
     /// The pixels of a chart, read back.
     fn pixels(course: &Course) -> impl Fn(u32, u32) -> [u8; 3] {

@@ -502,6 +502,40 @@ fn the_course_has_a_step_for_each_day_with_plan_and_expectation() {
 }
 
 #[test]
+fn the_expectation_begins_with_what_is_spent_if_the_last_days_are_settled() {
+    let day = |day| date(2026, 11, day);
+    let facts = Costs::new()
+        .every_day(day(1), day(11), "Storage", "12.345")
+        .written(at(day(20)));
+    // The forecast knows nothing of settled days.
+    let path = (11..=30)
+        .map(|number| PathDay {
+            date: day(number),
+            low: Decimal::from(number) * decimal("12"),
+            middle: Decimal::from(number) * decimal("13"),
+            high: Decimal::from(number) * decimal("14"),
+        })
+        .collect();
+    let forecast = Forecast {
+        mean: Decimal::from(390),
+        quantiles: Vec::new(),
+        breach: None,
+        path,
+    };
+    let status = status_of(&budget(&[]), &facts, Some(&forecast), day(20));
+    let course = status.course.unwrap();
+    assert_eq!((course.costs.len(), course.settled), (10, 10));
+    assert_eq!((course.expected_from(), course.expected.len()), (9, 21));
+    // Ten days at 12.345.
+    let first = course.expected[0];
+    assert_eq!(
+        [first.low, first.middle, first.high],
+        [decimal("123.45"); 3]
+    );
+    assert_eq!(course.expected[1].middle, decimal("143.00"));
+}
+
+#[test]
 fn a_long_period_has_few_steps_and_the_plan_follows_the_weekdays() {
     let mut costs = Costs::new();
     // Eight weeks before the period: 30 on workdays, nothing at weekends.

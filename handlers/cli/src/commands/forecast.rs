@@ -1,13 +1,18 @@
-//! `forecast`: where periods are expected to end. Nothing is written or sent.
+//! `forecast`: where periods are expected to end. Nothing is recorded or sent.
+
+mod charts;
 
 use budget_engine::{Percent, Status};
 use jiff::Timestamp;
 use serde::Serialize;
+use spendwatch::jobs::evaluate::BudgetReport;
 
 use super::Exit;
-use crate::args::{Forecast, Global};
+use crate::args::Global;
+use crate::args::forecast::Forecast;
 use crate::evaluation::{self, is_running, tell_notes};
 use crate::figures::{breach_range, exact, range};
+use crate::lines;
 use crate::output::{self, Answer, Block, Records};
 use crate::setup::{self, State};
 use crate::words::{days, moment};
@@ -28,6 +33,8 @@ struct One {
     #[serde(flatten)]
     status: Option<Box<Figures>>,
     problem: Option<String>,
+    #[serde(skip)]
+    chart: Option<String>,
 }
 
 /// The part of a status that a forecast rests on.
@@ -67,7 +74,7 @@ impl From<Status> for Figures {
 
 impl Answer for Forecasts {
     fn blocks(&self) -> Vec<Block> {
-        self.budgets.iter().map(One::block).collect()
+        self.budgets.iter().flat_map(One::blocks).collect()
     }
 
     fn records(&self) -> Records {
@@ -106,7 +113,7 @@ impl Answer for Forecasts {
 }
 
 impl One {
-    fn block(&self) -> Block {
+    fn blocks(&self) -> Vec<Block> {
         let mut title = self.budget.clone();
         if self.name != self.budget {
             title.push_str(&format!(": {}", self.name));
@@ -119,10 +126,15 @@ impl One {
             }
         };
         let facts = facts.into_iter().map(|(name, value)| (name.into(), value));
-        Block::Facts {
+        let figures = Block::Facts {
             title,
             facts: facts.collect(),
-        }
+        };
+        let chart = self.chart.as_ref().map(|text| Block::Verbatim {
+            language: "text",
+            text: text.clone(),
+        });
+        std::iter::once(figures).chain(chart).collect()
     }
 }
 
@@ -212,6 +224,10 @@ impl Figures {
 }
 
 pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<Exit> {
+    if options.json_lines {
+        return lines::run(global, lines::forecast::answer);
+    }
+    let picture = charts::Picture::of(global, options)?;
     let app = setup::app(global, State::Unused, options.as_of)?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     let evaluated = evaluation::evaluate(&app, &only, true).await?;
@@ -220,18 +236,19 @@ pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<E
         .budgets
         .iter()
         .any(|report| report.problem.is_some() && is_running(&app, report));
+    if let Some(folder) = &options.svg {
+        charts::write(folder, &evaluated)?;
+    }
+    let one = |report: BudgetReport| One {
+        chart: picture.draw(&report),
+        budget: report.budget,
+        name: report.name,
+        status: report.status.map(|status| Box::new(status.into())),
+        problem: report.problem,
+    };
     let forecasts = Forecasts {
         at: evaluated.at,
-        budgets: evaluated
-            .budgets
-            .into_iter()
-            .map(|report| One {
-                budget: report.budget,
-                name: report.name,
-                status: report.status.map(|status| Box::new(status.into())),
-                problem: report.problem,
-            })
-            .collect(),
+        budgets: evaluated.budgets.into_iter().map(one).collect(),
     };
     output::print(global.output, &forecasts)?;
     Ok(if failed { Exit::Failed } else { Exit::Fine })

@@ -1,0 +1,271 @@
+//! Anomalies: settled days that cost something other than expected, merged into incidents. Nothing is
+//! written or sent.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use budget_engine::{Budget, CostFacts, Currency, Money, Observed, observe, plus_days};
+use cost_forecast::anomaly::{self, CheckedDay, Verdict};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::clock::day_of;
+use crate::forecasting;
+use crate::jobs::backtest::{each, reaching_back};
+use crate::jobs::evaluate;
+use crate::reads::Read;
+use crate::sources::{Progress, ReadContext};
+
+/// How many days can be checked at most.
+pub const MOST_DAYS: u32 = 730;
+/// Days before the checked ones that are read, to learn what is usual.
+const LEARNING_DAYS: u32 = 120;
+
+/// What to check.
+#[derive(Clone)]
+pub struct Options {
+    /// Ids of the budgets; empty for all.
+    pub budgets: Vec<String>,
+    /// How many days back from today, up to [`MOST_DAYS`].
+    pub days: u32,
+    /// Is told about long reads.
+    pub progress: Option<Arc<dyn Progress>>,
+}
+
+/// What was found in all budgets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// The first day that was to be checked.
+    pub since: Date,
+    /// The budgets, in the order of the configuration.
+    pub budgets: Vec<BudgetReport>,
+    /// What the sources have to say: rows that were skipped, and why.
+    pub notes: Vec<String>,
+}
+
+/// What was found in the costs of one budget, or why nobody knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetReport {
+    /// Id of the budget.
+    pub budget: String,
+    /// Its name: untrusted text.
+    pub name: String,
+    /// Settled days that were checked. Days without enough history before them are not.
+    pub days_checked: usize,
+    /// The incidents, oldest first.
+    pub incidents: Vec<Incident>,
+    /// Why it could not be checked.
+    pub problem: Option<String>,
+}
+
+/// Unusual days that belong together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incident {
+    /// What happened.
+    pub kind: Kind,
+    /// First unusual day.
+    pub first: Date,
+    /// Last unusual day, so far.
+    pub last: Date,
+    /// Whether more unusual days may follow.
+    pub is_open: bool,
+    /// What its unusual days were expected to cost.
+    pub expected: Money,
+    /// What they cost.
+    pub cost: Money,
+    /// What that is more than expected; negative if it is less.
+    pub impact: Money,
+    /// How strange its strangest day is; above 1.
+    pub score: f64,
+}
+
+/// What happened to a cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Far more than expected for a day or two.
+    Spike,
+    /// A new level.
+    Step,
+    /// A level that climbs.
+    Ramp,
+    /// Less than expected.
+    Drop,
+    /// A weekend that costs like weekdays, where weekends rest.
+    WeekendNotResting,
+    /// A cost where there was none.
+    NewCost,
+    /// No cost where there always was some.
+    StoppedCost,
+}
+
+impl From<anomaly::Kind> for Kind {
+    fn from(kind: anomaly::Kind) -> Kind {
+        match kind {
+            anomaly::Kind::Spike => Kind::Spike,
+            anomaly::Kind::Step => Kind::Step,
+            anomaly::Kind::Ramp => Kind::Ramp,
+            anomaly::Kind::Drop => Kind::Drop,
+            anomaly::Kind::WeekendNotResting => Kind::WeekendNotResting,
+            anomaly::Kind::NewCost => Kind::NewCost,
+            anomaly::Kind::StoppedCost => Kind::StoppedCost,
+        }
+    }
+}
+
+/// Checks the newest days of budgets, each read done once. One that fails does not stop the others: its
+/// budgets are reported with the failure.
+///
+/// # Errors
+/// When the reads cannot be planned.
+pub async fn run(app: &App, options: &Options) -> anyhow::Result<Report> {
+    let today = day_of(app.now());
+    let since = days_before(today, options.days);
+    let mut report = Report {
+        at: app.now(),
+        since,
+        budgets: Vec::new(),
+        notes: Vec::new(),
+    };
+    for read in app.reads()? {
+        let is_chosen =
+            |one: &&Budget| options.budgets.is_empty() || options.budgets.contains(&one.id);
+        let budgets: Vec<&Budget> = evaluate::budgets_of(app, &read);
+        let budgets: Vec<&Budget> = budgets.into_iter().filter(is_chosen).collect();
+        if budgets.is_empty() {
+            continue;
+        }
+        match facts(app, &read, options).await {
+            Ok((facts, notes)) => {
+                report.notes.extend(notes);
+                let checked = each(&budgets, |budget| {
+                    check(app, &read, budget, &facts, since, today)
+                });
+                let checked = budgets.iter().zip(checked);
+                report
+                    .budgets
+                    .extend(checked.map(|(budget, found)| reported(budget, found)));
+            }
+            Err(error) => {
+                let problem = format!("{error:#}");
+                let failed = budgets.iter();
+                report
+                    .budgets
+                    .extend(failed.map(|budget| reported(budget, Err(problem.clone()))));
+            }
+        }
+    }
+    let place = |id: &str| app.config().budgets.iter().position(|one| one.id == id);
+    report.budgets.sort_by_key(|one| place(&one.budget));
+    Ok(report)
+}
+
+/// The costs of a read, and what its source has to say.
+async fn facts(
+    app: &App,
+    read: &Read,
+    options: &Options,
+) -> anyhow::Result<(CostFacts, Vec<String>)> {
+    let request = evaluate::request(app, read);
+    let first = days_before(request.today, options.days.saturating_add(LEARNING_DAYS));
+    let request = reaching_back(app, read.source, request, Some(first));
+    let context = ReadContext {
+        progress: options.progress.clone(),
+        ..ReadContext::default()
+    };
+    let answer = app.source(read.source)?.read(&request, &context).await;
+    let answer = answer.with_context(|| format!("read costs for {}", read.key))?;
+    Ok((answer.facts, answer.notes))
+}
+
+/// What was found in one budget: how many days were checked, and the incidents.
+type Found = (usize, Vec<Incident>);
+
+fn check(
+    app: &App,
+    read: &Read,
+    budget: &Budget,
+    facts: &CostFacts,
+    since: Date,
+    today: Date,
+) -> Result<Found, String> {
+    let selectors = app.config().budgets.selectors(budget);
+    let lag = evaluate::lag_of(app, read);
+    let observed = observe(facts, budget, &selectors, lag, today);
+    let observed = observed.map_err(|error| error.to_string())?;
+    let series = forecasting::series(&observed)?;
+    let mut days = anomaly::check(&series, &anomaly::Options::default());
+    days.retain(|day| day.date >= since);
+    let summary = anomaly::summarize(&days);
+    let incidents = summary.incidents.iter();
+    let incidents: Result<Vec<Incident>, String> = incidents
+        .map(|incident| priced(incident, &days, &observed))
+        .collect();
+    Ok((summary.days_checked, incidents?))
+}
+
+/// An incident with its amounts as money: the costs are exact, what was expected is rounded.
+fn priced(
+    incident: &anomaly::Incident,
+    days: &[CheckedDay],
+    observed: &Observed,
+) -> Result<Incident, String> {
+    let too_large = || "a sum of costs is too large".to_owned();
+    let is_part = |day: &&CheckedDay| {
+        matches!(day.verdict, Verdict::Unusual(_))
+            && (incident.first..=incident.last).contains(&day.date)
+    };
+    let mut expected = 0.0;
+    let mut cost = Decimal::ZERO;
+    for day in days.iter().filter(is_part) {
+        expected += day.expected;
+        let known = observed.days.iter().find(|known| known.date == day.date);
+        let known = known.map_or(Decimal::ZERO, |known| known.cost);
+        cost = cost.checked_add(known).ok_or_else(too_large)?;
+    }
+    let expected = Decimal::from_f64(expected).ok_or_else(too_large)?;
+    let impact = cost.checked_sub(expected).ok_or_else(too_large)?;
+    let rounded = |amount| rounded(amount, observed.currency);
+    Ok(Incident {
+        kind: incident.kind.into(),
+        first: incident.first,
+        last: incident.last,
+        is_open: incident.is_open,
+        expected: rounded(expected),
+        cost: rounded(cost),
+        impact: rounded(impact),
+        score: incident.score,
+    })
+}
+
+fn rounded(amount: Decimal, currency: Currency) -> Money {
+    Money::new(Money::new(amount, currency).rounded(), currency)
+}
+
+fn reported(budget: &Budget, found: Result<Found, String>) -> BudgetReport {
+    let (found, problem) = match found {
+        Ok(found) => (found, None),
+        Err(problem) => (Found::default(), Some(problem)),
+    };
+    BudgetReport {
+        budget: budget.id.clone(),
+        name: budget.name.clone(),
+        days_checked: found.0,
+        incidents: found.1,
+        problem,
+    }
+}
+
+fn days_before(day: Date, days: u32) -> Date {
+    let days = days.min(MOST_DAYS + LEARNING_DAYS);
+    plus_days(day, i32::try_from(days).map_or(0, i32::saturating_neg))
+}
