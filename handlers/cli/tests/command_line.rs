@@ -360,11 +360,12 @@ fn today(thresholds: &[&str], cost: u32) -> TempDir {
 fn every_answer_comes_in_every_format() {
     let folder = own();
     let day = ["--as-of", "2026-11-18"];
-    let answers: [&[&str]; 5] = [
+    let answers: [&[&str]; 6] = [
         &["status"],
         &["evaluate"],
         &["forecast"],
         &["forecast", "--budget", "research"],
+        &["anomalies"],
         &["check"],
     ];
     for answer in answers {
@@ -728,6 +729,7 @@ fn help_says_what_commands_and_exit_codes_there_are() {
         "evaluate",
         "status",
         "forecast",
+        "anomalies",
         "check",
         "probe",
         "schema",
@@ -746,6 +748,7 @@ fn help_says_what_commands_and_exit_codes_there_are() {
         "evaluate",
         "status",
         "forecast",
+        "anomalies",
         "check",
         "probe",
         "schema",

@@ -28,7 +28,7 @@ pub(crate) fn answer(question: &Question) -> Result<String, String> {
     let last = checked.last().ok_or("`values` has no settled day")?;
     if last.verdict == Verdict::TooLittleHistory {
         return Err(format!(
-            "{} settled days of history are too few to judge a day",
+            "{} settled days of history are too few to judge a day, four weeks are needed",
             settled - 1
         ));
     }
