@@ -1,8 +1,9 @@
 //! Unusual days that belong together.
 
-use jiff::{Unit, civil::Date};
+use jiff::civil::Date;
 
 use super::{CheckedDay, Kind, Verdict};
+use crate::series::days_between;
 
 /// Unusual days up to so many days apart are one incident.
 const LONGEST_GAP: i64 = 2;
@@ -90,12 +91,6 @@ impl Incident {
         self.impact += day.impact();
         self.score = self.score.max(day.score);
     }
-}
-
-fn days_between(start: Date, end: Date) -> i64 {
-    start
-        .until((Unit::Day, end))
-        .map_or(i64::MAX, |span| i64::from(span.get_days()))
 }
 
 #[cfg(test)]
