@@ -13,16 +13,7 @@ pub(crate) fn median_of(values: &[f64]) -> f64 {
 
 /// The same of any number of values, which it sorts.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let middle = values.len() / 2;
-    values.sort_unstable_by(f64::total_cmp);
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f64::midpoint(values[middle - 1], values[middle])
-    }
+    crate::median::median(values).unwrap_or_default()
 }
 
 /// The mean, 0 of none.
