@@ -7,6 +7,7 @@
 
 mod made;
 mod tally;
+mod whole;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use tally::{Tally, Truth};
 
 const HELP: &str = "\
 Usage: cargo xtask score [--folder DIR] [--period month|quarter|year] [--history DAYS] [--ablate]
+                         [--wholes]
 
 Forecasts the total of every complete period of daily series, from five of its days, and prints how far off the
 forecasts were: APE (error of the period's total, in percent of it), coverage of the 80 % and 95 % ranges, MIS (mean
@@ -29,7 +31,8 @@ are made by the sandbox's generator.
                     an empty cell lies outside of it
   --period PERIOD   month (default), quarter or year
   --history DAYS    days of history that are shown before a period, 400 by default
-  --ablate          also without each part of the method in turn";
+  --ablate          also without each part of the method in turn
+  --wholes          also the sum of the series of each file, by itself and brought to add up with them";
 
 /// A column of a file.
 pub(crate) struct Series {
@@ -44,6 +47,7 @@ struct Settings {
     period: Period,
     history: usize,
     ablate: bool,
+    wholes: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -100,6 +104,21 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             println!("{}", without.line(&format!("{part:?}")));
         }
     }
+    if settings.wholes {
+        let wholes = whole::wholes(&series);
+        let asked = |one: &Series| {
+            let questions = self::questions(std::slice::from_ref(one), &settings);
+            let places = |one: &Question| [one.moment, one.first, one.begins, one.from, one.ends];
+            questions.iter().map(places).collect()
+        };
+        let figures = whole::figures(&series, &wholes, asked)?;
+        println!();
+        println!("{}", Tally::header("sums of files"));
+        println!("{}", figures.whole.line("wholes, by themselves"));
+        println!("{}", figures.whole_reconciled.line("wholes, adding up"));
+        println!("{}", figures.parts.line("parts, by themselves"));
+        println!("{}", figures.parts_reconciled.line("parts, adding up"));
+    }
     Ok(())
 }
 
@@ -109,6 +128,7 @@ fn settings(arguments: &[String]) -> anyhow::Result<Settings> {
         period: Period::Month,
         history: 400,
         ablate: false,
+        wholes: false,
     };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -132,6 +152,7 @@ fn settings(arguments: &[String]) -> anyhow::Result<Settings> {
                 settings.history = days.context("--history wants a number of days")?;
             }
             "--ablate" => settings.ablate = true,
+            "--wholes" => settings.wholes = true,
             other => bail!("{other} is not known here\n\n{HELP}"),
         }
     }

@@ -63,6 +63,11 @@ impl Distribution {
         self.center
     }
 
+    /// What the total comes to at least; negative infinity if it may be anything.
+    pub fn least(&self) -> f64 {
+        self.floor
+    }
+
     /// How far the total is typically from [`mean`](Self::mean); 0 for certainty.
     pub fn error(&self) -> f64 {
         self.scale

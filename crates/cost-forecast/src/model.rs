@@ -21,6 +21,8 @@ const ENOUGH_DAYS: usize = 14;
 const GROWN_UP: f64 = 28.0;
 /// ... by this power of how many times too few they are.
 const IGNORANCE: f64 = 0.4;
+/// No day is known better than this share before anything of it is posted.
+const LEAST_SURPRISE: f64 = 0.1;
 /// Settled days by whose sum a series of costs is told from one of credits.
 const NEWEST_DAYS: usize = 28;
 
@@ -233,9 +235,9 @@ impl Fitted {
         }
     }
 
-    /// Multiplies what is expected of the days that are not settled, and the spread of it, by `factor`,
-    /// which must not be negative: so the forecasts of parts are brought to add up to that of the whole,
-    /// see [`reconcile`](crate::reconcile).
+    /// Multiplies what is expected of the days that are not settled, beyond what is posted of them, by
+    /// `factor`, which must not be negative: so the forecasts of parts are brought to add up to that of
+    /// the whole, see [`reconcile`](crate::reconcile).
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         Self {
@@ -310,13 +312,14 @@ impl Fitted {
             let mean = match arrival.zip(posted) {
                 Some((arrival, posted)) => {
                     let one_day = self.levels.over(lead, 1).relative_error;
+                    let one_day = one_day.max(LEAST_SURPRISE);
                     arrival.complete(posted, usual, one_day)
                 }
                 None => usual,
             };
             path.push(DayForecast {
                 date,
-                mean: (mean * self.factor).max(floor),
+                mean: beyond(floor) + (mean.max(floor) - beyond(floor)) * self.factor,
             });
             floors.push(floor);
         }
@@ -345,4 +348,9 @@ impl Fitted {
             .rposition(|day| matches!(day, HistoryDay::Settled))
             .map_or(0, |last| last + 1)
     }
+}
+
+/// The least that a day costs, or nothing where that is not known.
+fn beyond(floor: f64) -> f64 {
+    if floor.is_finite() { floor } else { 0.0 }
 }

@@ -1,6 +1,6 @@
 //! Decisions in plain words: one sentence for each reason, the same in every command.
 
-use budget_engine::{Decision, Outcome, Reason};
+use budget_engine::{Decision, FewDays, Outcome, Reason};
 use jiff::Timestamp;
 
 use std::fmt::Display;
@@ -137,6 +137,17 @@ pub(crate) fn moment(at: Timestamp) -> String {
 /// `1 day`, `3 days`.
 pub(crate) fn days(count: u32) -> String {
     counted(count as usize, "day", "days")
+}
+
+/// On how little a forecast rests.
+pub(crate) fn few_days(few: &FewDays) -> String {
+    let settled = counted(few.settled as usize, "settled day", "settled days");
+    let week = few.weekdays_of.as_ref();
+    let week = week.map(|budget| format!(" and the weekdays of {budget}"));
+    format!(
+        "{settled}{} only: the range is wide",
+        week.unwrap_or_default()
+    )
 }
 
 /// A number with its noun.

@@ -534,7 +534,9 @@ fn what_is_to_come_can_be_multiplied_but_not_what_is_posted() {
         (path, forecast.total.error())
     });
     assert_eq!(whole.0, [10.0; 5]);
-    assert_eq!(half.0, [8.0, 5.0, 5.0, 5.0, 5.0]);
-    assert_eq!(twice.0, [20.0; 5]);
-    check_near(twice.1, 2.0 * whole.1, 1e-12);
+    // 8 of the first day are posted: the other 2 are multiplied.
+    assert_eq!(half.0, [9.0, 5.0, 5.0, 5.0, 5.0]);
+    assert_eq!(twice.0, [12.0, 20.0, 20.0, 20.0, 20.0]);
+    // In proportion to the total.
+    check_near(twice.1, whole.1 * 92.0 / 50.0, 1e-12);
 }

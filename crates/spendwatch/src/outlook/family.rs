@@ -66,7 +66,7 @@ pub(crate) fn prepare(
             today,
             outlooks: &mut outlooks,
             nodes: Vec::new(),
-            settled: Vec::new(),
+            posted: Vec::new(),
         };
         if let Some(member) = family.member(root) {
             family.add(None, member);
@@ -84,8 +84,8 @@ struct Family<'a> {
     outlooks: &'a mut Outlooks,
     /// Totals of the running period.
     nodes: Vec<Node>,
-    /// For each node, its budget and what is settled of its total; `None` for what no part counts.
-    settled: Vec<Option<(String, f64)>>,
+    /// For each node, its budget and what is posted of its total; `None` for what no part counts.
+    posted: Vec<Option<(String, f64)>>,
 }
 
 impl<'a> Family<'a> {
@@ -145,22 +145,22 @@ impl<'a> Family<'a> {
             mean: settled + rest.mean(),
             error: rest.error(),
         });
-        self.settled.push(id.map(|id| (id.to_owned(), settled)));
+        let least = Some(rest.least()).filter(|least| least.is_finite());
+        let posted = settled + least.unwrap_or(0.0);
+        self.posted.push(id.map(|id| (id.to_owned(), posted)));
         self.nodes.len() - 1
     }
 
     /// Writes what makes the forecasts add up.
     fn settle(self) {
         let means = reconcile(&self.nodes);
-        for ((node, mean), settled) in self.nodes.iter().zip(means).zip(self.settled) {
-            let Some((id, settled)) = settled else {
-                continue;
-            };
-            let before = node.mean - settled;
+        for ((node, mean), posted) in self.nodes.iter().zip(means).zip(self.posted) {
+            let Some((id, posted)) = posted else { continue };
+            let before = node.mean - posted;
             if before > 0.0
                 && let Some(outlook) = self.outlooks.get_mut(&id)
             {
-                outlook.factor = ((mean - settled) / before).max(0.0);
+                outlook.factor = ((mean - posted) / before).max(0.0);
             }
         }
     }

@@ -27,6 +27,7 @@ mod native_replacing;
 mod native_succession;
 mod native_year;
 mod older_sources;
+mod outlook;
 mod reaching;
 mod reads;
 mod sources;

@@ -15,7 +15,7 @@ use crate::figures::{breach_range, exact, range};
 use crate::lines;
 use crate::output::{self, Answer, Block, Records};
 use crate::setup::{self, State};
-use crate::words::{days, moment};
+use crate::words::{days, few_days, moment};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,13 +96,14 @@ impl Answer for Forecasts {
             "breach_latest",
             "daily_allowance",
             "data_through",
+            "few_days",
             "problem",
         ]);
         for one in &self.budgets {
             let mut row = vec![one.budget.clone()];
             match &one.status {
                 Some(figures) => row.extend(figures.record()),
-                None => row.extend(std::iter::repeat_n(String::new(), 16)),
+                None => row.extend(std::iter::repeat_n(String::new(), 17)),
             }
             let none = one.status.as_ref().and_then(|one| one.no_forecast.clone());
             row.push(one.problem.clone().or(none).unwrap_or_default());
@@ -145,6 +146,9 @@ impl Figures {
             ("Planned", self.planned.to_string()),
             ("Spent", self.spent.to_string()),
         ];
+        if let Some(few) = self.forecast.as_ref().and_then(|one| one.few_days.as_ref()) {
+            facts.push(("Rests on", few_days(few)));
+        }
         match &self.forecast {
             Some(forecast) => facts.extend([
                 ("Expected", forecast.mean.to_string()),
@@ -219,6 +223,9 @@ impl Figures {
         let allowance = self.daily_allowance.map(|one| one.rounded().to_string());
         row.push(allowance.unwrap_or_default());
         row.push(self.data.last_day.to_string());
+        let few = self.forecast.as_ref();
+        let few = few.and_then(|forecast| forecast.few_days.as_ref());
+        row.push(few.map(|few| few.settled.to_string()).unwrap_or_default());
         row
     }
 }
