@@ -21,6 +21,10 @@ const ENOUGH_DAYS: usize = 14;
 const GROWN_UP: f64 = 28.0;
 /// ... by this power of how many times too few they are.
 const IGNORANCE: f64 = 0.4;
+/// With fewer than this many nobody knows whether they are usual at all, ...
+const GLIMPSE: f64 = 5.0;
+/// ... and the typical error is greater by this power of that, too.
+const IGNORANCE_OF_A_GLIMPSE: f64 = 0.7;
 /// No day is known better than this share before anything of it is posted.
 const LEAST_SURPRISE: f64 = 0.1;
 /// Settled days by whose sum a series of costs is told from one of credits.
@@ -171,7 +175,9 @@ impl Model {
             Some(_) => Basis::FewDaysAndWeek { settled },
             None => Basis::FewDays { settled },
         };
-        let widening = (GROWN_UP / settled as f64).max(1.0).powf(IGNORANCE);
+        let missing = |days: f64| (days / settled as f64).max(1.0);
+        let widening =
+            missing(GROWN_UP).powf(IGNORANCE) * missing(GLIMPSE).powf(IGNORANCE_OF_A_GLIMPSE);
         let without_profile = |costs: &[Option<f64>]| -> Vec<f64> {
             let of_day = |(index, cost): (usize, &Option<f64>)| Some((*cost)? - profile[index % 7]);
             costs.iter().enumerate().filter_map(of_day).collect()

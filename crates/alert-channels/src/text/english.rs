@@ -512,7 +512,7 @@ impl Catalog for English {
             days => format!("{days} settled days"),
         };
         let week = weekdays_of.map(|budget| format!(" and the weekdays of {budget}"));
-        format!("; it rests on {days}{} only", week.unwrap_or_default())
+        format!("; it rests on only {days}{}", week.unwrap_or_default())
     }
 
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {

@@ -113,6 +113,7 @@ pub(super) fn history(app: &App, reports: &[BudgetReport]) -> Vec<Finding> {
         let (planned, spent) = (status.planned.amount, status.spent.amount);
         let expected = status.forecast.as_ref().map(|one| one.mean.rounded());
         let most = expected.map_or(spent, |expected| expected.max(spent));
+        let most = most.normalize();
         let (currency, period) = (budget.currency, &status.period_label);
         let hint = "`spendwatch suggest` proposes amounts from history";
         if most > planned * FAR {
