@@ -6,6 +6,7 @@
 //! then over the groups, so that a long file does not outvote a short one.
 
 mod made;
+mod scoreboard;
 mod tally;
 
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use jiff::civil::Date;
 use tally::{Tally, Truth};
 
 const HELP: &str = "\
-Usage: cargo xtask score [--folder DIR] [--period month|quarter|year] [--history DAYS] [--ablate]
+Usage: cargo xtask score [--folder DIR] [--period month|quarter|year] [--history DAYS] [--ablate] [--scoreboard]
 
 Forecasts the total of every complete period of daily series, from five of its days, and prints how far off the
 forecasts were: APE (error of the period's total, in percent of it), coverage of the 80 % and 95 % ranges, MIS (mean
@@ -29,7 +30,8 @@ are made by the sandbox's generator.
                     an empty cell lies outside of it
   --period PERIOD   month (default), quarter or year
   --history DAYS    days of history that are shown before a period, 400 by default
-  --ablate          also without each part of the method in turn";
+  --ablate          also without each part of the method in turn
+  --scoreboard      also told how the forecasts of earlier periods of the same series turned out";
 
 /// A column of a file.
 pub(crate) struct Series {
@@ -44,6 +46,7 @@ struct Settings {
     period: Period,
     history: usize,
     ablate: bool,
+    scoreboard: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -100,6 +103,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             println!("{}", without.line(&format!("{part:?}")));
         }
     }
+    if settings.scoreboard {
+        println!();
+        println!("{}", Tally::header("spendwatch with"));
+        for told in scoreboard::Told::ALL {
+            let with = scoreboard::ours(&questions, told)?;
+            println!("{}", with.line(told.name()));
+        }
+    }
     Ok(())
 }
 
@@ -109,6 +120,7 @@ fn settings(arguments: &[String]) -> anyhow::Result<Settings> {
         period: Period::Month,
         history: 400,
         ablate: false,
+        scoreboard: false,
     };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -132,6 +144,7 @@ fn settings(arguments: &[String]) -> anyhow::Result<Settings> {
                 settings.history = days.context("--history wants a number of days")?;
             }
             "--ablate" => settings.ablate = true,
+            "--scoreboard" => settings.scoreboard = true,
             other => bail!("{other} is not known here\n\n{HELP}"),
         }
     }

@@ -47,6 +47,7 @@ mod model;
 mod normal;
 mod options;
 mod profile;
+mod scored;
 mod series;
 mod year;
 
@@ -55,4 +56,5 @@ pub use distribution::{Distribution, Interval};
 pub use error::Error;
 pub use model::{DayForecast, Fitted, Forecast, Model};
 pub use options::{Options, Part, PlannedCost};
+pub use scored::{Estimate, Scored};
 pub use series::{DailySeries, Day, DayState};

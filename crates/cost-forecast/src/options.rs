@@ -2,6 +2,8 @@
 
 use jiff::civil::Date;
 
+use crate::Scored;
+
 /// What a fit may be told.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -12,6 +14,8 @@ pub struct Options {
     pub holidays: Vec<Date>,
     /// Costs that are known to come, or that came, on top of what is usual; none by default.
     pub planned: Vec<PlannedCost>,
+    /// How earlier forecasts turned out; none by default.
+    pub scored: Option<Scored>,
     /// Parts of the method that are left out; none by default.
     pub without: Vec<Part>,
 }
@@ -64,6 +68,7 @@ impl Default for Options {
             needed_days: 14,
             holidays: Vec::new(),
             planned: Vec::new(),
+            scored: None,
             without: Vec::new(),
         }
     }
@@ -93,6 +98,16 @@ impl Options {
     #[must_use]
     pub fn with_planned(self, planned: Vec<PlannedCost>) -> Self {
         Self { planned, ..self }
+    }
+
+    /// Tells how earlier forecasts of the series turned out: estimates that were better weigh more, and
+    /// the range is widened or narrowed by what it has held.
+    #[must_use]
+    pub fn with_scored(self, scored: Scored) -> Self {
+        Self {
+            scored: Some(scored),
+            ..self
+        }
     }
 
     /// Leaves a part of the method out.
