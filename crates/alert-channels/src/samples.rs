@@ -101,6 +101,7 @@ pub fn status() -> Status {
                 earliest: Some(date(2026, 5, 17)),
                 latest: Some(date(2026, 5, 19)),
             }),
+            score: None,
         }),
         no_forecast: None,
         drivers: Some(Drivers {
@@ -451,6 +452,7 @@ pub fn resolved() -> Notice {
         range95: (money("9130 EUR"), money("10640 EUR")),
         probability: Decimal::new(412, 1),
         breach: None,
+        score: None,
     });
     notice(transition)
 }

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Money;
+use crate::score::ForecastScore;
 
 /// Where a period is expected to end: spend to date included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub struct ForecastSummary {
     pub probability: Decimal,
     /// When that happens.
     pub breach: Option<Breach>,
+    /// How earlier forecasts turned out; `None` before there is anything to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ForecastScore>,
 }
 
 impl Forecast {

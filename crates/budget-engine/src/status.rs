@@ -236,5 +236,6 @@ fn summarize(forecast: &Forecast, planned: Money, spent: Money) -> ForecastSumma
             forecast.probability_of(planned.amount)
         },
         breach: forecast.breach,
+        score: None,
     }
 }

@@ -91,6 +91,14 @@ pub(crate) fn why(decision: &Decision) -> String {
         Reason::HeldStale { last_day } => {
             format!("it waits for newer data: there are no costs after {last_day}")
         }
+        Reason::HeldPoor {
+            error,
+            covered,
+            periods,
+        } => format!(
+            "it is held back because forecasts have been poor: in the last {periods} periods they were \
+             off by {error}, and {covered} of {periods} totals fell in the 80 % range"
+        ),
         Reason::CoversLess {
             first_day,
             last_day,
