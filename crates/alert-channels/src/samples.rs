@@ -686,6 +686,7 @@ pub fn digest() -> Notice {
         planned: money("10000 EUR"),
         percent: Percent(Decimal::new(percent, 1)),
         forecast_percent: forecast.map(|percent| Percent(Decimal::from(percent))),
+        poor_forecast: false,
         standing,
     };
     let moved = |service: &str, cause, change| DigestMove {

@@ -40,6 +40,11 @@ pub struct ForecastScore {
 }
 
 impl ForecastScore {
+    /// Whether it rests on enough periods to be told: at least three.
+    pub fn is_telling(&self) -> bool {
+        self.periods >= FEWEST_PERIODS
+    }
+
     /// Whether forecasts have been so far off that a threshold of them would tell nothing: the error of
     /// at least three periods is above 25 %, or the 80 % range held the total in fewer than 40 % of at
     /// least four periods and the error is above 5 %.
@@ -48,7 +53,7 @@ impl ForecastScore {
     /// they reach will be reached.
     pub fn is_poor(&self) -> bool {
         let is_mostly_too_low = self.bias.0 * Decimal::TWO < -self.error.0;
-        let misses = self.periods >= FEWEST_PERIODS && self.error.0 > POOR_ERROR;
+        let misses = self.is_telling() && self.error.0 > POOR_ERROR;
         let is_narrow = self.periods >= FEWEST_PERIODS_OF_RANGES
             && u64::from(self.covered) * 100 < u64::from(self.periods) * u64::from(POOR_COVERAGE)
             && self.error.0 > USUAL_ERROR;

@@ -18,6 +18,7 @@ use crate::observe::{DataState, ObserveError, Observed};
 use crate::period::{Period, TimeGrain, days_between, plus_days};
 use crate::rhythm::Rhythm;
 use crate::scope::Scope;
+use crate::score::ForecastScore;
 
 /// A percentage: 80 stands for eighty percent.
 ///
@@ -127,6 +128,15 @@ pub struct Status {
     /// lies in has no row at all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Date>,
+}
+
+impl Status {
+    /// Notes with the forecast how earlier ones turned out; nothing if there is no forecast.
+    pub fn set_score(&mut self, score: Option<ForecastScore>) {
+        if let Some(forecast) = &mut self.forecast {
+            forecast.score = score;
+        }
+    }
 }
 
 impl Pace {

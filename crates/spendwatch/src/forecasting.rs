@@ -1,10 +1,14 @@
 //! Between the engine's decimals and the forecaster's floats: converted once each way, here.
 
-use budget_engine::{Breach, DayState, Forecast, Observed, PathDay, Period};
-use cost_forecast::{DailySeries, Day, Fitted, Model, Options, RunningTotal};
+use std::collections::BTreeMap;
+
+use budget_engine::{Breach, DailyCost, DayState, Forecast, Observed, PathDay, Period};
+use cost_forecast::{DailySeries, Day, Fitted, Interval, Model, Options, RunningTotal, Scored};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+
+use crate::scores::{COMBINED, Made, RUN_RATE};
 
 /// The quantiles that are handed to the engine, in percent.
 const QUANTILES: [f64; 25] = [
@@ -23,8 +27,21 @@ pub fn forecast(
     period: &Period,
     planned: Decimal,
 ) -> Result<Forecast, String> {
-    let model = fit(observed)?;
+    let (forecast, _) = forecast_and_made(observed, period, planned, None)?;
+    Ok(forecast)
+}
+
+/// The same, told how earlier forecasts turned out; and the forecast as the scoreboard keeps it.
+pub(crate) fn forecast_and_made(
+    observed: &Observed,
+    period: &Period,
+    planned: Decimal,
+    scored: Option<Scored>,
+) -> Result<(Forecast, Made), String> {
+    let spread = scored.as_ref().map_or(1.0, Scored::spread);
+    let model = fit(observed, scored)?;
     let (settled, mut forecast) = total(&model, observed, period)?;
+    let made = made(&model, observed, period, settled, spread)?;
     let totals = model.running_totals(period.start(), period.end());
     forecast.path = path(observed, period, &totals)?;
     forecast.breach = reached_on(observed, period, planned).or_else(|| {
@@ -36,19 +53,72 @@ pub fn forecast(
             latest: breach.latest,
         })
     });
-    Ok(forecast)
+    Ok((forecast, made))
 }
 
 /// The same without the days in between, which only readers of a notice want to know: it is the same
 /// for every planned amount.
 pub(crate) fn forecast_total(observed: &Observed, period: &Period) -> Result<Forecast, String> {
-    let (_, forecast) = total(&fit(observed)?, observed, period)?;
+    let (_, forecast) = total(&fit(observed, None)?, observed, period)?;
     Ok(forecast)
 }
 
+/// The same, told how earlier forecasts turned out; and the forecast as the scoreboard keeps it.
+pub(crate) fn total_and_made(
+    observed: &Observed,
+    period: &Period,
+    scored: Option<Scored>,
+) -> Result<(Forecast, Made), String> {
+    let spread = scored.as_ref().map_or(1.0, Scored::spread);
+    let model = fit(observed, scored)?;
+    let (settled, forecast) = total(&model, observed, period)?;
+    let made = made(&model, observed, period, settled, spread)?;
+    Ok((forecast, made))
+}
+
 /// Learns from the observed days.
-fn fit(observed: &Observed) -> Result<Fitted, String> {
-    Model::fit(&series(observed)?, &Options::default()).map_err(|error| error.to_string())
+fn fit(observed: &Observed, scored: Option<Scored>) -> Result<Fitted, String> {
+    let options = Options::default();
+    let options = match scored {
+        Some(scored) => options.with_scored(scored),
+        None => options,
+    };
+    Model::fit(&series(observed)?, &options).map_err(|error| error.to_string())
+}
+
+/// What each model expects of the period's total; `spread` is the factor by which scores have widened
+/// the range.
+fn made(
+    model: &Fitted,
+    observed: &Observed,
+    period: &Period,
+    settled: f64,
+    spread: f64,
+) -> Result<Made, String> {
+    let (start, end) = (period.start(), period.end());
+    let total = model.predict(start, end).total.shifted_by(settled);
+    let mut totals = BTreeMap::from([(COMBINED.to_owned(), decimal(total.mean())?)]);
+    for (estimate, rest) in model.totals_by_estimate(start, end) {
+        totals.insert(estimate.name().to_owned(), decimal(settled + rest)?);
+    }
+    let is_settled = |day: &&DailyCost| day.state == DayState::Settled && period.contains(day.date);
+    let days = observed.days.iter().filter(is_settled).count();
+    if days > 0 {
+        let run_rate = settled * f64::from(period.days()) / days as f64;
+        totals.insert(RUN_RATE.to_owned(), decimal(run_rate)?);
+    }
+    let range = |Interval { low, high }| Ok::<_, String>((decimal(low)?, decimal(high)?));
+    let (mean, told) = (total.mean(), total.interval(80.0));
+    let plain = Interval {
+        low: mean - (mean - told.low) / spread,
+        high: mean + (told.high - mean) / spread,
+    };
+    Ok(Made {
+        totals,
+        range80: range(told)?,
+        range95: range(total.interval(95.0))?,
+        plain80: (spread != 1.0).then(|| range(plain)).transpose()?,
+    })
 }
 
 /// The observed days as the forecaster takes them.

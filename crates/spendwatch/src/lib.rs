@@ -37,6 +37,7 @@ mod outbox;
 mod reads;
 pub mod replay;
 mod routing;
+mod scores;
 mod silences;
 mod snapshots;
 pub mod sources;
@@ -52,9 +53,9 @@ pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
     ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Inherited, Links, Mailing,
-    Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance,
-    Weekly, budget_toml, imported_toml,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, ForecastSettings, Hook, Inherited,
+    Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged,
+    Task, Tolerance, Weekly, budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
@@ -62,6 +63,7 @@ pub use forecasting::forecast;
 pub use links::{BadLink, Permission, Purpose};
 pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
+pub use scores::{COMBINED, Figures as ScoreFigures, ModelScore, RUN_RATE, Stage};
 pub use silences::{
     LONGEST_REASON, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState,
 };

@@ -146,7 +146,7 @@ fn crossing(body: &mut Value, transition: &Transition) {
 
 fn amounts(status: &Status) -> Value {
     let forecast = status.forecast.as_ref().map(|forecast| {
-        json!({
+        let mut body = json!({
             "mean": forecast.mean.amount.to_string(),
             "p10": forecast.range80.0.amount.to_string(),
             "p90": forecast.range80.1.amount.to_string(),
@@ -154,7 +154,11 @@ fn amounts(status: &Status) -> Value {
             "p97.5": forecast.range95.1.amount.to_string(),
             "probability": forecast.probability.to_string(),
             "breach": forecast.breach,
-        })
+        });
+        if let Some(score) = forecast.score {
+            body["score"] = json!(score);
+        }
+        body
     });
     json!({
         "currency": status.planned.currency.code(),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    AlertState, Budget, Change, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Part,
-    Period, Planned, Status, ThresholdKind, Transition, When, days_between, decide, observe,
+    AlertState, Budget, Change, CostFacts, Decision, Lag, Ledger, ObserveError, Observed, Outcome,
+    Part, Period, Planned, Status, ThresholdKind, Transition, When, days_between, decide, observe,
     plus_days,
 };
 use jiff::civil::Date;
@@ -26,6 +26,7 @@ use crate::forecasting;
 use crate::ledgers::{self, Decided};
 use crate::reads::{Read, counted};
 use crate::routing;
+use crate::scores::{self, Board, Made, Stage};
 use crate::snapshots;
 use crate::sources::{Progress, ReadContext, ReadRequest};
 use crate::standing::{self, CLOSING_DAYS, Figures};
@@ -390,11 +391,15 @@ async fn evaluate_budget(
     hints: &mut BTreeSet<Hint>,
 ) -> anyhow::Result<BudgetReport> {
     let mut report = BudgetReport::unknown(budget, now);
-    let Periods { current, ended } =
-        figures(app, read, budget, facts, now).unwrap_or_else(|error| Periods {
-            current: Some(Err(error)),
-            ended: None,
-        });
+    let board = board(app, budget).await;
+    let Periods {
+        current,
+        ended,
+        seen,
+    } = figures(app, read, budget, facts, now, board.as_ref()).unwrap_or_else(|error| Periods {
+        current: Some(Err(error)),
+        ..Periods::default()
+    });
     if let Some(ended) = ended
         && app
             .documents()
@@ -435,7 +440,47 @@ async fn evaluate_budget(
         }
         None => report.problem = Some("the budget is not running today".to_owned()),
     }
+    if let Some(seen) = seen.filter(|_| !dry_run) {
+        keep_score(app, budget, seen, day_of(now)).await;
+    }
     Ok(report)
+}
+
+/// How earlier forecasts of a budget turned out. Without that a forecast is only less sure of itself, so
+/// a failure is logged and nothing else.
+async fn board(app: &App, budget: &Budget) -> Option<Board> {
+    let loaded = scores::load(app.documents(), app.config(), budget).await;
+    loaded.unwrap_or_else(|error| {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(
+            budget.id = budget.id,
+            error,
+            "the scoreboard could not be read"
+        );
+        None
+    })
+}
+
+/// Keeps the forecast of the day, and compares earlier ones with what came. A failure is only logged: the
+/// next evaluation makes up for it.
+async fn keep_score(app: &App, budget: &Budget, seen: Seen, today: Date) {
+    let Seen { observed, made } = seen;
+    let kept = scores::update(
+        app.documents(),
+        app.config(),
+        budget,
+        &observed,
+        made,
+        today,
+    );
+    if let Err(error) = kept.await {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(
+            budget.id = budget.id,
+            error,
+            "the scoreboard could not be written"
+        );
+    }
 }
 
 /// What was decided about one period, and what came of it.
@@ -562,6 +607,15 @@ struct Periods {
     current: Option<Result<Figures, ObserveError>>,
     /// The one that has just ended, while its last days may still change.
     ended: Option<Figures>,
+    /// What they rest on.
+    seen: Option<Seen>,
+}
+
+/// What the scoreboard wants to know of an evaluation.
+struct Seen {
+    observed: Observed,
+    /// The forecast of the running period, if there is one.
+    made: Option<(Period, Made)>,
 }
 
 /// Everything about a budget that can be known from the facts.
@@ -571,6 +625,7 @@ fn figures(
     budget: &Budget,
     facts: &CostFacts,
     now: Timestamp,
+    board: Option<&Board>,
 ) -> Result<Periods, ObserveError> {
     let today = day_of(now);
     let Some(plan) = standing::plan(budget, today)? else {
@@ -580,15 +635,29 @@ fn figures(
     let selectors = config.budgets.selectors(budget);
     let observed = observe(facts, budget, &selectors, lag_of(app, read), today)?;
     let scopes = counted(config, budget);
-    let forecast = |period: &Period, planned| forecasting::forecast(&observed, period, planned);
+    let mut made = None;
+    let forecast = |period: &Period, planned| {
+        let scored = board.and_then(Board::scored);
+        let (forecast, one) = forecasting::forecast_and_made(&observed, period, planned, scored)?;
+        made = Some((*period, one));
+        Ok(forecast)
+    };
+    let mut current = plan
+        .current
+        .map(|period| standing::running(budget, &scopes, &observed, &period, forecast));
+    if let (Some(Ok(current)), Some(board)) = (&mut current, board) {
+        let stage = Stage::of(&current.status.period, today);
+        current
+            .status
+            .set_score(board.told(stage, config.forecast.hold_back));
+    }
     Ok(Periods {
-        current: plan
-            .current
-            .map(|period| standing::running(budget, &scopes, &observed, &period, forecast)),
+        current,
         // A plan without an amount for the ended period is no problem of the current one.
         ended: plan
             .ended
             .and_then(|period| standing::ended(budget, &scopes, &observed, &period).ok()),
+        seen: Some(Seen { observed, made }),
     })
 }
 
