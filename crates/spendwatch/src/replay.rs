@@ -19,6 +19,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::forecasting;
+use crate::scores::Board;
 use crate::standing::{self, CLOSING_DAYS, Figures};
 
 pub(crate) use known::{Basis, History};
@@ -235,6 +236,29 @@ impl Replay<'_> {
         replay.thresholds = verdict::thresholds(variant, &replay.periods);
         replay
     }
+}
+
+/// The scoreboard that evaluations on each day of these complete periods would have filled.
+pub(crate) fn board(history: &History, periods: &[Period]) -> Result<Board, ObserveError> {
+    let mut board = Board::new(String::new());
+    let (Some(first), Some(last)) = (periods.first(), periods.last()) else {
+        return Ok(board);
+    };
+    let mut walk = history.walk();
+    for day in dates(first.start(), plus_days(last.end(), CLOSING_DAYS + 1)) {
+        let Some((known, _)) = walk.to(day)? else {
+            continue;
+        };
+        let observed = history.observed(known, day);
+        let running = periods.iter().find(|period| period.contains(day));
+        if let Some(period) = running
+            && let Ok((_, made)) = forecasting::total_and_made(&observed, period, board.scored())
+        {
+            board.keep(period, &observed, day, made);
+        }
+        board.settle(&observed, day);
+    }
+    Ok(board)
 }
 
 /// One day of one variant.

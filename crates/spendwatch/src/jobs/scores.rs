@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::day_of;
+use crate::jobs::backtest;
 use crate::scores::{self, Board, ModelScore, Stage};
 
 /// How the forecasts of all budgets turned out.
@@ -17,6 +18,8 @@ pub struct Report {
     pub at: Timestamp,
     /// The budgets, in the order of the configuration.
     pub budgets: Vec<BudgetScore>,
+    /// What the sources have to say, of scores that were replayed.
+    pub notes: Vec<String>,
 }
 
 /// How the forecasts of one budget turned out.
@@ -44,12 +47,48 @@ pub async fn run(app: &App, budgets: &[String]) -> anyhow::Result<Report> {
     let mut report = Report {
         at: app.now(),
         budgets: Vec::new(),
+        notes: Vec::new(),
     };
     let asked = |budget: &&Budget| budgets.is_empty() || budgets.contains(&budget.id);
     for budget in app.config().budgets.iter().filter(asked) {
         let board = scores::load(app.documents(), app.config(), budget).await;
         let board = board.with_context(|| format!("read the scores of {}", budget.id))?;
         report.budgets.push(score(app, budget, board.as_ref()));
+    }
+    Ok(report)
+}
+
+/// Works out how forecasts would have turned out that had been kept on each day of past periods, each made
+/// on what was known on its day as far as snapshots tell. Needs no state.
+///
+/// # Errors
+/// When the reads cannot be planned.
+pub async fn replayed(app: &App, options: &backtest::Options) -> anyhow::Result<Report> {
+    let pasts = backtest::pasts(app, options).await?;
+    let boards = backtest::each(&pasts.pasts, |past| {
+        past.as_ref().map_err(Clone::clone)?.board(options.periods)
+    });
+    let mut report = Report {
+        at: app.now(),
+        budgets: Vec::new(),
+        notes: pasts.notes,
+    };
+    for (budget, board) in pasts.budgets.iter().zip(boards) {
+        let one = match board {
+            Ok((board, note)) => {
+                let note = note.map(|note| format!("{}: {note}", budget.id));
+                report.notes.extend(note);
+                let one = score(app, budget, Some(&board));
+                let none = "no complete period has both costs and a forecast of it";
+                let why = one.models.is_empty().then(|| none.to_owned());
+                BudgetScore { why, ..one }
+            }
+            Err(why) => BudgetScore {
+                why: Some(why),
+                ..score(app, budget, None)
+            },
+        };
+        report.budgets.push(one);
     }
     Ok(report)
 }

@@ -29,6 +29,7 @@ mod native_year;
 mod older_sources;
 mod reaching;
 mod reads;
+mod scoring;
 mod sources;
 mod suggesting;
 mod support;
