@@ -148,93 +148,92 @@ async fn evaluators_at_once_and_again_keep_one_forecast_a_day() {
     assert_eq!(model(&score, "combined").all.forecasts, 19);
 }
 
-/// 40 a day up to the 16th of each month, and nothing after it.
-fn bursts(day: Date) -> i64 {
-    if day.day() <= 16 { 40 } else { 0 }
+/// An evaluation of November at 10 a day, after four months whose forecasts were twice what came.
+async fn after_poor_forecasts(thresholds: &str, more: &str) -> World {
+    let world = World::with("slack", thresholds, more).await;
+    evaluate_until(&world, START, |_| 10).await;
+    let mut board: serde_json::Value =
+        serde_json::from_slice(&stored(&world).await.unwrap()).unwrap();
+    let poor = serde_json::json!({ "forecasts": 10, "error": "1000", "bias": "1000" });
+    let stage = serde_json::json!({
+        "forecasts": 10, "in80": 0, "in95": 0, "plain80": 0, "models": { "combined": poor },
+    });
+    let score = serde_json::json!({ "came": "500", "stages": { "middle": stage } });
+    let months = [7, 8, 9, 10].map(|month| {
+        let start = date(2026, month, 1);
+        serde_json::json!({
+            "period": { "start": start, "end": date(2026, month + 1, 1) },
+            "dataFrom": start,
+            "score": score,
+        })
+    });
+    let periods = board["periods"].as_array_mut().unwrap();
+    periods.splice(0..0, months);
+    let documents = world.app.documents();
+    let version = documents.get(SCORES).await.unwrap().unwrap().version;
+    let bytes = serde_json::to_vec(&board).unwrap();
+    documents.replace(SCORES, bytes, &version).await.unwrap();
+    world
 }
-
-/// What was decided on the 16th of each month, while it seems that 40 a day go on.
-async fn sixteenths(world: &World, months: &[(i16, i8)]) -> Vec<jobs::evaluate::BudgetReport> {
-    let mut reports = Vec::new();
-    for (year, month) in months {
-        evaluate_until(world, date(*year, *month, 16), bursts).await;
-        let mut report = world.evaluate().await;
-        world.deliver().await;
-        reports.push(report.budgets.remove(0));
-    }
-    reports
-}
-
-const MONTHS: [(i16, i8); 5] = [(2026, 11), (2026, 12), (2027, 1), (2027, 2), (2027, 3)];
 
 #[tokio::test]
 async fn where_forecasts_were_poor_they_are_held_back_and_that_is_said() {
-    let world = World::new("slack", r#"["actual 50%", "forecast 100%"]"#).await;
-    let reports = sixteenths(&world, &MONTHS).await;
-    let forecast = |report: &jobs::evaluate::BudgetReport| report.decisions[1].clone();
-    // In the first months it is told (in this one, earlier on) that 640 would become 1,000.
-    for report in &reports[..3] {
-        let reason = forecast(report).reason;
-        assert!(matches!(reason, Reason::AlreadyTold { .. }), "{reason:?}");
-    }
-    let told = world.chat.bodies.lock().unwrap().join("\n");
-    assert!(told.contains("heading for"), "{told}");
-    assert!(!told.contains("held back"));
-    let before = world.chat.told();
-
-    // After three of them it is not, and the notice of what was spent says so.
-    let last = reports.last().unwrap();
-    let decision = forecast(last);
+    let world = after_poor_forecasts(r#"["actual 50%", "forecast 100%"]"#, "").await;
+    // 40 a day come to 1,200 of 1,000.
+    costs_until_yesterday(&world, |_| 40);
+    let report = world.evaluate().await;
+    let budget = &report.budgets[0];
+    let decision = &budget.decisions[1];
     assert_eq!(decision.outcome, Outcome::Quiet);
-    let Reason::HeldPoor { error, periods, .. } = decision.reason else {
-        panic!("{decision:?}");
+    let held = Reason::HeldPoor {
+        error: percent("100"),
+        covered: 0,
+        periods: 4,
     };
-    assert_eq!(periods, 4);
-    assert!(error.0 > Decimal::from(25), "{error}");
-    let score = last
-        .status
-        .as_ref()
-        .unwrap()
-        .forecast
-        .as_ref()
-        .unwrap()
-        .score
-        .unwrap();
-    assert!(score.held, "{score:?}");
-    evaluate_until(&world, date(2027, 4, 14), bursts).await;
+    assert_eq!(decision.reason, held);
+    assert!(!budget.is_crossed());
     world.deliver().await;
-    let bodies = world.chat.bodies.lock().unwrap()[before..].join("\n");
-    assert!(!bodies.contains("heading for"), "{bodies}");
+    assert_eq!(world.chat.told(), 0);
+
+    // On the 14th 520 are spent. That is told, and that the forecast is not.
+    evaluate_until(&world, date(2026, 11, 14), |_| 40).await;
+    world.deliver().await;
+    let told = world.chat.bodies.lock().unwrap().join("\n");
+    assert_eq!(world.chat.told(), 1, "{told}");
     assert!(
-        bodies.contains("thresholds of the forecast are held back"),
-        "{bodies}"
+        told.contains("thresholds of the forecast are held back"),
+        "{told}"
+    );
+    assert!(
+        told.contains("in the last 4 periods such forecasts were off by 100 %, and 0 of 4 totals"),
+        "{told}"
     );
 
     // The digest does not say that it is expected to go over.
-    jobs::digest::run(&world.app, &["chat".to_owned()], world.app.now())
-        .await
-        .unwrap();
+    let at = world.app.now();
+    let chat = ["chat".to_owned()];
+    jobs::digest::run(&world.app, &chat, at).await.unwrap();
     world.deliver().await;
     let digest = world.chat.bodies.lock().unwrap().last().unwrap().clone();
     assert!(digest.contains("forecasts too far off"), "{digest}");
     assert!(!digest.contains("expected to go over"), "{digest}");
+
+    // In the last third there were no such forecasts: what is expected then is told.
+    evaluate_until(&world, date(2026, 11, 21), |_| 40).await;
+    world.deliver().await;
+    let told = world.chat.bodies.lock().unwrap().last().unwrap().clone();
+    assert!(told.contains("heading for"), "{told}");
 }
 
 #[tokio::test]
 async fn holding_back_can_be_switched_off() {
-    let world = World::with(
-        "slack",
-        r#"["forecast 100%"]"#,
-        "[forecast]\nhold_back = false\n",
-    )
-    .await;
-    let reports = sixteenths(&world, &MONTHS).await;
-    for report in &reports {
-        let reason = &report.decisions[0].reason;
-        assert!(matches!(reason, Reason::AlreadyTold { .. }), "{reason:?}");
-    }
-    let last = reports.last().unwrap().status.as_ref().unwrap();
-    let score = last.forecast.as_ref().unwrap().score.unwrap();
+    let off = "[forecast]\nhold_back = false\n";
+    let world = after_poor_forecasts(r#"["forecast 100%"]"#, off).await;
+    costs_until_yesterday(&world, |_| 40);
+    let report = world.evaluate().await;
+    assert_eq!(report.budgets[0].decisions[0].outcome, Outcome::Fire);
+    let status = report.budgets[0].status.as_ref().unwrap();
+    let score = status.forecast.as_ref().unwrap().score.unwrap();
     assert!(score.is_poor() && !score.held, "{score:?}");
 }
 
