@@ -216,6 +216,17 @@ mod tests {
     fn reasons_read_as_sentences() {
         let level = money("10000 EUR");
         check(
+            "forecast 100%",
+            Outcome::Quiet,
+            Reason::HeldPoor {
+                error: Percent(Decimal::new(312, 1)),
+                covered: 1,
+                periods: 4,
+            },
+            "it is held back because forecasts have been poor: in the last 4 periods they were off by \
+             31.2 %, and 1 of 4 totals fell in the 80 % range",
+        );
+        check(
             "actual 100%",
             Outcome::Fire,
             Reason::Reached {

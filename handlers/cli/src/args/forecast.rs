@@ -55,7 +55,7 @@ pub(crate) struct Forecast {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) svg: Option<PathBuf>,
     /// Show how the forecasts that evaluations kept turned out, instead of a forecast
-    #[arg(long, conflicts_with_all = ["as_of", "chart", "svg", "json_lines"])]
+    #[arg(long, conflicts_with_all = ["chart", "svg", "json_lines"])]
     pub(crate) score: bool,
     /// With --score: work out what the forecasts of the last N complete periods would have been, from the
     /// costs that can be read today; needs no state

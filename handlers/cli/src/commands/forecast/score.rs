@@ -8,8 +8,8 @@ use spendwatch::jobs::backtest;
 use spendwatch::jobs::scores::{self, BudgetScore, Report};
 use spendwatch::{COMBINED, ModelScore, ScoreFigures, Stage};
 
-use crate::args::Global;
 use crate::args::forecast::Forecast;
+use crate::args::{Global, wrong_use};
 use crate::commands::Exit;
 use crate::evaluation::check_ids;
 use crate::figures::{exact, poor_forecast, word};
@@ -22,10 +22,18 @@ use crate::setup::{self, State};
 struct Scores {
     at: Timestamp,
     budgets: Vec<BudgetScore>,
+    #[serde(skip)]
+    is_replayed: bool,
 }
 
 pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, None)?;
+    if options.as_of.is_some() && options.replay.is_none() {
+        return Err(wrong_use(
+            "--score reads what evaluations kept, which is not known as on another day: leave --as-of out, \
+             or add --replay",
+        ));
+    }
+    let app = setup::app(global, State::Looked, options.as_of)?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     check_ids(&app, &only)?;
     let Report { at, budgets, notes } = match options.replay {
@@ -45,7 +53,12 @@ pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<E
     for note in &notes {
         output::talk(&format!("note: {note}"));
     }
-    output::print(global.output, &Scores { at, budgets })?;
+    let scores = Scores {
+        at,
+        budgets,
+        is_replayed: options.replay.is_some(),
+    };
+    output::print(global.output, &scores)?;
     Ok(Exit::Fine)
 }
 
@@ -63,6 +76,11 @@ impl Answer for Scores {
             }
         }
         let mut blocks = Vec::new();
+        if !self.is_replayed && self.budgets.iter().any(|one| one.why.is_some()) {
+            lines.push(
+                "--replay works out what the forecasts of past periods would have been".into(),
+            );
+        }
         if !table.is_empty() {
             lines.insert(
                 0,
@@ -179,5 +197,8 @@ fn table(budgets: &[BudgetScore]) -> Table {
 fn rounded(percent: Percent) -> String {
     let mut shown: Decimal = percent.0.round_dp(1);
     shown.rescale(1);
+    if shown.is_zero() {
+        shown.set_sign_positive(true);
+    }
     format!("{shown} %")
 }
