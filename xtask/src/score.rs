@@ -6,6 +6,7 @@
 //! then over the groups, so that a long file does not outvote a short one.
 
 mod made;
+mod scoreboard;
 mod tally;
 mod whole;
 
@@ -20,7 +21,7 @@ use tally::{Tally, Truth};
 
 const HELP: &str = "\
 Usage: cargo xtask score [--folder DIR] [--period month|quarter|year] [--history DAYS] [--ablate]
-                         [--wholes]
+                         [--wholes] [--scoreboard]
 
 Forecasts the total of every complete period of daily series, from five of its days, and prints how far off the
 forecasts were: APE (error of the period's total, in percent of it), coverage of the 80 % and 95 % ranges, MIS (mean
@@ -32,7 +33,8 @@ are made by the sandbox's generator.
   --period PERIOD   month (default), quarter or year
   --history DAYS    days of history that are shown before a period, 400 by default
   --ablate          also without each part of the method in turn
-  --wholes          also the sum of the series of each file, by itself and brought to add up with them";
+  --wholes          also the sum of the series of each file, by itself and brought to add up with them
+  --scoreboard      also told how the forecasts of earlier periods of the same series turned out";
 
 /// A column of a file.
 pub(crate) struct Series {
@@ -48,6 +50,7 @@ struct Settings {
     history: usize,
     ablate: bool,
     wholes: bool,
+    scoreboard: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -119,6 +122,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         println!("{}", figures.parts.line("parts, by themselves"));
         println!("{}", figures.parts_reconciled.line("parts, adding up"));
     }
+    if settings.scoreboard {
+        println!();
+        println!("{}", Tally::header("spendwatch with"));
+        for told in scoreboard::Told::ALL {
+            let with = scoreboard::ours(&questions, told)?;
+            println!("{}", with.line(told.name()));
+        }
+    }
     Ok(())
 }
 
@@ -129,6 +140,7 @@ fn settings(arguments: &[String]) -> anyhow::Result<Settings> {
         history: 400,
         ablate: false,
         wholes: false,
+        scoreboard: false,
     };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -153,6 +165,7 @@ fn settings(arguments: &[String]) -> anyhow::Result<Settings> {
             }
             "--ablate" => settings.ablate = true,
             "--wholes" => settings.wholes = true,
+            "--scoreboard" => settings.scoreboard = true,
             other => bail!("{other} is not known here\n\n{HELP}"),
         }
     }

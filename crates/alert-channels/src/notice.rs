@@ -241,6 +241,9 @@ pub struct DigestRow {
     pub percent: Percent,
     /// The expected end as percent of the planned amount, if there is a forecast.
     pub forecast_percent: Option<Percent>,
+    /// Whether earlier forecasts have been too far off for thresholds of the forecast to be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub poor_forecast: bool,
     /// What is wrong.
     pub standing: Standing,
 }

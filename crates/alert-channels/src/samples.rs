@@ -102,6 +102,7 @@ pub fn status() -> Status {
                 latest: Some(date(2026, 5, 19)),
             }),
             few_days: None,
+            score: None,
         }),
         no_forecast: None,
         drivers: Some(Drivers {
@@ -453,6 +454,7 @@ pub fn resolved() -> Notice {
         probability: Decimal::new(412, 1),
         breach: None,
         few_days: None,
+        score: None,
     });
     notice(transition)
 }
@@ -700,6 +702,7 @@ pub fn digest() -> Notice {
         planned: money("10000 EUR"),
         percent: Percent(Decimal::new(percent, 1)),
         forecast_percent: forecast.map(|percent| Percent(Decimal::from(percent))),
+        poor_forecast: false,
         standing,
     };
     let moved = |service: &str, cause, change| DigestMove {

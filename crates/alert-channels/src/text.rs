@@ -383,6 +383,9 @@ pub fn plain(wording: &Wording) -> String {
 
 #[cfg(test)]
 mod tests {
+    use budget_engine::{ForecastScore, Percent};
+    use rust_decimal::Decimal;
+
     use super::*;
     use crate::notice::FollowUp;
     use crate::samples;
@@ -426,6 +429,62 @@ mod tests {
             assert!(text.contains(escalation), "{text}");
             let without = said(language, None, None);
             assert!(text.ends_with(&without[without.len() - 20..]), "{text}");
+        }
+    }
+
+    #[test]
+    fn how_earlier_forecasts_turned_out_is_said_in_every_language() {
+        let said = |language, periods, held| {
+            let mut notice = samples::crossing();
+            let Message::Crossing(transition) = &mut notice.message else {
+                panic!("the sample is a crossing");
+            };
+            let forecast = transition.status.forecast.as_mut().unwrap();
+            forecast.score = Some(ForecastScore {
+                periods,
+                covered: 5,
+                error: Percent(Decimal::new(42, 1)),
+                bias: Percent(Decimal::ZERO),
+                held,
+            });
+            plain(&wording_in(&notice, language))
+        };
+        let cases = [
+            (
+                Language::English,
+                "; in the last 6 periods such forecasts were off by 4.2 %, and 5 of 6 totals fell in the \
+                 range",
+                "thresholds of the forecast are held back.",
+            ),
+            (
+                Language::Dutch,
+                "; in de laatste 6 perioden zaten zulke prognoses er 4,2% naast, en 5 van de 6 totalen \
+                 vielen binnen het bereik",
+                "drempels van de prognose worden niet gemeld.",
+            ),
+            (
+                Language::German,
+                "; in den letzten 6 Zeiträumen lagen solche Prognosen um 4,2 % daneben, und 5 von 6 Summen \
+                 lagen im Bereich",
+                "Schwellen der Prognose werden zurückgehalten.",
+            ),
+            (
+                Language::French,
+                " ; sur les 6 dernières périodes, ces prévisions s'écartaient de 4,2 %, et 5 totaux sur 6 \
+                 étaient dans la fourchette",
+                "les seuils de prévision sont retenus.",
+            ),
+        ];
+        for (language, scored, held) in cases {
+            // A no-break space stands before the sign, of a width that differs.
+            let text =
+                |periods, held| said(language, periods, held).replace(['\u{a0}', '\u{202f}'], " ");
+            assert!(text(6, true).contains(scored), "{}", text(6, true));
+            assert!(text(6, true).contains(held), "{}", text(6, true));
+            assert!(text(6, false).contains(scored) && !text(6, false).contains(held));
+            // Two periods prove nothing.
+            let without = plain(&wording_in(&samples::crossing(), language));
+            assert_eq!(said(language, 2, false), without);
         }
     }
 

@@ -209,6 +209,15 @@ pub enum Reason {
         /// Last day with data.
         last_day: Date,
     },
+    /// Earlier forecasts were too far off: what depends on the forecast waits.
+    HeldPoor {
+        /// How far they were off, in percent of the total.
+        error: Percent,
+        /// In how many periods the 80 % range held the total.
+        covered: u32,
+        /// In how many periods there were such forecasts.
+        periods: u32,
+    },
     /// The data cover less than before: what is missing is not zero, so nothing is taken back.
     CoversLess {
         /// First day of the data now.
@@ -245,7 +254,9 @@ pub struct Evaluation {
 /// Restated data or a changed plan that undo a crossing of spend to date withdraw it; a forecast or a
 /// pace that is below its level again ends its alert. Both happen only with fresh data, beyond the
 /// margin of the budget, and the second only once the days have settled on which it was told. Stale
-/// data undo nothing, and neither forecast nor pace is judged on them.
+/// data undo nothing, and neither forecast nor pace is judged on them. Where earlier forecasts have been
+/// too far off ([`ForecastScore::held`](crate::ForecastScore::held)), a threshold of the forecast does not
+/// fire, and one that was told stands.
 pub fn decide(
     budget: &Budget,
     status: &Status,
@@ -289,14 +300,16 @@ pub fn decide(
             Err(reason) => quiet(threshold, held_back(threshold, &held, reason)),
             Ok(crossing) => {
                 let key = key(threshold, crossing.step);
-                match told(&next, threshold, crossing.step) {
-                    Some(since) => Decision {
+                let told = told(&next, threshold, crossing.step);
+                match (told, poor(threshold, status)) {
+                    (Some(since), _) => Decision {
                         threshold: key,
                         when: threshold.when.to_string(),
                         outcome: Outcome::Quiet,
                         reason: Reason::AlreadyTold { since },
                     },
-                    None => {
+                    (None, Some(reason)) => quiet(threshold, reason),
+                    (None, None) => {
                         let decision = Decision {
                             threshold: key,
                             when: threshold.when.to_string(),
@@ -391,6 +404,13 @@ pub fn decide(
         decisions,
         ledger: next,
     }
+}
+
+/// Why a threshold of the forecast is not told, where forecasts have been too far off.
+fn poor(threshold: &Threshold, status: &Status) -> Option<Reason> {
+    let forecast = status.forecast.as_ref();
+    let forecast = forecast.filter(|_| matches!(threshold.when, When::Forecast(_)));
+    forecast?.score?.hold()
 }
 
 /// When this crossing, or a higher step of the same threshold, was told by a notice that still holds.

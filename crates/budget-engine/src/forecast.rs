@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Money;
+use crate::score::ForecastScore;
 
 /// Where a period is expected to end: spend to date included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,9 @@ pub struct ForecastSummary {
     /// How little it rests on; absent if that is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub few_days: Option<FewDays>,
+    /// How earlier forecasts turned out; `None` before there is anything to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ForecastScore>,
 }
 
 impl Forecast {

@@ -30,6 +30,7 @@ mod period;
 mod recheck;
 mod rhythm;
 mod scope;
+mod score;
 mod status;
 
 pub use budget::{
@@ -56,4 +57,5 @@ pub use observe::{
 pub use period::{Calendar, Period, TimeGrain, UnknownGrain, dates, days_between, plus_days};
 pub use recheck::{Check, Recheck, Verdict, recheck, recheck_covered};
 pub use scope::{Scope, ScopeError, ScopeKind};
+pub use score::ForecastScore;
 pub use status::{Pace, Percent, Status, status};

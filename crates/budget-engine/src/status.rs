@@ -18,6 +18,7 @@ use crate::observe::{DataState, ObserveError, Observed};
 use crate::period::{Period, TimeGrain, days_between, plus_days};
 use crate::rhythm::Rhythm;
 use crate::scope::Scope;
+use crate::score::ForecastScore;
 
 /// A percentage: 80 stands for eighty percent.
 ///
@@ -129,6 +130,15 @@ pub struct Status {
     pub gaps: Vec<Date>,
 }
 
+impl Status {
+    /// Notes with the forecast how earlier ones turned out; nothing if there is no forecast.
+    pub fn set_score(&mut self, score: Option<ForecastScore>) {
+        if let Some(forecast) = &mut self.forecast {
+            forecast.score = score;
+        }
+    }
+}
+
 impl Pace {
     /// What the days have cost that it is about; `status` is what it is a part of.
     pub fn spent_of(&self, status: &Status) -> Money {
@@ -237,5 +247,6 @@ fn summarize(forecast: &Forecast, planned: Money, spent: Money) -> ForecastSumma
         },
         breach: forecast.breach,
         few_days: forecast.few_days.clone(),
+        score: None,
     }
 }

@@ -1,9 +1,11 @@
 //! What an average day costs now, and how wrong such an estimate has been.
 
 use crate::median::median;
+use crate::{Estimate, Scored};
 
-/// Number of estimates that are combined.
+/// Number of estimates that are combined: those below, in the order of [`Estimate::ALL`].
 const ESTIMATES: usize = SMOOTHING.len() + MEANS.len() + MEDIANS.len();
+const _: () = assert!(ESTIMATES == Estimate::ALL.len());
 /// Exponential smoothing: share of the newest day.
 const SMOOTHING: [f64; 4] = [0.05, 0.1, 0.5, 0.8];
 /// Means and medians of so many newest days.
@@ -57,6 +59,8 @@ pub(crate) struct LevelHistory {
     is_weighing: bool,
     /// ... and whether the spread depends on the history at all.
     has_own_spread: bool,
+    /// How earlier forecasts turned out.
+    scored: Option<Scored>,
 }
 
 /// The level over a horizon.
@@ -120,6 +124,7 @@ impl LevelHistory {
             usual_size,
             is_weighing: true,
             has_own_spread: true,
+            scored: None,
         }
     }
 
@@ -135,6 +140,15 @@ impl LevelHistory {
             has_own_spread,
             ..self
         }
+    }
+
+    pub(crate) fn with_scored(self, scored: Option<Scored>) -> Self {
+        Self { scored, ..self }
+    }
+
+    /// What each estimate says that an average day costs now.
+    pub(crate) fn newest(&self) -> [f64; ESTIMATES] {
+        self.estimates.last().copied().unwrap_or_default()
     }
 
     /// The level over `horizon` days that begin `lead` days after the history; `horizon` above 0.
@@ -180,6 +194,9 @@ impl LevelHistory {
                 }
             }
         }
+        if let Some(scored) = &self.scored {
+            scored.add_to(&mut errors);
+        }
         if !self.is_weighing {
             errors = [0.0; ESTIMATES];
         }
@@ -203,7 +220,8 @@ impl LevelHistory {
         let apart = at(days - 1).iter().map(|one| share(one - mean, mean));
         let disagreement = apart.sum::<f64>() / ESTIMATES as f64;
         let relative_error = if self.has_own_spread {
-            typical_error(horizon, backtest_error, disagreement)
+            let spread = self.scored.as_ref().map_or(1.0, Scored::spread);
+            spread * typical_error(horizon, backtest_error, disagreement)
         } else {
             typical_error(horizon, prior, prior)
         };

@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use crate::{
-    Arrival, DailySeries, DayState, Distribution, Error, Options, Part, PlannedCost, WeekShape,
+    Arrival, DailySeries, DayState, Distribution, Error, Estimate, Options, Part, PlannedCost,
+    WeekShape,
     clean::{self, MonthlyCharge},
     holidays::Holidays,
     level::{Level, LevelHistory},
@@ -184,7 +185,8 @@ impl Model {
         };
         let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw))
             .weighing(options.uses(Part::Weights))
-            .with_own_spread(options.uses(Part::OwnSpread));
+            .with_own_spread(options.uses(Part::OwnSpread))
+            .with_scored(options.scored.clone());
         let season = if options.uses(Part::LastYear) {
             raw
         } else {
@@ -277,21 +279,46 @@ impl Fitted {
         })
     }
 
+    /// The expected total of the same days as [`predict`](Self::predict) has them, if each estimate of
+    /// the level stood alone; all 0 if there are none.
+    pub fn totals_by_estimate(&self, from: Date, until: Date) -> [(Estimate, f64); 8] {
+        let open = self.open_indices(from, until);
+        let levels = self.levels.newest();
+        std::array::from_fn(|index| {
+            let (path, _) = self.path(&open, levels[index]);
+            (
+                Estimate::ALL[index],
+                path.iter().map(|day| day.mean).sum::<f64>(),
+            )
+        })
+    }
+
     /// The unsettled days of a range, and the level over them; `None` without such a day.
     pub(crate) fn open_days(&self, from: Date, until: Date) -> Option<(OpenDays, Level)> {
-        let range = days_between(self.start, from).max(0)..days_between(self.start, until);
-        let open: Vec<usize> = range
-            .filter_map(|index| usize::try_from(index).ok())
-            .filter(|&index| !matches!(self.history.get(index), Some(HistoryDay::Settled)))
-            .collect();
+        let open = self.open_indices(from, until);
         let first = *open.first()?;
         let settled_until = self.settled_until();
         let lead = first.saturating_sub(settled_until);
         let level = self.levels.over(lead, open.len());
+        let (path, floors) = self.path(&open, level.mean);
+        Some((OpenDays { path, floors, lead }, level))
+    }
 
+    /// The unsettled days of a range, counted from the start of the history.
+    fn open_indices(&self, from: Date, until: Date) -> Vec<usize> {
+        let range = days_between(self.start, from).max(0)..days_between(self.start, until);
+        range
+            .filter_map(|index| usize::try_from(index).ok())
+            .filter(|&index| !matches!(self.history.get(index), Some(HistoryDay::Settled)))
+            .collect()
+    }
+
+    /// What unsettled days are expected to cost if an average day costs `level`, and at least.
+    fn path(&self, open: &[usize], level: f64) -> (Vec<DayForecast>, Vec<f64>) {
         let mut path = Vec::with_capacity(open.len());
         let mut floors = Vec::with_capacity(open.len());
-        for index in open {
+        let settled_until = self.settled_until();
+        for &index in open {
             let date = date_after(self.start, index);
             let (usual, posted) = match self.history.get(index) {
                 Some(HistoryDay::Open { usual, posted }) => (*usual, *posted),
@@ -304,7 +331,7 @@ impl Fitted {
                 posted.unwrap_or(0.0).max(0.0)
             };
             let everyday = usual
-                .unwrap_or(level.mean * self.last_year.factor(index) + self.profile[index % 7])
+                .unwrap_or(level * self.last_year.factor(index) + self.profile[index % 7])
                 * self.holidays.factor(date);
             let planned: f64 = planned_on(&self.planned, date).map(|one| one.daily).sum();
             let charges: f64 = self
@@ -317,8 +344,8 @@ impl Fitted {
             let arrival = self.arrivals.iter().find(|one| one.date == date);
             let mean = match arrival.zip(posted) {
                 Some((arrival, posted)) => {
-                    let one_day = self.levels.over(lead, 1).relative_error;
-                    let one_day = one_day.max(LEAST_SURPRISE);
+                    let one_day = self.levels.over(index.saturating_sub(settled_until), 1);
+                    let one_day = one_day.relative_error.max(LEAST_SURPRISE);
                     arrival.complete(posted, usual, one_day)
                 }
                 None => usual,
@@ -329,7 +356,7 @@ impl Fitted {
             });
             floors.push(floor);
         }
-        Some((OpenDays { path, floors, lead }, level))
+        (path, floors)
     }
 
     /// The total of the first `count` days of `open`, at least one, with the spread of `level`.

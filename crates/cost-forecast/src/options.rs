@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::Arrival;
+use crate::{Arrival, Scored};
 
 /// What a fit may be told.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Options {
     /// How much of the settling days is posted; unknown by default, and then what is posted is no more
     /// than the least that such a day costs.
     pub arrivals: Vec<Arrival>,
+    /// How earlier forecasts turned out; none by default.
+    pub scored: Option<Scored>,
     /// Parts of the method that are left out; none by default.
     pub without: Vec<Part>,
 }
@@ -78,6 +80,7 @@ impl Default for Options {
             planned: Vec::new(),
             week: None,
             arrivals: Vec::new(),
+            scored: None,
             without: Vec::new(),
         }
     }
@@ -112,6 +115,13 @@ impl Options {
     #[must_use]
     pub fn with_arrivals(self, arrivals: Vec<Arrival>) -> Self {
         Self { arrivals, ..self }
+    }
+
+    /// Tells how earlier forecasts of the series turned out: estimates that were better weigh more, and
+    /// the range is widened or narrowed by what it has held.
+    #[must_use]
+    pub fn with_scored(self, scored: Option<Scored>) -> Self {
+        Self { scored, ..self }
     }
 
     /// Leaves a part of the method out.

@@ -31,7 +31,7 @@ pub use attention::{
     Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
 };
 pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
-pub use forecast::Forecasting;
+pub use forecast::ForecastSettings;
 pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
@@ -67,8 +67,8 @@ pub struct Config {
     pub links: Option<Links>,
     /// When people are left alone, and how much they are told at a time.
     pub attention: Attention,
-    /// What forecasts are told besides costs.
-    pub forecast: Forecasting,
+    /// What forecasts are told besides costs, and how far they are believed.
+    pub forecast: ForecastSettings,
     /// What is known of recipients, by their address in lower case.
     pub recipients: BTreeMap<String, Recipient>,
 }

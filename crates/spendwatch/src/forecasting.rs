@@ -1,12 +1,15 @@
 //! Between the engine's decimals and the forecaster's floats: converted once each way, here.
 
+use std::collections::BTreeMap;
+
 use budget_engine::{Breach, DailyCost, DayState, FewDays, Forecast, Observed, PathDay, Period};
-use cost_forecast::{Basis, DailySeries, Day, Fitted, Model, RunningTotal};
+use cost_forecast::{Basis, DailySeries, Day, Fitted, Interval, Model, RunningTotal};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 
 use crate::outlook::Outlook;
+use crate::scores::{COMBINED, Made, RUN_RATE};
 
 /// The quantiles that are handed to the engine, in percent.
 const QUANTILES: [f64; 25] = [
@@ -16,7 +19,8 @@ const QUANTILES: [f64; 25] = [
 /// Digits kept after the decimal point: more than any currency shows.
 const DIGITS: u32 = 6;
 
-/// Forecasts the period's total from what was observed, or says why not.
+/// Forecasts the period's total from what was observed, or says why not; and the forecast as the
+/// scoreboard keeps it.
 ///
 /// Settled days count as they are; settling days are taken as at least what is posted, and as what that
 /// stands for where it is known; missing and future days are forecast.
@@ -25,7 +29,7 @@ pub(crate) fn forecast(
     period: &Period,
     planned: Decimal,
     outlook: &Outlook,
-) -> Result<Forecast, String> {
+) -> Result<(Forecast, Made), String> {
     let model = fit(observed, outlook)?.times(outlook.factor());
     let (settled, mut forecast) = total(&model, observed, period, outlook)?;
     let totals = model.running_totals(period.start(), period.end());
@@ -39,7 +43,8 @@ pub(crate) fn forecast(
             latest: breach.latest,
         })
     });
-    Ok(forecast)
+    let made = made(&model, observed, period, settled, outlook.spread())?;
+    Ok((forecast, made))
 }
 
 /// The same without the days in between, which only readers of a notice want to know: it is the same
@@ -54,10 +59,56 @@ pub(crate) fn forecast_total(
     Ok(forecast)
 }
 
+/// The same as the scoreboard keeps it.
+pub(crate) fn forecast_made(
+    observed: &Observed,
+    period: &Period,
+    outlook: &Outlook,
+) -> Result<Made, String> {
+    let model = fit(observed, outlook)?.times(outlook.factor());
+    let (settled, _) = total(&model, observed, period, outlook)?;
+    made(&model, observed, period, settled, outlook.spread())
+}
+
 /// Learns from the observed days.
 pub(crate) fn fit(observed: &Observed, outlook: &Outlook) -> Result<Fitted, String> {
     let series = series(observed)?;
     Model::fit(&series, &outlook.options(observed)).map_err(|error| error.to_string())
+}
+
+/// What each model expects of the period's total; `spread` is the factor by which scores have widened
+/// the range.
+fn made(
+    model: &Fitted,
+    observed: &Observed,
+    period: &Period,
+    settled: f64,
+    spread: f64,
+) -> Result<Made, String> {
+    let (start, end) = (period.start(), period.end());
+    let total = model.predict(start, end).total.shifted_by(settled);
+    let mut totals = BTreeMap::from([(COMBINED.to_owned(), decimal(total.mean())?)]);
+    for (estimate, rest) in model.totals_by_estimate(start, end) {
+        totals.insert(estimate.name().to_owned(), decimal(settled + rest)?);
+    }
+    let is_settled = |day: &&DailyCost| day.state == DayState::Settled && period.contains(day.date);
+    let days = observed.days.iter().filter(is_settled).count();
+    if days > 0 {
+        let run_rate = settled * f64::from(period.days()) / days as f64;
+        totals.insert(RUN_RATE.to_owned(), decimal(run_rate)?);
+    }
+    let range = |Interval { low, high }| Ok::<_, String>((decimal(low)?, decimal(high)?));
+    let (mean, told) = (total.mean(), total.interval(80.0));
+    let plain = Interval {
+        low: mean - (mean - told.low) / spread,
+        high: mean + (told.high - mean) / spread,
+    };
+    Ok(Made {
+        totals,
+        range80: range(told)?,
+        range95: range(total.interval(95.0))?,
+        plain80: (spread != 1.0).then(|| range(plain)).transpose()?,
+    })
 }
 
 /// The observed days as the forecaster takes them.

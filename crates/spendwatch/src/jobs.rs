@@ -17,6 +17,7 @@ pub mod import;
 pub mod native_alert;
 pub mod plan;
 pub mod probe;
+pub mod scores;
 pub mod silence;
 pub mod suggest;
 pub mod sweep;

@@ -38,6 +38,7 @@ mod outlook;
 mod reads;
 pub mod replay;
 mod routing;
+mod scores;
 mod settling;
 mod silences;
 mod snapshots;
@@ -54,7 +55,7 @@ pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
     ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Forecasting, Hook, Inherited,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, ForecastSettings, Hook, Inherited,
     Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged,
     Task, Tolerance, Weekly, budget_toml, imported_toml,
 };
@@ -63,6 +64,7 @@ pub use environment::{Environment, StateLocation};
 pub use links::{BadLink, Permission, Purpose};
 pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
+pub use scores::{COMBINED, Figures as ScoreFigures, ModelScore, RUN_RATE, Stage};
 pub use silences::{
     LONGEST_REASON, Matcher, NewSilence, NotSilenced, Silence, SilenceEdit, SilenceState,
 };

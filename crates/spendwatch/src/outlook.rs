@@ -1,13 +1,13 @@
 //! What a forecast is told besides the costs of its budget: holidays, planned costs, how much of a day is
-//! posted by now, how the weekdays of the budget around differ, and what makes the parts of a budget add
-//! up to it.
+//! posted by now, how earlier forecasts turned out, how the weekdays of the budget around differ, and what
+//! makes the parts of a budget add up to it.
 
 mod family;
 
 use std::collections::BTreeMap;
 
 use budget_engine::{Budget, Observed};
-use cost_forecast::{Options, PlannedCost, WeekShape};
+use cost_forecast::{Options, PlannedCost, Scored, WeekShape};
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::config::Config;
@@ -19,12 +19,20 @@ pub(crate) use self::family::prepare;
 #[derive(Debug, Clone)]
 pub(crate) struct Outlook {
     options: Options,
-    /// What was posted of each of the last days, and when.
-    postings: Postings,
+    kept: Kept,
     /// The weekdays of the budget around, for a budget that is too young to show its own.
     week: Option<Week>,
     /// By what the cost of the days to come is multiplied.
     factor: f64,
+}
+
+/// What earlier evaluations kept for the forecasts to come.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    /// What was posted of each of the last days, and when.
+    pub(crate) postings: Postings,
+    /// How earlier forecasts turned out.
+    pub(crate) scored: Option<Scored>,
 }
 
 /// The weekdays of a budget.
@@ -41,12 +49,15 @@ pub(crate) type Outlooks = BTreeMap<String, Outlook>;
 impl Outlook {
     /// What the configuration says.
     pub(crate) fn configured(config: &Config, budget: &Budget) -> Outlook {
-        let options = Options::default()
-            .with_holidays(config.forecast.holidays.clone())
-            .with_planned(planned(config, budget));
+        let options = Options::default().with_holidays(config.forecast.holidays.clone());
+        Outlook::new(options.with_planned(planned(config, budget)))
+    }
+
+    /// Nothing but these options.
+    pub(crate) fn new(options: Options) -> Outlook {
         Outlook {
             options,
-            postings: Postings::default(),
+            kept: Kept::default(),
             week: None,
             factor: 1.0,
         }
@@ -54,14 +65,27 @@ impl Outlook {
 
     /// What was posted of the last days.
     pub(crate) fn postings(&self) -> &Postings {
-        &self.postings
+        &self.kept.postings
+    }
+
+    /// The same, told how earlier forecasts turned out.
+    pub(crate) fn with_scored(mut self, scored: Option<Scored>) -> Outlook {
+        self.kept.scored = scored;
+        self
+    }
+
+    /// The factor by which that widens the range.
+    pub(crate) fn spread(&self) -> f64 {
+        self.kept.scored.as_ref().map_or(1.0, Scored::spread)
     }
 
     /// What the forecaster is told about these days.
     pub(crate) fn options(&self, observed: &Observed) -> Options {
         let week = self.week.as_ref().map(|week| week.shape);
-        let arrivals = self.postings.arrivals(observed);
-        self.options.clone().with_week(week).with_arrivals(arrivals)
+        let arrivals = self.kept.postings.arrivals(observed);
+        let options = self.options.clone().with_week(week);
+        let options = options.with_arrivals(arrivals);
+        options.with_scored(self.kept.scored.clone())
     }
 
     /// The budget whose weekdays stand in for those of a young one, by id.

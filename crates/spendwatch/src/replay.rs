@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forecasting;
 use crate::outlook::Outlook;
+use crate::scores::Board;
 use crate::standing::{self, CLOSING_DAYS, Figures};
 
 pub(crate) use known::{Basis, History};
@@ -238,6 +239,34 @@ impl Replay<'_> {
         replay.thresholds = verdict::thresholds(variant, &replay.periods);
         replay
     }
+}
+
+/// The scoreboard that evaluations on each day of these complete periods would have filled.
+pub(crate) fn board(
+    history: &History,
+    periods: &[Period],
+    outlook: &Outlook,
+) -> Result<Board, ObserveError> {
+    let mut board = Board::new(String::new());
+    let (Some(first), Some(last)) = (periods.first(), periods.last()) else {
+        return Ok(board);
+    };
+    let mut walk = history.walk();
+    for day in dates(first.start(), plus_days(last.end(), CLOSING_DAYS + 1)) {
+        let Some((known, _)) = walk.to(day)? else {
+            continue;
+        };
+        let observed = history.observed(known, day);
+        let running = periods.iter().find(|period| period.contains(day));
+        if let Some(period) = running
+            && let outlook = outlook.clone().with_scored(board.scored())
+            && let Ok(made) = forecasting::forecast_made(&observed, period, &outlook)
+        {
+            board.keep(period, &observed, day, made);
+        }
+        board.settle(&observed, day);
+    }
+    Ok(board)
 }
 
 /// One day of one variant.

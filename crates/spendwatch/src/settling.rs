@@ -11,10 +11,10 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use state_store::{Documents, Error, Version, json};
 
 use crate::config::Config;
+use crate::scores::definition;
 
 /// Ages are counted in steps of this many hours since the day began.
 const HOURS: i64 = 6;
@@ -49,7 +49,7 @@ pub(crate) async fn load(
     }
     let mut known = BTreeMap::new();
     for (budget, kept) in budgets.iter().zip(kept) {
-        let counts = counts(config, budget);
+        let counts = definition(budget, &config.budgets.selectors(budget));
         let kept = kept.filter(|kept| kept.counts == counts);
         let kept = kept.unwrap_or_else(|| Postings {
             counts,
@@ -83,21 +83,6 @@ pub(crate) async fn keep(
         Ok(_) | Err(Error::Moved { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// A hash of what a budget counts.
-fn counts(config: &Config, budget: &Budget) -> String {
-    let what = (
-        config.budgets.selectors(budget),
-        budget.cost_basis,
-        budget.currency,
-    );
-    let mut hash = Sha256::new();
-    hash.update(format!("{what:?}"));
-    hash.finalize()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 fn key(budget: &str) -> String {

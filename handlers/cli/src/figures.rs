@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use budget_engine::{Breach, Decision, ForecastSummary, Outcome, Reason, Status};
+use budget_engine::{Breach, Decision, ForecastScore, ForecastSummary, Outcome, Reason, Status};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -145,6 +145,7 @@ pub(crate) fn blocks(figures: &[Figures]) -> Vec<Block> {
         .into_iter()
         .map(Cell::from)
         .collect();
+    lines.extend(poor_forecasts(figures));
     if let Some(as_of) = shared_as_of(figures) {
         lines.push(format!("data as of {}", moment(as_of)).into());
     }
@@ -354,6 +355,41 @@ fn missing_forecasts(figures: &[Figures]) -> Vec<String> {
             Some(format!("{}: no forecast: {why}", one.report.budget))
         })
         .collect()
+}
+
+/// Whose thresholds of the forecast are held back, and why, one line each.
+fn poor_forecasts(figures: &[Figures]) -> Vec<Cell> {
+    let poor = figures.iter().filter_map(|one| {
+        let forecast = one.report.status.as_ref()?.forecast.as_ref()?;
+        let score = forecast.score.filter(|score| score.held)?;
+        let text = format!("{}: {}", one.report.budget, poor_forecast(&score));
+        Some(Cell::colored(text, Color::Yellow))
+    });
+    poor.collect()
+}
+
+/// That thresholds of the forecast are held back, and why.
+pub(crate) fn poor_forecast(score: &ForecastScore) -> String {
+    format!(
+        "forecast thresholds are held back: {}",
+        earlier_forecasts(score)
+    )
+}
+
+/// How earlier forecasts turned out that were made as late in their periods.
+pub(crate) fn earlier_forecasts(score: &ForecastScore) -> String {
+    let ForecastScore {
+        periods,
+        covered,
+        error,
+        ..
+    } = score;
+    match periods {
+        1 => format!("off by {error} in 1 period, {covered} of 1 total in the 80 % range"),
+        _ => format!(
+            "off by {error} in {periods} periods, {covered} of {periods} totals in the 80 % range"
+        ),
+    }
 }
 
 /// The decisions to show, with why.

@@ -91,6 +91,14 @@ pub(crate) fn why(decision: &Decision) -> String {
         Reason::HeldStale { last_day } => {
             format!("it waits for newer data: there are no costs after {last_day}")
         }
+        Reason::HeldPoor {
+            error,
+            covered,
+            periods,
+        } => format!(
+            "it is held back because forecasts have been poor: in the last {periods} periods they were \
+             off by {error}, and {covered} of {periods} totals fell in the 80 % range"
+        ),
         Reason::CoversLess {
             first_day,
             last_day,
@@ -218,6 +226,17 @@ mod tests {
     #[test]
     fn reasons_read_as_sentences() {
         let level = money("10000 EUR");
+        check(
+            "forecast 100%",
+            Outcome::Quiet,
+            Reason::HeldPoor {
+                error: Percent(Decimal::new(312, 1)),
+                covered: 1,
+                periods: 4,
+            },
+            "it is held back because forecasts have been poor: in the last 4 periods they were off by \
+             31.2 %, and 1 of 4 totals fell in the 80 % range",
+        );
         check(
             "actual 100%",
             Outcome::Fire,

@@ -360,11 +360,12 @@ fn today(thresholds: &[&str], cost: u32) -> TempDir {
 fn every_answer_comes_in_every_format() {
     let folder = own();
     let day = ["--as-of", "2026-11-18"];
-    let answers: [&[&str]; 6] = [
+    let answers: [&[&str]; 7] = [
         &["status"],
         &["evaluate"],
         &["forecast"],
         &["forecast", "--budget", "research"],
+        &["forecast", "--score", "--replay", "2"],
         &["anomalies"],
         &["check"],
     ];
@@ -716,6 +717,53 @@ fn wrong_use_is_exit_code_2() {
         &["evaluate", "--dry-run", "--outbox", "out"],
     ] {
         code(&run(folder.path(), arguments), 2);
+    }
+}
+
+#[test]
+fn how_past_forecasts_would_have_turned_out_needs_no_state() {
+    let folder = own();
+    let past = [
+        "forecast",
+        "--score",
+        "--replay",
+        "6",
+        "--as-of",
+        "2026-11-18",
+    ];
+    let output = run(folder.path(), &[&past[..], &["-o", "json"]].concat());
+    code(&output, 0);
+    let scores = json(&output);
+    let budgets = scores["budgets"].as_array().unwrap();
+    assert_eq!(budgets.len(), 5);
+    let number = |value: &Value| -> f64 { value.as_str().unwrap().parse().unwrap() };
+    for budget in budgets {
+        let models = budget["models"].as_array().unwrap();
+        assert_eq!(models.len(), 10, "{budget}");
+        assert_eq!(models[0]["model"], "combined");
+        assert_eq!(models[0]["periods"], 6);
+        assert_eq!(models[1]["model"], "run-rate");
+        // The closer the end, the better.
+        let at = |stage: &str| number(&models[0]["stages"][stage]["error"]);
+        assert!(at("last") <= at("first"), "{budget}");
+    }
+    // A reservation and a support plan are billed there on the first day of the month, and scaled up by the
+    // run rate.
+    let shared = budgets
+        .iter()
+        .find(|one| one["budget"] == "shared-services");
+    let models = &shared.unwrap()["models"];
+    assert!(number(&models[1]["error"]) > 10.0 * number(&models[0]["error"]));
+
+    let kept = run(folder.path(), &["forecast", "--score"]);
+    code(&kept, 0);
+    assert!(stdout(&kept).contains("no forecast of it is kept yet"));
+    for wrong in [
+        &["forecast", "--score", "--as-of", "2026-11-18"][..],
+        &["forecast", "--replay", "6"],
+        &["forecast", "--score", "--replay", "37"],
+    ] {
+        code(&run(folder.path(), wrong), 2);
     }
 }
 

@@ -163,6 +163,8 @@ pub(super) trait Catalog: Sync {
     fn digest_subject(&self, day: &str) -> String;
     fn digest_headline(&self, count: usize) -> String;
     fn digest_row(&self, row: &DigestLine<'_>) -> String;
+    /// Follows a row.
+    fn digest_poor(&self) -> &'static str;
     fn digest_unevaluated(&self, name: &str, why: &str) -> String;
     fn digest_more(&self, count: u32) -> String;
     fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String;
@@ -181,6 +183,7 @@ pub(super) trait Catalog: Sync {
     fn period_over(&self, end: &str) -> String;
     fn configured_anew(&self) -> &'static str;
     fn stale_figures(&self, days: &str) -> String;
+    fn forecast_held(&self) -> &'static str;
     fn also_crossed(&self, list: &str) -> String;
     fn same_for(&self, list: &str) -> String;
     fn parts(&self, list: &str) -> String;
@@ -223,6 +226,9 @@ pub(super) trait Catalog: Sync {
     /// After what is expected: on how few settled days that rests, at least 1, and from which budget
     /// their weekdays are, if not their own.
     fn few_days(&self, days: u32, weekdays_of: Option<&str>) -> String;
+    /// How far earlier forecasts were off, and in how many periods the range held the total: follows
+    /// what is expected.
+    fn scored(&self, periods: u32, error: &str, covered: u32) -> String;
     fn no_forecast(&self, why: &NoForecast<'_>) -> String;
     fn up_to(&self, day: &str) -> String;
     fn all_may_change(&self) -> &'static str;

@@ -85,6 +85,10 @@ fn remarks(say: &dyn Catalog, transition: &Transition) -> Vec<String> {
     if status.data.stale && transition.kind != ThresholdKind::Stale {
         remarks.push(say.stale_figures(&say.days(status.data.age_days)));
     }
+    let score = status.forecast.as_ref().and_then(|forecast| forecast.score);
+    if score.is_some_and(|score| score.held) {
+        remarks.push(say.forecast_held().into());
+    }
     if !transition.also.is_empty() {
         let also = transition.also.iter().map(|when| say.condition_of(when));
         let also = list(say, &also.collect::<Vec<_>>());

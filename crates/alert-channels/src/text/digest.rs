@@ -71,5 +71,9 @@ fn row(say: &dyn Catalog, row: &DigestRow) -> String {
         period: &say.period_of(&row.period_label),
         standing: row.standing,
     });
-    format!("[{bar}] {line}")
+    let poor = match row.poor_forecast {
+        true => say.digest_poor(),
+        false => "",
+    };
+    format!("[{bar}] {line}{poor}")
 }

@@ -212,6 +212,10 @@ impl Catalog for Dutch {
         format!("{name}: {percent}{forecast} van {planned} ({period}), {standing}")
     }
 
+    fn digest_poor(&self) -> &'static str {
+        ", prognoses te onnauwkeurig"
+    }
+
     fn digest_unevaluated(&self, name: &str, why: &str) -> String {
         format!("{name} kan niet worden beoordeeld: {why}")
     }
@@ -302,6 +306,10 @@ impl Catalog for Dutch {
         format!(
             "De gegevens zijn ouder dan gebruikelijk ({days}): er is waarschijnlijk meer besteed."
         )
+    }
+
+    fn forecast_held(&self) -> &'static str {
+        "Prognoses voor dit budget zaten er te ver naast: drempels van de prognose worden niet gemeld."
     }
 
     fn also_crossed(&self, list: &str) -> String {
@@ -567,6 +575,13 @@ impl Catalog for Dutch {
         };
         let week = weekdays_of.map(|budget| format!(" en de weekdagen van {budget}"));
         format!("; ze berust op slechts {days}{}", week.unwrap_or_default())
+    }
+
+    fn scored(&self, periods: u32, error: &str, covered: u32) -> String {
+        format!(
+            "; in de laatste {periods} perioden zaten zulke prognoses er {error} naast, en {covered} \
+             van de {periods} totalen vielen binnen het bereik"
+        )
     }
 
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {

@@ -164,6 +164,10 @@ impl Catalog for English {
         format!("{name}: {percent}{forecast} of {planned} in {period}, {standing}")
     }
 
+    fn digest_poor(&self) -> &'static str {
+        ", forecasts too far off"
+    }
+
     fn digest_unevaluated(&self, name: &str, why: &str) -> String {
         format!("{name} cannot be evaluated: {why}")
     }
@@ -251,6 +255,10 @@ impl Catalog for English {
 
     fn stale_figures(&self, days: &str) -> String {
         format!("The data are older than usual ({days}): the true spend is likely higher.")
+    }
+
+    fn forecast_held(&self) -> &'static str {
+        "Forecasts of this budget have been too far off: thresholds of the forecast are held back."
     }
 
     fn also_crossed(&self, list: &str) -> String {
@@ -513,6 +521,13 @@ impl Catalog for English {
         };
         let week = weekdays_of.map(|budget| format!(" and the weekdays of {budget}"));
         format!("; it rests on only {days}{}", week.unwrap_or_default())
+    }
+
+    fn scored(&self, periods: u32, error: &str, covered: u32) -> String {
+        format!(
+            "; in the last {periods} periods such forecasts were off by {error}, and {covered} of \
+             {periods} totals fell in the range"
+        )
     }
 
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {

@@ -1,6 +1,8 @@
 //! The figures of a budget, and what moved.
 
-use budget_engine::{Cause, Course, Drivers, ForecastSummary, Money, Status, Transition};
+use budget_engine::{
+    Cause, Course, Drivers, ForecastScore, ForecastSummary, Money, Status, Transition,
+};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::catalog::{Catalog, Charted, Expected, Moved, NoForecast};
@@ -87,6 +89,10 @@ fn forecast(say: &dyn Catalog, status: &Status) -> Option<String> {
         let range = range.map(|(earliest, latest)| (style.date(earliest), style.date(latest)));
         let range = range.as_ref().map(|(first, last)| (&**first, &**last));
         text.push_str(&say.most_likely_on(&style.date(breach.likely), range));
+    }
+    if let Some(score) = forecast.score.filter(ForecastScore::is_telling) {
+        let error = style.percent(score.error);
+        text.push_str(&say.scored(score.periods, &error, score.covered));
     }
     Some(text)
 }

@@ -222,6 +222,10 @@ impl Catalog for French {
         format!("{name} : {percent}{forecast} de {planned} ({period}), {standing}")
     }
 
+    fn digest_poor(&self) -> &'static str {
+        ", prévisions trop imprécises"
+    }
+
     fn digest_unevaluated(&self, name: &str, why: &str) -> String {
         format!("{name} ne peut pas être évalué : {why}")
     }
@@ -314,6 +318,10 @@ impl Catalog for French {
             "Les données sont plus anciennes que d'habitude ({days}) : la dépense réelle est \
              probablement plus élevée."
         )
+    }
+
+    fn forecast_held(&self) -> &'static str {
+        "Les prévisions de ce budget ont été trop éloignées du réel : les seuils de prévision sont retenus."
     }
 
     fn also_crossed(&self, list: &str) -> String {
@@ -586,6 +594,13 @@ impl Catalog for French {
         };
         let week = weekdays_of.map(|budget| format!(" et les jours de semaine de {budget}"));
         format!(" ; elle repose sur {days}{}", week.unwrap_or_default())
+    }
+
+    fn scored(&self, periods: u32, error: &str, covered: u32) -> String {
+        format!(
+            " ; sur les {periods} dernières périodes, ces prévisions s'écartaient de {error}, et \
+             {covered} totaux sur {periods} étaient dans la fourchette"
+        )
     }
 
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {

@@ -215,6 +215,10 @@ impl Catalog for German {
         format!("{name}: {percent}{forecast} von {planned} ({period}), {standing}")
     }
 
+    fn digest_poor(&self) -> &'static str {
+        ", Prognosen zu ungenau"
+    }
+
     fn digest_unevaluated(&self, name: &str, why: &str) -> String {
         format!("{name} kann nicht ausgewertet werden: {why}")
     }
@@ -306,6 +310,10 @@ impl Catalog for German {
         format!(
             "Die Daten sind älter als üblich ({days}): tatsächlich ist wahrscheinlich mehr ausgegeben."
         )
+    }
+
+    fn forecast_held(&self) -> &'static str {
+        "Prognosen für dieses Budget lagen zu weit daneben: Schwellen der Prognose werden zurückgehalten."
     }
 
     fn also_crossed(&self, list: &str) -> String {
@@ -575,6 +583,13 @@ impl Catalog for German {
         };
         let week = weekdays_of.map(|budget| format!(" und den Wochentagen von {budget}"));
         format!("; sie beruht auf nur {days}{}", week.unwrap_or_default())
+    }
+
+    fn scored(&self, periods: u32, error: &str, covered: u32) -> String {
+        format!(
+            "; in den letzten {periods} Zeiträumen lagen solche Prognosen um {error} daneben, und \
+             {covered} von {periods} Summen lagen im Bereich"
+        )
     }
 
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {

@@ -158,6 +158,9 @@ fn amounts(status: &Status) -> Value {
         if let Some(few) = &forecast.few_days {
             known["fewDays"] = json!(few);
         }
+        if let Some(score) = forecast.score {
+            known["score"] = json!(score);
+        }
         known
     });
     json!({

@@ -340,7 +340,8 @@ impl View<'_> {
                 if status.spent.amount >= level || reach >= level {
                     return Verdict::Stands;
                 }
-                if let Some(reason) = self.tell_less().or_else(|| self.unsettled(alert)) {
+                let held = self.tell_less().or_else(|| super::poor(threshold, status));
+                if let Some(reason) = held.or_else(|| self.unsettled(alert)) {
                     return Verdict::Held(reason);
                 }
                 if !self.is_clearly_below(reach, level) {

@@ -548,3 +548,85 @@ proptest! {
         }
     }
 }
+
+/// November at EUR 700 so far, expected to end at EUR 1,200, after forecasts that turned out like this.
+fn after(
+    budget: &Budget,
+    middle: i64,
+    score: Option<ForecastScore>,
+    ledger: &Ledger,
+) -> Evaluation {
+    let forecast = forecast(middle - 100, middle, middle + 100);
+    let mut status = status_of(budget, &spent("700"), Some(&forecast), TODAY);
+    status.forecast.as_mut().unwrap().score = score;
+    decide(budget, &status, Some(&forecast), ledger, at(TODAY))
+}
+
+fn score(held: bool) -> Option<ForecastScore> {
+    Some(ForecastScore {
+        periods: 4,
+        covered: 1,
+        error: Percent(decimal("31")),
+        bias: Percent(decimal("12")),
+        held,
+    })
+}
+
+#[test]
+fn poor_forecasts_hold_thresholds_of_the_forecast_and_no_others() {
+    let budget = budget(&["actual 50%", "forecast 100%", "pace 120%"]);
+    let held = after(&budget, 1200, score(true), &empty());
+    let outcomes: Vec<Outcome> = held
+        .decisions
+        .iter()
+        .map(|one| one.outcome.clone())
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::Fire,
+            Outcome::Quiet,
+            Outcome::Cover {
+                by: "actual-50pct".to_owned()
+            }
+        ]
+    );
+    assert_eq!(
+        held.decisions[1].reason,
+        Reason::HeldPoor {
+            error: Percent(decimal("31")),
+            covered: 1,
+            periods: 4
+        }
+    );
+    assert_eq!(held.ledger.transitions.len(), 1);
+    // What is merely known of the past holds nothing.
+    let told = after(&budget, 1200, score(false), &empty());
+    assert_eq!(told.decisions[1].outcome, Outcome::Fire);
+}
+
+#[test]
+fn what_was_told_of_a_forecast_stands_when_forecasts_turn_out_to_be_poor() {
+    let budget = budget(&["forecast 100%"]);
+    let told = after(&budget, 1200, None, &empty());
+    assert_eq!(told.decisions[0].outcome, Outcome::Fire);
+    let again = after(&budget, 1200, score(true), &told.ledger);
+    assert!(matches!(
+        again.decisions[0].reason,
+        Reason::AlreadyTold { .. }
+    ));
+    let below = after(&budget, 800, score(true), &told.ledger);
+    assert_eq!(below.decisions[0].outcome, Outcome::Quiet);
+    assert!(
+        matches!(below.decisions[0].reason, Reason::HeldPoor { .. }),
+        "{:?}",
+        below.decisions
+    );
+    assert_eq!(below.ledger.transitions.len(), 1);
+    // Where forecasts are believed, it only waits for the days to settle on which it was told.
+    let believed = after(&budget, 800, score(false), &told.ledger);
+    assert!(matches!(
+        believed.decisions[0].reason,
+        Reason::HeldUnsettled { .. }
+    ));
+}

@@ -38,8 +38,8 @@ pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
 use super::{
-    Attention, Channel, Completeness, Config, Delivery, Forecasting, Inherited, Links, Recipient,
-    Source,
+    Attention, Channel, Completeness, Config, Delivery, ForecastSettings, Inherited, Links,
+    Recipient, Source,
 };
 
 /// The word that stands for a budget's owners in `notify`.
@@ -59,7 +59,7 @@ struct Draft {
     actions: ActionsDraft,
     links: Option<Links>,
     attention: Attention,
-    forecast: Forecasting,
+    forecast: ForecastSettings,
     recipients: BTreeMap<String, Recipient>,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,

@@ -18,6 +18,7 @@ use crate::jobs::evaluate;
 use crate::outlook::Outlook;
 use crate::reads::{Read, counted};
 use crate::replay::{self, BudgetReplay, History, Replay};
+use crate::scores::Board;
 use crate::snapshots::{self, Snapshot};
 use crate::sources::{Progress, ReadContext, ReadRequest};
 
@@ -238,6 +239,14 @@ impl Past {
             outlook: &self.outlook,
         };
         replay.run(variants).map_err(|error| error.to_string())
+    }
+
+    /// The scoreboard that evaluations of the last `count` periods would have filled; and what is left out,
+    /// in words.
+    pub(crate) fn board(&self, count: u32) -> Result<(Board, Option<String>), String> {
+        let (periods, note) = self.periods(count);
+        let board = replay::board(&self.history, &periods, &self.outlook);
+        Ok((board.map_err(|error| error.to_string())?, note))
     }
 
     fn replay(&self, count: u32) -> Result<BudgetReplay, String> {

@@ -149,12 +149,14 @@ fn row(status: &Status) -> DigestRow {
         Some(Percent(percent))
     };
     let forecast = status.forecast.as_ref();
+    let score = forecast.and_then(|forecast| forecast.score);
+    let poor_forecast = score.is_some_and(|score| score.held);
     let is_ahead = status.pace.is_some_and(|pace| pace.percent.0 >= AHEAD);
     let standing = if status.percent.0 >= Decimal::ONE_HUNDRED {
         Standing::Over
     } else if status.data.stale {
         Standing::Stale
-    } else if forecast.is_some_and(|forecast| forecast.probability >= SURE) {
+    } else if !poor_forecast && forecast.is_some_and(|forecast| forecast.probability >= SURE) {
         Standing::ExpectedOver
     } else if is_ahead {
         Standing::Ahead
@@ -168,6 +170,7 @@ fn row(status: &Status) -> DigestRow {
         planned: status.planned,
         percent: status.percent,
         forecast_percent: forecast.and_then(|forecast| share(forecast.mean)),
+        poor_forecast,
         standing,
     }
 }

@@ -3,13 +3,13 @@
 //! What is decided is written by `ledgers::commit`, in an order in which a kill anywhere loses
 //! nothing; then the delivery queue gets its hints.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context;
 use budget_engine::{
-    AlertState, Budget, Change, CostFacts, Decision, Lag, Ledger, ObserveError, Outcome, Part,
-    Period, Planned, Status, ThresholdKind, Transition, When, days_between, decide, observe,
+    AlertState, Budget, Change, CostFacts, Decision, Lag, Ledger, ObserveError, Observed, Outcome,
+    Part, Period, Planned, Status, ThresholdKind, Transition, When, days_between, decide, observe,
     plus_days,
 };
 use jiff::civil::Date;
@@ -24,9 +24,10 @@ use crate::clock::day_of;
 use crate::config::OWNERS;
 use crate::forecasting;
 use crate::ledgers::{self, Decided};
-use crate::outlook::{self, Outlook, Outlooks};
+use crate::outlook::{self, Kept, Outlook, Outlooks};
 use crate::reads::{Read, counted};
 use crate::routing;
+use crate::scores::{self, Board, Made, Stage};
 use crate::settling::{self, Postings};
 use crate::snapshots;
 use crate::sources::{Progress, ReadContext, ReadRequest};
@@ -179,7 +180,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         notes: answer.notes,
         budgets: vec![],
     };
-    let outlooks = outlooks(app, read, &answer.facts, now).await?;
+    let (boards, outlooks) = outlooks(app, read, &answer.facts, now).await?;
     let mut hints = BTreeSet::new();
     let mut failure = None;
     // Parts first, so that the notice of a budget can tell of theirs.
@@ -189,6 +190,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         let known = Known {
             read,
             facts: &answer.facts,
+            boards: &boards,
             outlooks: &outlooks,
         };
         let one = evaluate_budget(app, &known, budget, now, options.dry_run, &mut hints);
@@ -384,21 +386,27 @@ fn earliest_period(budgets: &[&Budget], now: Timestamp) -> Date {
 struct Known<'a> {
     read: &'a Read,
     facts: &'a CostFacts,
+    /// How earlier forecasts turned out, by the ids of their budgets.
+    boards: &'a BTreeMap<String, Board>,
     outlooks: &'a Outlooks,
 }
 
-/// What forecasts are told besides costs.
+/// How earlier forecasts turned out, and what forecasts are told besides costs.
 async fn outlooks(
     app: &App,
     read: &Read,
     facts: &CostFacts,
     now: Timestamp,
-) -> anyhow::Result<Outlooks> {
+) -> anyhow::Result<(BTreeMap<String, Board>, Outlooks)> {
     let budgets = budgets_of(app, read);
-    let mut kept = settling::load(app.documents(), app.config(), &budgets).await?;
-    Ok(outlook::prepare(app, read, facts, day_of(now), |budget| {
-        kept.remove(&budget.id).unwrap_or_default()
-    }))
+    let boards = scores::load_all(app.documents(), app.config(), &budgets).await;
+    let mut postings = settling::load(app.documents(), app.config(), &budgets).await?;
+    let kept = |budget: &Budget| Kept {
+        postings: postings.remove(&budget.id).unwrap_or_default(),
+        scored: boards.get(&budget.id).and_then(Board::scored),
+    };
+    let outlooks = outlook::prepare(app, read, facts, day_of(now), kept);
+    Ok((boards, outlooks))
 }
 
 async fn evaluate_budget(
@@ -414,14 +422,11 @@ async fn evaluate_budget(
     let Periods {
         current,
         ended,
-        postings,
+        seen,
     } = figures(app, known, budget, now).unwrap_or_else(|error| Periods {
         current: Some(Err(error)),
         ..Periods::default()
     });
-    if let Some(postings) = postings.filter(|_| !dry_run) {
-        settling::keep(app.documents(), budget, &postings).await?;
-    }
     if let Some(ended) = ended
         && app
             .documents()
@@ -462,7 +467,33 @@ async fn evaluate_budget(
         }
         None => report.problem = Some("the budget is not running today".to_owned()),
     }
+    if let Some(seen) = seen.filter(|_| !dry_run) {
+        settling::keep(app.documents(), budget, &seen.postings).await?;
+        keep_score(app, budget, seen, day_of(now)).await;
+    }
     Ok(report)
+}
+
+/// Keeps the forecast of the day, and compares earlier ones with what came. A failure is only logged: the
+/// next evaluation makes up for it.
+async fn keep_score(app: &App, budget: &Budget, seen: Seen, today: Date) {
+    let Seen { observed, made, .. } = seen;
+    let kept = scores::update(
+        app.documents(),
+        app.config(),
+        budget,
+        &observed,
+        made,
+        today,
+    );
+    if let Err(error) = kept.await {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(
+            budget.id = budget.id,
+            error,
+            "the scoreboard could not be written"
+        );
+    }
 }
 
 /// What was decided about one period, and what came of it.
@@ -589,8 +620,17 @@ struct Periods {
     current: Option<Result<Figures, ObserveError>>,
     /// The one that has just ended, while its last days may still change.
     ended: Option<Figures>,
-    /// What is posted of its last days, to be kept.
-    postings: Option<Postings>,
+    /// What they rest on.
+    seen: Option<Seen>,
+}
+
+/// What is to be kept of an evaluation for the forecasts to come.
+struct Seen {
+    observed: Observed,
+    /// The forecast of the running period, if there is one.
+    made: Option<(Period, Made)>,
+    /// What is posted of the last days.
+    postings: Postings,
 }
 
 /// Everything about a budget that can be known from the facts.
@@ -616,17 +656,33 @@ fn figures(
     let scopes = counted(config, budget);
     let none = Outlook::configured(config, budget);
     let outlook = known.outlooks.get(&budget.id).unwrap_or(&none);
-    let forecast =
-        |period: &Period, planned| forecasting::forecast(&observed, period, planned, outlook);
+    let mut made = None;
+    let forecast = |period: &Period, planned| {
+        let (forecast, one) = forecasting::forecast(&observed, period, planned, outlook)?;
+        made = Some((*period, one));
+        Ok(forecast)
+    };
+    let mut current = plan
+        .current
+        .map(|period| standing::running(budget, &scopes, &observed, &period, forecast));
+    if let (Some(Ok(current)), Some(board)) = (&mut current, known.boards.get(&budget.id)) {
+        let stage = Stage::of(&current.status.period, today);
+        current
+            .status
+            .set_score(board.told(stage, config.forecast.hold_back));
+    }
+    let postings = outlook.postings().clone().with(&observed);
     Ok(Periods {
-        current: plan
-            .current
-            .map(|period| standing::running(budget, &scopes, &observed, &period, forecast)),
+        current,
         // A plan without an amount for the ended period is no problem of the current one.
         ended: plan
             .ended
             .and_then(|period| standing::ended(budget, &scopes, &observed, &period).ok()),
-        postings: Some(outlook.postings().clone().with(&observed)),
+        seen: Some(Seen {
+            observed,
+            made,
+            postings,
+        }),
     })
 }
 

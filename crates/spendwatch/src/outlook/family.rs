@@ -10,12 +10,11 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Outlook, Outlooks, Week};
+use super::{Kept, Outlook, Outlooks, Week};
 use crate::app::App;
 use crate::forecasting;
 use crate::jobs::evaluate;
 use crate::reads::Read;
-use crate::settling::Postings;
 
 /// Parts that cost more than the whole on a settled day, by more than this share of it, count something
 /// twice.
@@ -29,13 +28,13 @@ struct Member<'a> {
     fitted: Fitted,
 }
 
-/// The outlook of each budget of a read. `postings` gives what was posted of a budget's last days.
+/// The outlook of each budget of a read. `kept` gives what earlier evaluations kept of a budget.
 pub(crate) fn prepare(
     app: &App,
     read: &Read,
     facts: &CostFacts,
     today: Date,
-    mut postings: impl FnMut(&Budget) -> Postings,
+    mut kept: impl FnMut(&Budget) -> Kept,
 ) -> Outlooks {
     let config = app.config();
     let budgets = evaluate::budgets_of(app, read);
@@ -43,7 +42,7 @@ pub(crate) fn prepare(
         .iter()
         .map(|budget| {
             let outlook = Outlook {
-                postings: postings(budget),
+                kept: kept(budget),
                 ..Outlook::configured(config, budget)
             };
             (budget.id.clone(), outlook)

@@ -509,6 +509,11 @@ fn the_schema_names_every_setting_that_the_reader_knows() {
             "/$defs/defaults/properties",
         ),
         (
+            format!("[forecast]\n{typo}"),
+            "forecast",
+            "/$defs/forecast/properties",
+        ),
+        (
             format!("[delivery]\n{typo}"),
             "delivery",
             "/$defs/delivery/properties",

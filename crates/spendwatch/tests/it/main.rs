@@ -30,6 +30,7 @@ mod older_sources;
 mod outlook;
 mod reaching;
 mod reads;
+mod scoring;
 mod sources;
 mod suggesting;
 mod support;

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use spendwatch::jobs::anomalies::MOST_DAYS;
+use spendwatch::jobs::backtest::MOST_PERIODS;
 
 use super::date;
 
 const FORECAST_LINES: &str = r#"Examples:
   spendwatch forecast --budget payments-prod --svg charts
+  spendwatch forecast --score
+  spendwatch forecast --score --replay 12
   spendwatch forecast --json-lines < series.jsonl > forecasts.jsonl
 
 With --json-lines each line of stdin is a series, from the day `start` on, and a question:
@@ -51,6 +54,13 @@ pub(crate) struct Forecast {
     /// Write a chart of each budget into this folder, as ID.svg
     #[arg(long, value_name = "FOLDER")]
     pub(crate) svg: Option<PathBuf>,
+    /// Show how the forecasts that evaluations kept turned out, instead of a forecast
+    #[arg(long, conflicts_with_all = ["chart", "svg", "json_lines"])]
+    pub(crate) score: bool,
+    /// With --score: work out what the forecasts of the last N complete periods would have been, from the
+    /// costs that can be read today; needs no state
+    #[arg(long, value_name = "N", requires = "score", num_args = 0..=1, default_missing_value = "12", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_PERIODS)))]
+    pub(crate) replay: Option<u32>,
     /// Forecast series of daily costs from stdin, one JSON object a line; needs no configuration
     #[arg(long, conflicts_with_all = ["budget", "as_of", "chart", "svg"])]
     pub(crate) json_lines: bool,

@@ -10,6 +10,7 @@ use spendwatch::jobs::deliveries::Fate;
 use super::Exit;
 use crate::args::answers::Explain;
 use crate::args::{Global, wrong_use};
+use crate::figures::{earlier_forecasts, poor_forecast};
 use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table};
 use crate::setup::{self, State};
 use crate::words::{moment, why};
@@ -83,6 +84,12 @@ fn lines(told: &Told, threshold: &str, when: &str) -> Vec<Cell> {
             )
             .into(),
         );
+    }
+    if let Some(score) = told.status.forecast.as_ref().and_then(|one| one.score) {
+        lines.push(match score.held {
+            true => Cell::colored(poor_forecast(&score), Color::Yellow),
+            false => format!("earlier forecasts were {}", earlier_forecasts(&score)).into(),
+        });
     }
     if told.told_nobody {
         let text = "told nobody: no destination was left for it, and there is no fallback";

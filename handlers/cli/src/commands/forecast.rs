@@ -1,6 +1,7 @@
 //! `forecast`: where periods are expected to end. Nothing is recorded or sent.
 
 mod charts;
+mod score;
 
 use budget_engine::{Percent, Status};
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use super::Exit;
 use crate::args::Global;
 use crate::args::forecast::Forecast;
 use crate::evaluation::{self, is_running, tell_notes};
-use crate::figures::{breach_range, exact, range};
+use crate::figures::{breach_range, earlier_forecasts, exact, range};
 use crate::lines;
 use crate::output::{self, Answer, Block, Records};
 use crate::setup::{self, State};
@@ -168,6 +169,9 @@ impl Figures {
                 facts.push(("Expected", format!("no forecast: {why}")));
             }
         }
+        if let Some(score) = self.forecast.as_ref().and_then(|one| one.score) {
+            facts.push(("Earlier ones", earlier_forecasts(&score)));
+        }
         let allowance = match self.daily_allowance {
             Some(allowance) => format!(
                 "{allowance} on each of the {} without costs yet",
@@ -234,8 +238,11 @@ pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<E
     if options.json_lines {
         return lines::run(global, lines::forecast::answer);
     }
+    if options.score {
+        return score::run(global, options).await;
+    }
     let picture = charts::Picture::of(global, options)?;
-    let app = setup::app(global, State::Unused, options.as_of)?;
+    let app = setup::app(global, State::Looked, options.as_of)?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     let evaluated = evaluation::evaluate(&app, &only, true).await?;
     tell_notes(&evaluated);

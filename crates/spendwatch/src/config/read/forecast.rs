@@ -41,6 +41,9 @@ pub(super) fn read_forecast(root: &Table<'_>, folder: &Path, draft: &mut Draft) 
     holidays.sort_unstable();
     holidays.dedup();
     draft.forecast.holidays = holidays;
+    if let Some(holds) = table.get("hold_back").and_then(|value| value.flag()) {
+        draft.forecast.hold_back = holds;
+    }
     table.finish();
 }
 
