@@ -19,6 +19,7 @@ use state_store::{Version, json};
 
 use tokio::time::Instant;
 
+use crate::anomalies;
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::config::OWNERS;
@@ -96,7 +97,7 @@ pub struct BudgetReport {
 pub struct EndedPeriod {
     /// Where the budget ended.
     pub status: Status,
-    /// What was decided about thresholds of spend.
+    /// What was decided about thresholds of spend and of unusual costs.
     pub decisions: Vec<Decision>,
 }
 
@@ -123,7 +124,7 @@ impl BudgetReport {
         self.status.or(self.known.map(|known| *known))
     }
 
-    /// Whether a threshold of spend or forecast is crossed, told now or earlier.
+    /// Whether a threshold of spend, forecast, pace or unusual costs is crossed, told now or earlier.
     pub fn is_crossed(&self) -> bool {
         use budget_engine::Reason;
         self.decisions.iter().any(|decision| {
@@ -132,6 +133,7 @@ impl BudgetReport {
                 Reason::Reached { .. }
                     | Reason::ExpectedToReach { .. }
                     | Reason::AheadOfPlan { .. }
+                    | Reason::Unusual { .. }
                     | Reason::AlreadyTold { .. }
             ) && !matches!(decision.outcome, Outcome::Withdraw | Outcome::Resolve)
                 && !decision.when.starts_with("stale")
@@ -581,7 +583,7 @@ fn figures(
     let observed = observe(facts, budget, &selectors, lag_of(app, read), today)?;
     let scopes = counted(config, budget);
     let forecast = |period: &Period, planned| forecasting::forecast(&observed, period, planned);
-    Ok(Periods {
+    let mut periods = Periods {
         current: plan
             .current
             .map(|period| standing::running(budget, &scopes, &observed, &period, forecast)),
@@ -589,7 +591,11 @@ fn figures(
         ended: plan
             .ended
             .and_then(|period| standing::ended(budget, &scopes, &observed, &period).ok()),
-    })
+    };
+    let current = periods.current.iter_mut().flat_map(Result::as_mut);
+    let statuses = current.chain(&mut periods.ended).map(|one| &mut one.status);
+    anomalies::add(statuses, &observed, facts, budget, &selectors);
+    Ok(periods)
 }
 
 fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {
