@@ -10,7 +10,8 @@ use jiff::civil::date;
 use rust_decimal::Decimal;
 
 use crate::notice::{
-    Because, Carried, Digest, DigestMove, DigestRow, FollowUp, Link, Message, Notice, Standing,
+    Because, Carried, Digest, DigestMove, DigestRow, DigestUnusual, FollowUp, Link, Message,
+    Notice, Standing,
 };
 use crate::text::Language;
 
@@ -820,6 +821,13 @@ pub fn digest() -> Notice {
         cause,
         change: money(change),
     };
+    let event = |budget: &str, event: Anomaly| DigestUnusual {
+        budget: budget.into(),
+        event: Anomaly {
+            drivers: Vec::new(),
+            ..event
+        },
+    };
     let digest = Digest {
         at: at(),
         rows: vec![
@@ -846,6 +854,23 @@ pub fn digest() -> Notice {
             moved("Azure Databricks", Cause::New, "2210 EUR"),
             moved("HDInsight", Cause::Stopped, "-804.5 EUR"),
         ],
+        unusual: vec![
+            event("Payments, production", unusual()),
+            event(
+                "Web shop",
+                Anomaly {
+                    kind: AnomalyKind::Spike,
+                    first: date(2026, 5, 8),
+                    last: date(2026, 5, 8),
+                    is_open: false,
+                    impact: money("411.80 EUR"),
+                    ..unusual()
+                },
+            ),
+        ],
+        more_unusual: 1,
+        days_checked: 42,
+        budgets_checked: 6,
     };
     Notice {
         recipient: Some("owner@contoso.example".into()),

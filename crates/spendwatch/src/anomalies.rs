@@ -11,9 +11,6 @@ use rust_decimal::prelude::FromPrimitive;
 
 use crate::forecasting;
 
-/// Figures of a period show events of the days before it, too, that ended at most so many days before
-/// the last settled day: a week that somebody looks back, and what data are late.
-const SHOWN_DAYS: i32 = 9;
 /// Digits kept of a score.
 const SCORE_DIGITS: u32 = 2;
 
@@ -63,10 +60,10 @@ impl Checked {
         }
     }
 
-    /// What the figures of a period show.
+    /// What the figures of a period show: its days, and those of the last week before it.
     pub(crate) fn shown_in(&self, period: &Period) -> Anomalies {
-        let recently = plus_days(self.settled_to, -SHOWN_DAYS);
-        self.between(period.start().min(recently), period.end())
+        let since = period.start().min(week_to(self.settled_to));
+        self.between(since, period.end())
     }
 
     /// Looks into what made up the events that were not over before `since`.
@@ -100,8 +97,8 @@ pub(crate) fn add<'a>(
     let Some(first_day) = first_day else { return };
     match Checked::of(observed) {
         Ok(mut checked) => {
-            let recently = plus_days(observed.data.settled_to, -SHOWN_DAYS);
-            checked.explain(first_day.min(recently), facts, budget, selectors);
+            let since = first_day.min(week_to(observed.data.settled_to));
+            checked.explain(since, facts, budget, selectors);
             for status in &mut statuses {
                 status.anomalies = Some(checked.shown_in(&status.period));
             }
@@ -114,6 +111,12 @@ pub(crate) fn add<'a>(
             );
         }
     }
+}
+
+/// The first day of the week that ends with a day. Digests tell of the week that ends with the last
+/// settled day, so that each day is told of once, however late its data are.
+pub(crate) fn week_to(last: Date) -> Date {
+    plus_days(last, -6)
 }
 
 /// An incident with its amounts as money, rounded to what its currency shows, so that they add up as

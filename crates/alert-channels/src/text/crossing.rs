@@ -124,6 +124,8 @@ fn life(say: &dyn Catalog, transition: &Transition) -> Option<String> {
     let moment = |at| say.style().moment(at);
     match (&transition.change, &transition.reason) {
         (Change::Withdrawn, _) => Some(say.corrects(&when)),
+        // What stays of it may well be something to do about.
+        (Change::Resolved, Reason::AnomalyOver { kind, .. }) if !kind.passes() => None,
         (Change::Resolved, _) => Some(say.ends(&when)),
         (Change::Reminded, Reason::Unanswered { since, hours }) => {
             Some(say.reminder(&moment(*since), *hours))

@@ -1,6 +1,8 @@
 //! The figures of a budget, and what moved.
 
-use budget_engine::{Anomaly, Cause, Course, Drivers, ForecastSummary, Money, Status, Transition};
+use budget_engine::{
+    Anomaly, Cause, Change, Course, Drivers, ForecastSummary, Money, Status, Transition,
+};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::catalog::{Catalog, Charted, Days, Expected, Moved, NoForecast, Unusual};
@@ -26,7 +28,9 @@ pub(super) fn facts(say: &dyn Catalog, transition: &Transition) -> Vec<Fact> {
     let period = say.range(status.period.start(), status.period.last_day());
     let days = status.period.days();
     add(Label::Period, say.day_of(&period, status.day, days));
-    if let Some(event) = &transition.anomaly {
+    if let Some(event) = &transition.anomaly
+        && transition.change != Change::Withdrawn
+    {
         let count = u32::try_from(event.days.len()).unwrap_or(u32::MAX);
         let days = say.days(count);
         add(

@@ -743,7 +743,7 @@ impl Catalog for French {
 
     fn made_up_title(&self, impact: &str) -> String {
         format!(
-            "De quoi il s'agit : {impact} par rapport aux mêmes jours des quatre semaines précédentes"
+            "Ce qui l'explique : {impact} par rapport aux mêmes jours des quatre semaines précédentes"
         )
     }
 

@@ -361,7 +361,7 @@ impl Catalog for German {
             Aspect::Dimension(Dimension::ResourceGroupName) => "Ressourcengruppe".to_owned(),
             Aspect::Dimension(Dimension::SubAccountId) => "Abonnement".to_owned(),
             Aspect::Dimension(dimension) => dimension.to_string(),
-            Aspect::Tag(name) => format!("Tag {name}"),
+            Aspect::Tag(name) => format!("Markierung {name}"),
         };
         format!("Nach {by}: {list}.")
     }

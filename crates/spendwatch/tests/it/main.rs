@@ -36,3 +36,4 @@ mod threads;
 mod tokens;
 mod twins;
 mod unevaluated;
+mod unusual;
