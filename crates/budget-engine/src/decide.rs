@@ -284,8 +284,9 @@ pub struct Evaluation {
 ///
 /// A threshold fires on the first evaluation at or above its level. Of several that are crossed in
 /// one step only the highest fires and the others are recorded as covered by it; stale data are
-/// told on their own, and each event that cost something other than expected, too. What was told is not told again in the period; but when a higher one is over
-/// whose notice spoke for a lower one, and the lower one is still crossed, that fires on its own.
+/// told on their own, and each event that cost something other than expected, too. What was told is
+/// not told again in the period; but when a higher one is over whose notice spoke for a lower one, and
+/// the lower one is still crossed, that fires on its own.
 ///
 /// Restated data or a changed plan that undo a crossing of spend to date withdraw it; a forecast or a
 /// pace that is below its level again ends its alert. Both happen only with fresh data, beyond the
@@ -347,6 +348,10 @@ pub fn decide(
                     told(&next, threshold, crossing.step).map(|since| Reason::AlreadyTold { since })
                 }
             };
+            // Restated data may leave several events where there was one.
+            let is_twice = fresh.iter().any(|one| one.key == key);
+            let why_quiet =
+                why_quiet.or_else(|| is_twice.then_some(Reason::AlreadyTold { since: now }));
             let outcome = match &why_quiet {
                 Some(_) => Outcome::Quiet,
                 None => Outcome::Fire,

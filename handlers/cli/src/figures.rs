@@ -168,14 +168,13 @@ fn unusual(figures: &[Figures]) -> Vec<Cell> {
     });
     let lines: Vec<Cell> = events
         .map(|(budget, event)| {
-            let until = match event.is_open {
-                true => ", still open".to_owned(),
-                false => format!(" to {}", event.last),
+            let days = match event.is_open {
+                true => format!("since {}, still open", event.first),
+                false => words::span(event.first, event.last),
             };
             let line = format!(
-                "{budget}: {} since {}{until}: {}",
+                "{budget}: {} {days}: {}",
                 words::unusual(event.kind),
-                event.first,
                 words::beyond(event.impact)
             );
             Cell::colored(line, Color::Yellow)

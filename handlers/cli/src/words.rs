@@ -183,7 +183,8 @@ pub(crate) fn unusual(kind: AnomalyKind) -> &'static str {
     }
 }
 
-fn span(first: Date, last: Date) -> String {
+/// `on 2026-11-12`, `from 2026-11-12 to 2026-11-14`.
+pub(crate) fn span(first: Date, last: Date) -> String {
     match first == last {
         true => format!("on {first}"),
         false => format!("from {first} to {last}"),

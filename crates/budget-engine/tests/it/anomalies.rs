@@ -172,6 +172,25 @@ fn an_event_whose_first_day_moves_is_the_same() {
 }
 
 #[test]
+fn an_event_that_falls_apart_is_told_once() {
+    let budget = budget(&["anomaly 500"]);
+    let whole = status(&budget, TODAY, &[event(10, 17, "2000", true)]);
+    let first = step(&budget, &whole, &empty());
+    let gone = step(&budget, &status(&budget, day(21), &[]), &first.ledger);
+    let parts = [event(10, 11, "900", false), event(16, 17, "900", true)];
+    let again = step(&budget, &status(&budget, day(22), &parts), &gone.ledger);
+    let key = "anomaly-500@2026-11-10";
+    assert_eq!(
+        changes(&again.ledger),
+        [
+            (Change::Fired, key),
+            (Change::Withdrawn, key),
+            (Change::Fired, key)
+        ]
+    );
+}
+
+#[test]
 fn an_event_is_over_when_it_closes_and_stays_over() {
     let budget = budget(&["anomaly 500"]);
     let open = status(&budget, TODAY, &[event(16, 17, "700", true)]);

@@ -51,10 +51,10 @@ impl Shown {
         all
     }
 
-    /// What made up an event by services, largest first: `Storage +410.00, everything else +3.20`.
-    fn made_up(incident: &Anomaly) -> String {
+    /// What made up an event by services, largest first: `Storage +410.00`, `everything else +3.20`.
+    fn made_up(incident: &Anomaly) -> Vec<String> {
         let Some(drivers) = incident.drivers.first() else {
-            return String::new();
+            return Vec::new();
         };
         let items = drivers.items.iter().map(|item| (&*item.name, item.change));
         let rest = (!drivers.other.amount.is_zero()).then_some(("everything else", drivers.other));
@@ -69,9 +69,9 @@ impl Shown {
             } else {
                 "+"
             };
-            output::tied(&format!("{name} {sign}{}", change.rounded()))
+            format!("{name} {sign}{}", change.rounded())
         });
-        parts.collect::<Vec<_>>().join(", ")
+        parts.collect()
     }
 
     fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -133,7 +133,7 @@ impl Answer for Shown {
                 exact(incident.cost.amount),
                 exact(incident.impact.amount),
                 exact(incident.score),
-                Shown::made_up(incident),
+                Shown::made_up(incident).join("; "),
                 budget.days_checked.to_string(),
                 String::new(),
             ]);
@@ -170,6 +170,8 @@ fn table(incidents: &[(&BudgetReport, &Anomaly)]) -> Table {
             true => Color::Yellow,
             false => Color::Red,
         };
+        let made_up = Shown::made_up(incident);
+        let tied: Vec<String> = made_up.iter().map(|part| output::tied(part)).collect();
         table.add(vec![
             budget.budget.as_str().into(),
             words::unusual(incident.kind).into(),
@@ -178,7 +180,7 @@ fn table(incidents: &[(&BudgetReport, &Anomaly)]) -> Table {
             output::tied(&incident.expected.to_string()).into(),
             output::tied(&incident.cost.to_string()).into(),
             Cell::colored(output::tied(&incident.impact.to_string()), color),
-            Shown::made_up(incident).into(),
+            tied.join(", ").into(),
         ]);
     }
     table
