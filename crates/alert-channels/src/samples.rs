@@ -2,8 +2,8 @@
 
 use budget_engine::{
     Anomaly, AnomalyDriver, AnomalyDrivers, AnomalyKind, Breach, Cause, Change, CostBasis, Course,
-    DataState, Driver, Drivers, ForecastSummary, Money, Pace, Part, Percent, Period, Reason, Scope,
-    Severity, Span, Status, ThresholdKind, TimeGrain, Transition,
+    DataState, Driver, Drivers, FewDays, ForecastSummary, Money, Pace, Part, Percent, Period,
+    Reason, Scope, Severity, Span, Status, ThresholdKind, TimeGrain, Transition,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -102,6 +102,7 @@ pub fn status() -> Status {
                 earliest: Some(date(2026, 5, 17)),
                 latest: Some(date(2026, 5, 19)),
             }),
+            few_days: None,
         }),
         no_forecast: None,
         anomalies: None,
@@ -580,6 +581,7 @@ pub fn resolved() -> Notice {
         range95: (money("9130 EUR"), money("10640 EUR")),
         probability: Decimal::new(412, 1),
         breach: None,
+        few_days: None,
     });
     notice(transition)
 }
@@ -680,7 +682,7 @@ pub fn first_days() -> Notice {
     status.elapsed_days = 0;
     status.pace = None;
     status.forecast = None;
-    let why = "5 settled days of history are too few for a forecast, 14 are needed";
+    let why = "no day of the history is settled, so there is nothing to forecast from";
     status.no_forecast = Some(why.into());
     status.course = None;
     status.data.skipped_rows = 2;
@@ -693,6 +695,20 @@ pub fn first_days() -> Notice {
         destination: "finops".into(),
     });
     notice
+}
+
+/// A budget whose costs began last week: its forecast rests on five days, and on the weekdays of the
+/// budget that it is a part of.
+pub fn young() -> Notice {
+    let mut transition = transition();
+    transition.also.clear();
+    if let Some(forecast) = &mut transition.status.forecast {
+        forecast.few_days = Some(FewDays {
+            settled: 5,
+            weekdays_of: Some("payments".into()),
+        });
+    }
+    notice(transition)
 }
 
 /// A year, drawn by six days at a time, with credits in it.
@@ -916,6 +932,7 @@ pub fn all() -> Vec<(&'static str, Notice)> {
         ("reconfigured", reconfigured()),
         ("family", family()),
         ("first_days", first_days()),
+        ("young", young()),
         ("yearly", yearly()),
         ("released", released()),
         ("bundle", bundle()),

@@ -20,6 +20,19 @@ pub struct Forecast {
     pub breach: Option<Breach>,
     /// Spend to date by the end of each day that is not settled, oldest first; may be left out.
     pub path: Vec<PathDay>,
+    /// How little it rests on; `None` if that is enough.
+    pub few_days: Option<FewDays>,
+}
+
+/// A history that is too short to know by how much a forecast may be wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FewDays {
+    /// Its settled days, at least 1.
+    pub settled: u32,
+    /// The budget whose weekdays stand in for its own, by id, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weekdays_of: Option<String>,
 }
 
 /// Spend from the first day of a period to the end of one of its days, as it is expected.
@@ -61,6 +74,9 @@ pub struct ForecastSummary {
     pub probability: Decimal,
     /// When that happens.
     pub breach: Option<Breach>,
+    /// How little it rests on; absent if that is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub few_days: Option<FewDays>,
 }
 
 impl Forecast {
@@ -139,6 +155,7 @@ mod tests {
             quantiles: vec![at(10, 900), at(50, 1000), at(90, 1200)],
             breach: None,
             path: Vec::new(),
+            few_days: None,
         }
     }
 
@@ -168,6 +185,7 @@ mod tests {
             ],
             breach: None,
             path: Vec::new(),
+            few_days: None,
         };
         assert_eq!(certain.probability_of(500.into()), Decimal::ONE_HUNDRED);
         assert_eq!(certain.probability_of(501.into()), Decimal::ZERO);

@@ -44,7 +44,7 @@ pub use decide::{Decision, Evaluation, Outcome, Reason, decide};
 pub use drivers::{Cause, Driver, Drivers};
 pub use facts::{CostFacts, DayCost, FactsBuilder, Place, Series, SeriesId, SeriesKey};
 pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDimension};
-pub use forecast::{Breach, Forecast, ForecastSummary, PathDay};
+pub use forecast::{Breach, FewDays, Forecast, ForecastSummary, PathDay};
 pub use ledger::{
     Acknowledgement, Alert, AlertKey, AlertState, Change, Ledger, Part, RoutedAction,
     RoutedDelivery, Transition, alert_id,

@@ -250,5 +250,6 @@ fn summarize(forecast: &Forecast, planned: Money, spent: Money) -> ForecastSumma
             forecast.probability_of(planned.amount)
         },
         breach: forecast.breach,
+        few_days: forecast.few_days.clone(),
     }
 }

@@ -63,6 +63,11 @@ impl Distribution {
         self.center
     }
 
+    /// How far the total is typically from [`mean`](Self::mean); 0 for certainty.
+    pub fn error(&self) -> f64 {
+        self.scale
+    }
+
     /// The value that the total stays at or below with probability `p`.
     ///
     /// Never falls as `p` rises. `p` is taken into 0.0001 to 0.9999, for a history of days says

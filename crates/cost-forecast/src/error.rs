@@ -20,12 +20,7 @@ pub enum Error {
         /// Number of days in the series.
         days: usize,
     },
-    /// Too few settled days to say anything; wait, or read more history.
-    #[error("{days} settled days of history are too few for a forecast, {needed} are needed")]
-    TooLittleHistory {
-        /// Settled days in the series.
-        days: usize,
-        /// Settled days that [`Options`](crate::Options) asks for.
-        needed: usize,
-    },
+    /// Not one day is settled, so nothing is known.
+    #[error("no day of the history is settled, so there is nothing to forecast from")]
+    NoHistory,
 }

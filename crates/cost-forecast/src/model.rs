@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::{
-    DailySeries, DayState, Distribution, Error, Options, Part, PlannedCost,
+    Arrival, DailySeries, DayState, Distribution, Error, Options, Part, PlannedCost, WeekShape,
     clean::{self, MonthlyCharge},
     holidays::Holidays,
     level::{Level, LevelHistory},
@@ -15,12 +15,36 @@ use crate::{
 
 /// Older days say nothing that newer ones do not say better, and they cost time.
 const LONGEST_HISTORY: usize = 400;
+/// Settled days from which on a series speaks for itself.
+const ENOUGH_DAYS: usize = 14;
+/// With fewer days than this, the backtest has seen too little, and the typical error is greater: ...
+const GROWN_UP: f64 = 28.0;
+/// ... by this power of how many times too few they are.
+const IGNORANCE: f64 = 0.4;
 /// Settled days by whose sum a series of costs is told from one of credits.
 const NEWEST_DAYS: usize = 28;
 
 /// The forecasting method.
 #[derive(Clone, Copy, Debug)]
 pub struct Model;
+
+/// What a forecast rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Basis {
+    /// The series' own history, of at least 14 settled days.
+    History,
+    /// A few days: the level is theirs and the range is wide because nobody knows more.
+    FewDays {
+        /// How many of them are settled, from 1 to 13.
+        settled: usize,
+    },
+    /// A few days, with the weekdays of similar costs.
+    FewDaysAndWeek {
+        /// How many of them are settled, from 1 to 13.
+        settled: usize,
+    },
+}
 
 /// A model that has read a series.
 #[derive(Clone, Debug)]
@@ -34,6 +58,12 @@ pub struct Fitted {
     last_year: LastYear,
     holidays: Holidays,
     planned: Vec<PlannedCost>,
+    arrivals: Vec<Arrival>,
+    /// By what all that is expected is multiplied.
+    factor: f64,
+    basis: Basis,
+    /// By how much the typical error is greater than the level says.
+    widening: f64,
     /// Whether the newest days bring money in, all in all.
     is_credit: bool,
 }
@@ -85,7 +115,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLittleHistory`] if fewer days are settled than `options` asks for.
+    /// [`Error::NoHistory`] if no day is settled. A few days give a forecast that is marked as such, see
+    /// [`Fitted::basis`].
     pub fn fit(series: &DailySeries, options: &Options) -> Result<Fitted, Error> {
         let skipped = series.days().len().saturating_sub(LONGEST_HISTORY);
         let days = &series.days()[skipped..];
@@ -96,12 +127,8 @@ impl Model {
             .map(|day| (day.state == DayState::Settled).then_some(day.cost))
             .collect();
         let settled = costs.iter().flatten().count();
-        let needed = options.needed_days.max(1);
-        if settled < needed {
-            return Err(Error::TooLittleHistory {
-                days: settled,
-                needed,
-            });
+        if settled == 0 {
+            return Err(Error::NoHistory);
         }
         // What follows the last settled day is forecast like the days to come.
         let known = costs
@@ -131,11 +158,18 @@ impl Model {
         if options.uses(Part::EndedSpikes) {
             clean::damp_ended_spikes(&mut cleaned);
         }
-        let profile = if options.uses(Part::WeekdayProfile) {
-            weekday_profile(&cleaned)
-        } else {
-            [0.0; 7]
+        let week = options.week.filter(|_| settled < ENOUGH_DAYS);
+        let profile = match week {
+            Some(week) => week.profile(start, &cleaned),
+            None if options.uses(Part::WeekdayProfile) => weekday_profile(&cleaned),
+            None => [0.0; 7],
         };
+        let basis = match week {
+            _ if settled >= ENOUGH_DAYS => Basis::History,
+            Some(_) => Basis::FewDaysAndWeek { settled },
+            None => Basis::FewDays { settled },
+        };
+        let widening = (GROWN_UP / settled as f64).max(1.0).powf(IGNORANCE);
         let without_profile = |costs: &[Option<f64>]| -> Vec<f64> {
             let of_day = |(index, cost): (usize, &Option<f64>)| Some((*cost)? - profile[index % 7]);
             costs.iter().enumerate().filter_map(of_day).collect()
@@ -168,6 +202,10 @@ impl Model {
             last_year: LastYear::new(season),
             holidays,
             planned: options.planned.clone(),
+            arrivals: options.arrivals.clone(),
+            factor: 1.0,
+            basis,
+            widening,
             is_credit,
         })
     }
@@ -193,6 +231,42 @@ impl Fitted {
             path: open.path,
             total,
         }
+    }
+
+    /// Multiplies what is expected of the days that are not settled, and the spread of it, by `factor`,
+    /// which must not be negative: so the forecasts of parts are brought to add up to that of the whole,
+    /// see [`reconcile`](crate::reconcile).
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            factor: self.factor * factor,
+            ..self
+        }
+    }
+
+    /// What the forecasts rest on.
+    pub fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// How the weekdays differ, for younger series of the same kind; `None` if that is not known, or if
+    /// the costs are no multiple of anything, because they are nearly none or credits.
+    pub fn week_shape(&self) -> Option<WeekShape> {
+        let mean = self.levels.over(0, 7).mean;
+        if self.basis != Basis::History || mean <= 0.0 {
+            return None;
+        }
+        let mut multiples = [0.0; 7];
+        for (index, deviation) in self.profile.iter().enumerate() {
+            let weekday = date_after(self.start, index)
+                .weekday()
+                .to_monday_zero_offset();
+            multiples[usize::try_from(weekday).ok()?] = (1.0 + deviation / mean).max(0.0);
+        }
+        let sum: f64 = multiples.iter().sum();
+        (sum > 0.0).then(|| WeekShape {
+            multiples: multiples.map(|multiple| multiple * 7.0 / sum),
+        })
     }
 
     /// The unsettled days of a range, and the level over them; `None` without such a day.
@@ -231,9 +305,18 @@ impl Fitted {
                 .filter(|charge| charge.falls_on(date))
                 .map(|charge| charge.amount)
                 .sum();
+            let usual = everyday + charges + planned;
+            let arrival = self.arrivals.iter().find(|one| one.date == date);
+            let mean = match arrival.zip(posted) {
+                Some((arrival, posted)) => {
+                    let one_day = self.levels.over(lead, 1).relative_error;
+                    arrival.complete(posted, usual, one_day)
+                }
+                None => usual,
+            };
             path.push(DayForecast {
                 date,
-                mean: (everyday + charges + planned).max(floor),
+                mean: (mean * self.factor).max(floor),
             });
             floors.push(floor);
         }
@@ -243,7 +326,9 @@ impl Fitted {
     /// The total of the first `count` days of `open`, at least one, with the spread of `level`.
     pub(crate) fn total_of(&self, open: &OpenDays, count: usize, level: Level) -> Distribution {
         let center: f64 = open.path[..count].iter().map(|day| day.mean).sum();
-        let scale = level.relative_error * center.abs().max(level.least_size * count as f64);
+        let scale = self.widening
+            * level.relative_error
+            * center.abs().max(level.least_size * count as f64);
         let floor = open.floors[..count].iter().sum();
         Distribution::around(center, scale, floor)
     }

@@ -2,18 +2,31 @@
 
 use jiff::civil::Date;
 
+use crate::Arrival;
+
 /// What a fit may be told.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Settled days below which there is no forecast; 14 by default, and never less than 1.
-    pub needed_days: usize,
     /// Public holidays, past and to come; none by default.
     pub holidays: Vec<Date>,
     /// Costs that are known to come, or that came, on top of what is usual; none by default.
     pub planned: Vec<PlannedCost>,
+    /// How the weekdays of similar costs differ, for a series that is too young to show it; unknown
+    /// by default.
+    pub week: Option<WeekShape>,
+    /// How much of the settling days is posted; unknown by default, and then what is posted is no more
+    /// than the least that such a day costs.
+    pub arrivals: Vec<Arrival>,
     /// Parts of the method that are left out; none by default.
     pub without: Vec<Part>,
+}
+
+/// What each weekday costs, as a multiple of the mean day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WeekShape {
+    /// From Monday to Sunday; 1 in the mean, none of them negative.
+    pub(crate) multiples: [f64; 7],
 }
 
 /// A cost that somebody knows of: a load test, a migration, a sale.
@@ -61,24 +74,16 @@ impl Part {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            needed_days: 14,
             holidays: Vec::new(),
             planned: Vec::new(),
+            week: None,
+            arrivals: Vec::new(),
             without: Vec::new(),
         }
     }
 }
 
 impl Options {
-    /// Asks for at least `days` settled days of history.
-    #[must_use]
-    pub fn with_needed_days(self, days: usize) -> Self {
-        Self {
-            needed_days: days,
-            ..self
-        }
-    }
-
     /// Tells of public holidays, past and to come.
     ///
     /// What a holiday does to the costs of this series is learned from those in its history, and
@@ -93,6 +98,20 @@ impl Options {
     #[must_use]
     pub fn with_planned(self, planned: Vec<PlannedCost>) -> Self {
         Self { planned, ..self }
+    }
+
+    /// Tells how the weekdays of similar costs differ, such as those of the scope around: see
+    /// [`Fitted::week_shape`](crate::Fitted::week_shape). A series of 14 settled days or more is judged
+    /// by its own days alone.
+    #[must_use]
+    pub fn with_week(self, week: Option<WeekShape>) -> Self {
+        Self { week, ..self }
+    }
+
+    /// Tells how much of the settling days is posted: they are expected to cost what that stands for.
+    #[must_use]
+    pub fn with_arrivals(self, arrivals: Vec<Arrival>) -> Self {
+        Self { arrivals, ..self }
     }
 
     /// Leaves a part of the method out.

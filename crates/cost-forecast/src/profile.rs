@@ -1,6 +1,8 @@
 //! How the days of a week differ from each other.
 
-use crate::median::median;
+use jiff::civil::Date;
+
+use crate::{median::median, options::WeekShape, series::date_after};
 
 /// A profile is steady for months; eight weeks are enough to tell it from noise.
 const WEEKS: usize = 8;
@@ -51,4 +53,26 @@ pub(crate) fn weekday_profile(costs: &[Option<f64>]) -> [f64; 7] {
         return [0.0; 7];
     }
     profile.map(|deviation| deviation * (1.0 - noise / signal))
+}
+
+impl WeekShape {
+    /// The same as [`weekday_profile`] for `costs` from `start` on: the multiples of the level that these
+    /// few days stand for.
+    pub(crate) fn profile(self, start: Date, costs: &[Option<f64>]) -> [f64; 7] {
+        let multiple = |index: usize| {
+            let weekday = date_after(start, index).weekday().to_monday_zero_offset();
+            usize::try_from(weekday).map_or(1.0, |weekday| self.multiples[weekday])
+        };
+        let known = costs.iter().enumerate();
+        let known = known.filter_map(|(index, cost)| Some((multiple(index), (*cost)?)));
+        let (multiples, sum) = known.fold((0.0, 0.0), |(multiples, sum), (multiple, cost)| {
+            (multiples + multiple, sum + cost)
+        });
+        let level = if multiples > 0.0 {
+            sum / multiples
+        } else {
+            0.0
+        };
+        std::array::from_fn(|index| level * (multiple(index) - 1.0))
+    }
 }

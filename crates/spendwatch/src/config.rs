@@ -8,6 +8,7 @@
 mod actions;
 mod attention;
 mod channels;
+mod forecast;
 mod links;
 mod native;
 mod read;
@@ -30,6 +31,7 @@ pub use attention::{
     Allowance, Attention, DigestSettings, EndedWhileHeld, Event, QuietHours, Weekly,
 };
 pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
+pub use forecast::Forecasting;
 pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
 pub use read::AUTH_WORDS;
@@ -65,6 +67,8 @@ pub struct Config {
     pub links: Option<Links>,
     /// When people are left alone, and how much they are told at a time.
     pub attention: Attention,
+    /// What forecasts are told besides costs.
+    pub forecast: Forecasting,
     /// What is known of recipients, by their address in lower case.
     pub recipients: BTreeMap<String, Recipient>,
 }

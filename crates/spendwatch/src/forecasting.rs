@@ -1,10 +1,12 @@
 //! Between the engine's decimals and the forecaster's floats: converted once each way, here.
 
-use budget_engine::{Breach, DayState, Forecast, Observed, PathDay, Period};
-use cost_forecast::{DailySeries, Day, Fitted, Model, Options, RunningTotal};
+use budget_engine::{Breach, DailyCost, DayState, FewDays, Forecast, Observed, PathDay, Period};
+use cost_forecast::{Basis, DailySeries, Day, Fitted, Model, RunningTotal};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+
+use crate::outlook::Outlook;
 
 /// The quantiles that are handed to the engine, in percent.
 const QUANTILES: [f64; 25] = [
@@ -16,15 +18,16 @@ const DIGITS: u32 = 6;
 
 /// Forecasts the period's total from what was observed, or says why not.
 ///
-/// Settled days count as they are; settling days are taken as at least what is posted; missing and
-/// future days are forecast.
-pub fn forecast(
+/// Settled days count as they are; settling days are taken as at least what is posted, and as what that
+/// stands for where it is known; missing and future days are forecast.
+pub(crate) fn forecast(
     observed: &Observed,
     period: &Period,
     planned: Decimal,
+    outlook: &Outlook,
 ) -> Result<Forecast, String> {
-    let model = fit(observed)?;
-    let (settled, mut forecast) = total(&model, observed, period)?;
+    let model = fit(observed, outlook)?.times(outlook.factor());
+    let (settled, mut forecast) = total(&model, observed, period, outlook)?;
     let totals = model.running_totals(period.start(), period.end());
     forecast.path = path(observed, period, &totals)?;
     forecast.breach = reached_on(observed, period, planned).or_else(|| {
@@ -41,21 +44,31 @@ pub fn forecast(
 
 /// The same without the days in between, which only readers of a notice want to know: it is the same
 /// for every planned amount.
-pub(crate) fn forecast_total(observed: &Observed, period: &Period) -> Result<Forecast, String> {
-    let (_, forecast) = total(&fit(observed)?, observed, period)?;
+pub(crate) fn forecast_total(
+    observed: &Observed,
+    period: &Period,
+    outlook: &Outlook,
+) -> Result<Forecast, String> {
+    let model = fit(observed, outlook)?.times(outlook.factor());
+    let (_, forecast) = total(&model, observed, period, outlook)?;
     Ok(forecast)
 }
 
 /// Learns from the observed days.
-fn fit(observed: &Observed) -> Result<Fitted, String> {
-    Model::fit(&series(observed)?, &Options::default()).map_err(|error| error.to_string())
+pub(crate) fn fit(observed: &Observed, outlook: &Outlook) -> Result<Fitted, String> {
+    let series = series(observed)?;
+    Model::fit(&series, &outlook.options(observed)).map_err(|error| error.to_string())
 }
 
 /// The observed days as the forecaster takes them.
 pub(crate) fn series(observed: &Observed) -> Result<DailySeries, String> {
-    let first = observed.days.first().ok_or("there is no day with data")?;
-    let days = observed
-        .days
+    series_of(&observed.days)
+}
+
+/// Days without gaps as the forecaster takes them.
+pub(crate) fn series_of(days: &[DailyCost]) -> Result<DailySeries, String> {
+    let first = days.first().ok_or("there is no day with data")?;
+    let days = days
         .iter()
         .map(|day| {
             let cost = day.cost.to_f64().ok_or("a cost is too large to forecast")?;
@@ -70,7 +83,12 @@ pub(crate) fn series(observed: &Observed) -> Result<DailySeries, String> {
 }
 
 /// The settled cost of a period, and the distribution of its total.
-fn total(model: &Fitted, observed: &Observed, period: &Period) -> Result<(f64, Forecast), String> {
+fn total(
+    model: &Fitted,
+    observed: &Observed,
+    period: &Period,
+    outlook: &Outlook,
+) -> Result<(f64, Forecast), String> {
     let settled: Decimal = observed
         .days
         .iter()
@@ -91,8 +109,21 @@ fn total(model: &Fitted, observed: &Observed, period: &Period) -> Result<(f64, F
         quantiles,
         breach: None,
         path: Vec::new(),
+        few_days: few_days(model, outlook),
     };
     Ok((settled, forecast))
+}
+
+fn few_days(model: &Fitted, outlook: &Outlook) -> Option<FewDays> {
+    let (settled, weekdays_of) = match model.basis() {
+        Basis::FewDays { settled } => (settled, None),
+        Basis::FewDaysAndWeek { settled } => (settled, outlook.weekdays_of()),
+        _ => return None,
+    };
+    Some(FewDays {
+        settled: u32::try_from(settled).unwrap_or(u32::MAX),
+        weekdays_of: weekdays_of.map(str::to_owned),
+    })
 }
 
 /// Spend by the end of each unsettled day: its running total and what is settled up to then.

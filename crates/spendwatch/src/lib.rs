@@ -35,9 +35,11 @@ pub mod jobs;
 mod ledgers;
 mod links;
 mod outbox;
+mod outlook;
 mod reads;
 pub mod replay;
 mod routing;
+mod settling;
 mod silences;
 mod snapshots;
 pub mod sources;
@@ -53,13 +55,12 @@ pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
     ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Hook, Inherited, Links, Mailing,
-    Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged, Task, Tolerance,
-    Weekly, budget_toml, imported_toml,
+    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, Forecasting, Hook, Inherited,
+    Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged,
+    Task, Tolerance, Weekly, budget_toml, imported_toml,
 };
 pub use entra::Denied;
 pub use environment::{Environment, StateLocation};
-pub use forecasting::forecast;
 pub use links::{BadLink, Permission, Purpose};
 pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};

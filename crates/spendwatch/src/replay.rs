@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::anomalies::Checked;
 use crate::forecasting;
+use crate::outlook::Outlook;
 use crate::standing::{self, CLOSING_DAYS, Figures};
 
 pub(crate) use known::{Basis, History};
@@ -91,6 +92,8 @@ pub(crate) struct Replay<'a> {
     pub(crate) scopes: &'a [Scope],
     /// Complete periods, oldest first, without gaps.
     pub(crate) periods: &'a [Period],
+    /// What forecasts are told besides costs.
+    pub(crate) outlook: &'a Outlook,
 }
 
 /// The last `count` periods that ended before `today`, oldest first.
@@ -183,7 +186,7 @@ impl Replay<'_> {
                         if !needs_forecast {
                             return Err("no threshold asks for it".to_owned());
                         }
-                        let total = || forecasting::forecast_total(&observed, period);
+                        let total = || forecasting::forecast_total(&observed, period, self.outlook);
                         forecast.get_or_insert_with(total).clone()
                     });
                 match figures {
@@ -331,7 +334,7 @@ impl Judging<'_> {
         let scopes = self.replay.scopes;
         let figures = if period.contains(self.day) {
             standing::running(&alone, scopes, &observed, period, |period, _| {
-                forecasting::forecast_total(&observed, period)
+                forecasting::forecast_total(&observed, period, self.replay.outlook)
             })
         } else {
             standing::ended(&alone, scopes, &observed, period)

@@ -159,6 +159,23 @@ fn a_thousand_answers_come_in_the_order_of_their_questions() {
 }
 
 #[test]
+fn a_few_days_are_marked() {
+    let lines = [3, 13, 14].map(|days| {
+        let mut question = constant("young", 10.0, 5);
+        question["values"] = json!(vec![10.0; days]);
+        question.to_string()
+    });
+    let output = forecast(lines.join("\n"));
+    code(&output, 0);
+    let answers = answers(&output);
+    let marks: Vec<&Value> = answers.iter().map(|answer| &answer["few_days"]).collect();
+    assert_eq!(marks, [&json!(3), &json!(13), &Value::Null]);
+    for answer in answers {
+        close(&answer["total"]["mean"], 50.0);
+    }
+}
+
+#[test]
 fn bad_lines_are_refused_in_their_place_and_stop_no_other() {
     let with = |name: &str, value: Value| {
         let mut question = constant("bad", 10.0, 5);
@@ -172,7 +189,7 @@ fn bad_lines_are_refused_in_their_place_and_stop_no_other() {
         String::new(),
         with("start", json!("2026-13-01")),
         with("values", json!([1, 2, "three"])),
-        with("values", json!([1, 2, 3])),
+        with("values", json!([])),
         with("horizon", json!(0)),
         with("levels", json!([100])),
         with("settling", json!(29)),
@@ -197,7 +214,7 @@ fn bad_lines_are_refused_in_their_place_and_stop_no_other() {
             json!("bad"),
             "`values[2]` is \"three\": expected a number",
         ),
-        (7, json!("bad"), "3 settled days of history are too few"),
+        (7, json!("bad"), "no day of the history is settled"),
         (
             8,
             json!("bad"),

@@ -263,6 +263,9 @@ pub(super) trait Catalog: Sync {
     fn chance(&self, chance: &str) -> String;
     fn most_likely_on(&self, day: &str, range: Option<(&str, &str)>) -> String;
     fn reached_on(&self, day: &str) -> String;
+    /// After what is expected: on how few settled days that rests, at least 1, and from which budget
+    /// their weekdays are, if not their own.
+    fn few_days(&self, days: u32, weekdays_of: Option<&str>) -> String;
     fn no_forecast(&self, why: &NoForecast<'_>) -> String;
     fn up_to(&self, day: &str) -> String;
     fn all_may_change(&self) -> &'static str;

@@ -675,6 +675,15 @@ impl Catalog for Dutch {
         format!("; het geplande bedrag is bereikt op {day}")
     }
 
+    fn few_days(&self, days: u32, weekdays_of: Option<&str>) -> String {
+        let days = match days {
+            1 => "1 definitieve dag".to_owned(),
+            days => format!("{days} definitieve dagen"),
+        };
+        let week = weekdays_of.map(|budget| format!(" en de weekdagen van {budget}"));
+        format!("; ze berust op slechts {days}{}", week.unwrap_or_default())
+    }
+
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {
         match why {
             NoForecast::Stale => "geen: de gegevens zijn verouderd".into(),

@@ -619,6 +619,15 @@ impl Catalog for English {
         format!("; the planned amount was reached on {day}")
     }
 
+    fn few_days(&self, days: u32, weekdays_of: Option<&str>) -> String {
+        let days = match days {
+            1 => "1 settled day".to_owned(),
+            days => format!("{days} settled days"),
+        };
+        let week = weekdays_of.map(|budget| format!(" and the weekdays of {budget}"));
+        format!("; it rests on {days}{} only", week.unwrap_or_default())
+    }
+
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {
         let why = match why {
             NoForecast::Stale => "the data are stale",

@@ -87,6 +87,10 @@ fn forecast(say: &dyn Catalog, status: &Status) -> Option<String> {
         text.push_str(&say.reached_on(&style.date(breach.likely)));
         return Some(text);
     }
+    if let Some(few) = &forecast.few_days {
+        let weekdays_of = few.weekdays_of.as_deref().map(clean);
+        text.push_str(&say.few_days(few.settled, weekdays_of.as_deref()));
+    }
     let chance = say.likelihood(budget_engine::Percent(forecast.probability));
     text.push_str(&say.chance(&chance));
     if let Some(breach) = &forecast.breach {

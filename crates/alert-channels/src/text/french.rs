@@ -694,6 +694,15 @@ impl Catalog for French {
         format!(" ; le montant prévu a été atteint le {day}")
     }
 
+    fn few_days(&self, days: u32, weekdays_of: Option<&str>) -> String {
+        let days = match days {
+            1 => "1 seul jour définitif".to_owned(),
+            days => format!("{days} jours définitifs seulement"),
+        };
+        let week = weekdays_of.map(|budget| format!(" et les jours de semaine de {budget}"));
+        format!(" ; elle repose sur {days}{}", week.unwrap_or_default())
+    }
+
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {
         match why {
             NoForecast::Stale => "aucune : les données sont trop anciennes".into(),

@@ -683,6 +683,15 @@ impl Catalog for German {
         format!("; der geplante Betrag wurde am {day} erreicht")
     }
 
+    fn few_days(&self, days: u32, weekdays_of: Option<&str>) -> String {
+        let days = match days {
+            1 => "1 endgültigen Tag".to_owned(),
+            days => format!("{days} endgültigen Tagen"),
+        };
+        let week = weekdays_of.map(|budget| format!(" und den Wochentagen von {budget}"));
+        format!("; sie beruht auf nur {days}{}", week.unwrap_or_default())
+    }
+
     fn no_forecast(&self, why: &NoForecast<'_>) -> String {
         match why {
             NoForecast::Stale => "keine: die Daten sind veraltet".into(),

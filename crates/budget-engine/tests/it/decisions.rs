@@ -49,6 +49,7 @@ fn forecast(low: i64, middle: i64, high: i64) -> Forecast {
         ],
         breach: None,
         path: Vec::new(),
+        few_days: None,
     }
 }
 

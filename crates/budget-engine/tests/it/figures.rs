@@ -478,6 +478,7 @@ fn the_course_has_a_step_for_each_day_with_plan_and_expectation() {
         quantiles: Vec::new(),
         breach: None,
         path,
+        few_days: None,
     };
     let status = status_of(&budget(&[]), &facts, Some(&forecast), day(12));
     let course = status.course.unwrap();
@@ -521,6 +522,7 @@ fn the_expectation_begins_with_what_is_spent_if_the_last_days_are_settled() {
         quantiles: Vec::new(),
         breach: None,
         path,
+        few_days: None,
     };
     let status = status_of(&budget(&[]), &facts, Some(&forecast), day(20));
     let course = status.course.unwrap();

@@ -44,6 +44,7 @@ fn reaching(total: i64) -> Forecast {
         quantiles: vec![at(10, total - 10), at(20, total), at(90, total + 400)],
         breach: None,
         path: Vec::new(),
+        few_days: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn forecast() -> Forecast {
         ],
         breach: None,
         path: Vec::new(),
+        few_days: None,
     }
 }
 

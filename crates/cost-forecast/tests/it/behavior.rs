@@ -1,6 +1,8 @@
 //! Cases worked out by hand.
 
-use cost_forecast::{Breach, DailySeries, Day, Error, Fitted, Model, Options, Part, PlannedCost};
+use cost_forecast::{
+    Arrival, Basis, Breach, DailySeries, Day, Error, Fitted, Model, Options, Part, PlannedCost,
+};
 use jiff::civil::{Date, Weekday, date};
 
 const START: Date = date(2026, 1, 1);
@@ -26,20 +28,31 @@ fn check_near(actual: f64, wanted: f64, tolerance: f64) {
     );
 }
 
+/// Ranges of the month that begins on the first day, after so many days at 5 a day.
+#[track_caller]
+fn range_after(days: usize) -> (Basis, f64) {
+    let series = DailySeries::try_new(START, settled(vec![5.0; days])).expect("plausible costs");
+    let fitted = Model::fit(&series, &Options::default()).expect("a settled day");
+    let total = fitted.predict(date(2026, 2, 1), date(2026, 2, 11)).total;
+    check_near(total.mean(), 50.0, 1e-9);
+    let range = total.interval(80.0);
+    (fitted.basis(), range.high - range.low)
+}
+
 #[test]
-fn thirteen_days_are_too_few() {
-    let series = DailySeries::try_new(START, settled([5.0; 13])).expect("costs are plausible");
-    let error = Model::fit(&series, &Options::default()).expect_err("thirteen days");
-    assert_eq!(
-        error,
-        Error::TooLittleHistory {
-            days: 13,
-            needed: 14
-        }
-    );
-    assert_eq!(
-        error.to_string(),
-        "13 settled days of history are too few for a forecast, 14 are needed"
+fn a_few_days_give_a_wide_range_that_is_marked() {
+    let (basis, enough) = range_after(14);
+    assert_eq!(basis, Basis::History);
+    let mut narrower = enough;
+    for days in [10, 7, 3, 1] {
+        let (basis, range) = range_after(days);
+        assert_eq!(basis, Basis::FewDays { settled: days });
+        assert!(range > narrower, "{days} days: {range} after {narrower}");
+        narrower = range;
+    }
+    assert!(
+        narrower > 3.0 * enough,
+        "one day: {narrower}, enough: {enough}"
     );
 }
 
@@ -48,32 +61,72 @@ fn only_settled_days_count_as_history() {
     let mut days = settled([5.0; 13]);
     days.extend([Day::settling(5.0), Day::missing()]);
     let series = DailySeries::try_new(START, days).expect("costs are plausible");
-    let error = Model::fit(&series, &Options::default()).expect_err("thirteen settled days");
-    assert_eq!(
-        error,
-        Error::TooLittleHistory {
-            days: 13,
-            needed: 14
+    let fitted = Model::fit(&series, &Options::default()).expect("thirteen settled days");
+    assert_eq!(fitted.basis(), Basis::FewDays { settled: 13 });
+}
+
+#[test]
+fn nothing_settled_gives_no_number() {
+    for days in [vec![], vec![Day::missing()], vec![Day::settling(5.0)]] {
+        let series = DailySeries::try_new(START, days).expect("no cost is implausible");
+        let error = Model::fit(&series, &Options::default()).expect_err("no settled day");
+        assert_eq!(error, Error::NoHistory);
+        assert_eq!(
+            error.to_string(),
+            "no day of the history is settled, so there is nothing to forecast from"
+        );
+    }
+}
+
+/// 2026-01-01 is a Thursday: weekdays cost 10 times `scale`, weekends nothing.
+fn resting_on_weekends(days: usize, scale: f64) -> Vec<Day> {
+    let cost = |day: usize| {
+        if matches!(day % 7, 2 | 3) {
+            0.0
+        } else {
+            10.0 * scale
         }
-    );
+    };
+    settled((0..days).map(cost))
 }
 
 #[test]
-fn empty_series_is_an_error_whatever_is_asked_for() {
-    let series = DailySeries::try_new(START, Vec::new()).expect("no cost is implausible");
-    let error = Model::fit(&series, &Options::default().with_needed_days(0)).expect_err("no days");
-    assert_eq!(error, Error::TooLittleHistory { days: 0, needed: 1 });
+fn a_young_series_has_the_weekdays_of_the_scope_around() {
+    let start = date(2026, 1, 1);
+    let parent = DailySeries::try_new(start, resting_on_weekends(84, 50.0)).expect("plausible");
+    let parent = Model::fit(&parent, &Options::default()).expect("twelve weeks");
+    let week = parent.week_shape();
+    assert!(week.is_some());
+
+    // Thursday, Friday, and from Monday to Wednesday: a week of 50, of which no weekend is known to
+    // rest as yet but this one.
+    let young = DailySeries::try_new(start, resting_on_weekends(7, 1.0)).expect("plausible");
+    let alone = Model::fit(&young, &Options::default()).expect("a week");
+    let options = Options::default().with_week(week);
+    let guided = Model::fit(&young, &options).expect("a week");
+    assert_eq!(guided.basis(), Basis::FewDaysAndWeek { settled: 7 });
+    let weekend = |fitted: &Fitted| {
+        let forecast = fitted.predict(date(2026, 1, 10), date(2026, 1, 12));
+        forecast.total.mean()
+    };
+    check_near(weekend(&guided), 0.0, 0.5);
+    assert!(weekend(&alone) > 10.0, "{}", weekend(&alone));
+    let week = guided.predict(date(2026, 1, 8), date(2026, 1, 15)).total;
+    check_near(week.mean(), 50.0, 1.0);
 }
 
 #[test]
-fn one_day_is_enough_for_who_asks_for_one() {
-    let series = DailySeries::try_new(START, settled([5.0])).expect("costs are plausible");
-    let fitted = Model::fit(&series, &Options::default().with_needed_days(1)).expect("one day");
-    check_near(
-        fitted.predict(START, date(2026, 1, 12)).total.mean(),
-        50.0,
-        1e-9,
-    );
+fn an_old_series_is_judged_by_its_own_weekdays() {
+    let start = date(2026, 1, 1);
+    let parent = DailySeries::try_new(start, resting_on_weekends(84, 50.0)).expect("plausible");
+    let parent = Model::fit(&parent, &Options::default()).expect("twelve weeks");
+    let own = DailySeries::try_new(start, settled([5.0; 28])).expect("plausible");
+    let options = Options::default().with_week(parent.week_shape());
+    let month = |options| {
+        let fitted = Model::fit(&own, &options).expect("four weeks");
+        fitted.predict(date(2026, 1, 29), date(2026, 2, 26))
+    };
+    assert_eq!(month(options), month(Options::default()));
 }
 
 #[test]
@@ -427,4 +480,61 @@ fn without_its_weekday_profile_every_day_is_alike() {
         .predict(series.end(), date(2026, 4, 1))
         .path;
     assert!(path.windows(2).all(|pair| pair[0].mean == pair[1].mean));
+}
+
+#[test]
+fn a_settling_day_is_completed_by_how_much_is_posted_as_a_rule() {
+    // Four weeks at 100; of the last day 90 are posted, which are 60 % as a rule: 150.
+    let mut days = settled([100.0; 28]);
+    days.push(Day::settling(90.0));
+    let series = DailySeries::try_new(START, days).expect("costs are plausible");
+    let day = date(2026, 1, 29);
+    let cost = |options: Options| {
+        let fitted = Model::fit(&series, &options).expect("four weeks");
+        let forecast = fitted.predict(day, date(2026, 1, 30));
+        (forecast.path[0].mean, forecast.total.mean())
+    };
+    assert_eq!(cost(Options::default()), (100.0, 100.0));
+    let arrival = |error| {
+        let arrival = Arrival {
+            date: day,
+            share: 0.6,
+            error,
+        };
+        Options::default().with_arrivals(vec![arrival])
+    };
+    let (known, total) = cost(arrival(1e-6));
+    check_near(known, 150.0, 0.1);
+    assert_eq!(known, total);
+    // The less is known of the share, the more it is the usual day.
+    let (vague, _) = cost(arrival(0.3));
+    assert!(vague > 100.0 && vague < 125.0, "{vague}");
+    // A rule for another day says nothing of this one.
+    let other = Arrival {
+        date: date(2026, 1, 28),
+        share: 0.6,
+        error: 0.01,
+    };
+    assert_eq!(
+        cost(Options::default().with_arrivals(vec![other])),
+        (100.0, 100.0)
+    );
+}
+
+#[test]
+fn what_is_to_come_can_be_multiplied_but_not_what_is_posted() {
+    let mut days = settled([10.0; 28]);
+    days.push(Day::settling(8.0));
+    let series = DailySeries::try_new(START, days).expect("costs are plausible");
+    let fitted = Model::fit(&series, &Options::default()).expect("four weeks");
+    let ends = date(2026, 2, 3);
+    let [whole, half, twice] = [1.0, 0.5, 2.0].map(|factor| {
+        let forecast = fitted.clone().times(factor).predict(START, ends);
+        let path: Vec<f64> = forecast.path.iter().map(|day| day.mean).collect();
+        (path, forecast.total.error())
+    });
+    assert_eq!(whole.0, [10.0; 5]);
+    assert_eq!(half.0, [8.0, 5.0, 5.0, 5.0, 5.0]);
+    assert_eq!(twice.0, [20.0; 5]);
+    check_near(twice.1, 2.0 * whole.1, 1e-12);
 }

@@ -11,7 +11,7 @@ const START: Date = date(2025, 11, 8);
 
 fn fitted(days: &[Day]) -> Fitted {
     let series = DailySeries::try_new(START, days.to_vec()).expect("costs are plausible");
-    Model::fit(&series, &Options::default().with_needed_days(1)).expect("some days are settled")
+    Model::fit(&series, &Options::default()).expect("some days are settled")
 }
 
 fn after(days: usize) -> Date {

@@ -6,6 +6,7 @@ use budget_engine::Severity;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use rust_decimal::Decimal;
 
 /// How notices are held back and gathered.
 #[derive(Debug, Clone)]
@@ -145,14 +146,21 @@ pub struct Event {
     pub budgets: Vec<glob::Pattern>,
     /// Whether notices wait for its end.
     pub mutes: bool,
+    /// What each of its days costs more than usual in each of its budgets, in the budget's currency;
+    /// less if negative, not known if `None`. Forecasts count with it.
+    pub daily_cost: Option<Decimal>,
 }
 
 impl Event {
     /// Whether it explains costs of a budget on a day.
     pub fn is_about(&self, budget: &str, day: Date) -> bool {
-        let is_on = self.from <= day && day <= self.until;
+        self.from <= day && day <= self.until && self.concerns(budget)
+    }
+
+    /// Whether it explains costs of a budget.
+    pub fn concerns(&self, budget: &str) -> bool {
         let mut patterns = self.budgets.iter();
-        is_on && (self.budgets.is_empty() || patterns.any(|pattern| pattern.matches(budget)))
+        self.budgets.is_empty() || patterns.any(|pattern| pattern.matches(budget))
     }
 
     /// When it is over.
@@ -294,6 +302,7 @@ mod tests {
             until: date(2026, 11, 12),
             budgets: vec![glob::Pattern::new("payments*").unwrap()],
             mutes: true,
+            daily_cost: None,
         };
         assert!(event.is_about("payments-prod", date(2026, 11, 12)));
         assert!(!event.is_about("payments-prod", date(2026, 11, 13)));

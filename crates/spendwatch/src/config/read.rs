@@ -6,6 +6,7 @@ mod attention;
 mod budgets;
 mod channels;
 mod described;
+mod forecast;
 mod hook;
 mod links;
 mod native;
@@ -28,6 +29,7 @@ pub(crate) use self::budgets::default_severity;
 use self::budgets::{read_budgets, read_follow_up, read_margin, read_notify, read_owners};
 use self::channels::read_channel;
 use self::described::check_described;
+use self::forecast::read_forecast;
 use self::links::read_links;
 pub(super) use self::native::ANY_LOCALE;
 use self::native::{NativeDraft, read_native};
@@ -36,7 +38,8 @@ pub use self::sources::AUTH_WORDS;
 use self::sources::read_source;
 use super::reader::{Page, Place, Problem, Table, Value};
 use super::{
-    Attention, Channel, Completeness, Config, Delivery, Inherited, Links, Recipient, Source,
+    Attention, Channel, Completeness, Config, Delivery, Forecasting, Inherited, Links, Recipient,
+    Source,
 };
 
 /// The word that stands for a budget's owners in `notify`.
@@ -56,6 +59,7 @@ struct Draft {
     actions: ActionsDraft,
     links: Option<Links>,
     attention: Attention,
+    forecast: Forecasting,
     recipients: BTreeMap<String, Recipient>,
     /// What is there, though it may be broken: its absence is not to be reported as well.
     seen: BTreeSet<&'static str>,
@@ -139,6 +143,7 @@ pub(super) fn config(
         read_actions(root, folder, &mut draft);
         read_links(root, folder, &mut draft);
         read_attention(root, &mut draft);
+        read_forecast(root, folder, &mut draft);
         read_recipients(root, &mut draft.recipients);
     }
     let defaults = draft.defaults.clone().unwrap_or_default();
@@ -269,6 +274,7 @@ pub(super) fn config(
         actions,
         links: draft.links,
         attention: draft.attention,
+        forecast: draft.forecast,
         recipients: draft.recipients,
     })
 }

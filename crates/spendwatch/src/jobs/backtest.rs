@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::day_of;
-use crate::config::SourceKind;
+use crate::config::{Config, SourceKind};
 use crate::jobs::evaluate;
+use crate::outlook::Outlook;
 use crate::reads::{Read, counted};
 use crate::replay::{self, BudgetReplay, History, Replay};
 use crate::snapshots::{self, Snapshot};
@@ -109,6 +110,8 @@ pub(crate) struct Past {
     pub(crate) scopes: Vec<Scope>,
     pub(crate) history: History,
     pub(crate) today: Date,
+    /// What forecasts are told besides costs.
+    pub(crate) outlook: Outlook,
 }
 
 /// Reads the past of all chosen budgets, once for each read.
@@ -141,6 +144,7 @@ pub(crate) async fn pasts(app: &App, options: &Options) -> anyhow::Result<Pasts>
             Ok((answer, snapshots)) => {
                 notes.extend(answer.notes);
                 let reading = Reading {
+                    config: app.config(),
                     budgets: &app.config().budgets,
                     facts: &answer.facts,
                     snapshots: &snapshots,
@@ -174,6 +178,7 @@ pub(crate) async fn pasts(app: &App, options: &Options) -> anyhow::Result<Pasts>
 
 /// What one read gave.
 pub(crate) struct Reading<'a> {
+    pub(crate) config: &'a Config,
     pub(crate) budgets: &'a Budgets,
     pub(crate) facts: &'a CostFacts,
     pub(crate) snapshots: &'a [Snapshot],
@@ -190,6 +195,7 @@ impl Reading<'_> {
             scopes,
             history,
             today: self.today,
+            outlook: Outlook::configured(self.config, budget),
         })
     }
 }
@@ -229,6 +235,7 @@ impl Past {
             history: &self.history,
             scopes: &self.scopes,
             periods,
+            outlook: &self.outlook,
         };
         replay.run(variants).map_err(|error| error.to_string())
     }

@@ -25,8 +25,10 @@ use crate::clock::day_of;
 use crate::config::OWNERS;
 use crate::forecasting;
 use crate::ledgers::{self, Decided};
+use crate::outlook::{self, Outlook, Outlooks};
 use crate::reads::{Read, counted};
 use crate::routing;
+use crate::settling::{self, Postings};
 use crate::snapshots;
 use crate::sources::{Progress, ReadContext, ReadRequest};
 use crate::standing::{self, CLOSING_DAYS, Figures};
@@ -179,21 +181,19 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         notes: answer.notes,
         budgets: vec![],
     };
+    let outlooks = outlooks(app, read, &answer.facts, now).await?;
     let mut hints = BTreeSet::new();
     let mut failure = None;
     // Parts first, so that the notice of a budget can tell of theirs.
     let mut parts_first = budgets.clone();
     parts_first.sort_by_key(|budget| std::cmp::Reverse(depth(app, budget)));
     for budget in parts_first {
-        let one = evaluate_budget(
-            app,
+        let known = Known {
             read,
-            budget,
-            &answer.facts,
-            now,
-            options.dry_run,
-            &mut hints,
-        );
+            facts: &answer.facts,
+            outlooks: &outlooks,
+        };
+        let one = evaluate_budget(app, &known, budget, now, options.dry_run, &mut hints);
         match one.await {
             Ok(one) => {
                 if let Some(note) = strangers(app, budget, &one) {
@@ -382,21 +382,48 @@ fn earliest_period(budgets: &[&Budget], now: Timestamp) -> Date {
     budgets.iter().filter_map(first_day).min().unwrap_or(today)
 }
 
-async fn evaluate_budget(
+/// What is known of the costs of a read.
+struct Known<'a> {
+    read: &'a Read,
+    facts: &'a CostFacts,
+    outlooks: &'a Outlooks,
+}
+
+/// What forecasts are told besides costs.
+async fn outlooks(
     app: &App,
     read: &Read,
-    budget: &Budget,
     facts: &CostFacts,
+    now: Timestamp,
+) -> anyhow::Result<Outlooks> {
+    let budgets = budgets_of(app, read);
+    let mut kept = settling::load(app.documents(), app.config(), &budgets).await?;
+    Ok(outlook::prepare(app, read, facts, day_of(now), |budget| {
+        kept.remove(&budget.id).unwrap_or_default()
+    }))
+}
+
+async fn evaluate_budget(
+    app: &App,
+    known: &Known<'_>,
+    budget: &Budget,
     now: Timestamp,
     dry_run: bool,
     hints: &mut BTreeSet<Hint>,
 ) -> anyhow::Result<BudgetReport> {
+    let read = known.read;
     let mut report = BudgetReport::unknown(budget, now);
-    let Periods { current, ended } =
-        figures(app, read, budget, facts, now).unwrap_or_else(|error| Periods {
-            current: Some(Err(error)),
-            ended: None,
-        });
+    let Periods {
+        current,
+        ended,
+        postings,
+    } = figures(app, known, budget, now).unwrap_or_else(|error| Periods {
+        current: Some(Err(error)),
+        ..Periods::default()
+    });
+    if let Some(postings) = postings.filter(|_| !dry_run) {
+        settling::keep(app.documents(), budget, &postings).await?;
+    }
     if let Some(ended) = ended
         && app
             .documents()
@@ -564,14 +591,15 @@ struct Periods {
     current: Option<Result<Figures, ObserveError>>,
     /// The one that has just ended, while its last days may still change.
     ended: Option<Figures>,
+    /// What is posted of its last days, to be kept.
+    postings: Option<Postings>,
 }
 
 /// Everything about a budget that can be known from the facts.
 fn figures(
     app: &App,
-    read: &Read,
+    known: &Known<'_>,
     budget: &Budget,
-    facts: &CostFacts,
     now: Timestamp,
 ) -> Result<Periods, ObserveError> {
     let today = day_of(now);
@@ -580,9 +608,18 @@ fn figures(
     };
     let config = app.config();
     let selectors = config.budgets.selectors(budget);
-    let observed = observe(facts, budget, &selectors, lag_of(app, read), today)?;
+    let observed = observe(
+        known.facts,
+        budget,
+        &selectors,
+        lag_of(app, known.read),
+        today,
+    )?;
     let scopes = counted(config, budget);
-    let forecast = |period: &Period, planned| forecasting::forecast(&observed, period, planned);
+    let none = Outlook::configured(config, budget);
+    let outlook = known.outlooks.get(&budget.id).unwrap_or(&none);
+    let forecast =
+        |period: &Period, planned| forecasting::forecast(&observed, period, planned, outlook);
     let mut periods = Periods {
         current: plan
             .current
@@ -591,10 +628,11 @@ fn figures(
         ended: plan
             .ended
             .and_then(|period| standing::ended(budget, &scopes, &observed, &period).ok()),
+        postings: Some(outlook.postings().clone().with(&observed)),
     };
     let current = periods.current.iter_mut().flat_map(Result::as_mut);
     let statuses = current.chain(&mut periods.ended).map(|one| &mut one.status);
-    anomalies::add(statuses, &observed, facts, budget, &selectors);
+    anomalies::add(statuses, &observed, known.facts, budget, &selectors);
     Ok(periods)
 }
 

@@ -287,7 +287,7 @@ fn running(past: &Past) -> Running {
     if observed.data.stale || plus_days(period.start(), 1) > last_day {
         return running;
     }
-    if let Ok(forecast) = forecasting::forecast_total(&observed, &period) {
+    if let Ok(forecast) = forecasting::forecast_total(&observed, &period, &past.outlook) {
         running.median = Some(forecast.quantile(Decimal::from(50)));
         running.high = Some(forecast.quantile(Decimal::from(90)));
     }

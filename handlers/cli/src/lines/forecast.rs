@@ -1,6 +1,6 @@
 //! Forecasts of series: the expected cost of each of the days after the last value, and their total.
 
-use cost_forecast::{Distribution, Model, Options};
+use cost_forecast::{Basis, Distribution, Model, Options};
 use jiff::Span;
 use serde::{Serialize, Serializer};
 
@@ -17,6 +17,9 @@ struct Forecast<'a> {
     series_id: &'a str,
     mean: Vec<f64>,
     total: Total,
+    /// How many days it rests on, if those are too few to know the range by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    few_days: Option<usize>,
 }
 
 /// The sum over the horizon, with its ranges.
@@ -59,6 +62,10 @@ pub(crate) fn answer(question: &Question) -> Result<String, String> {
         total: Total {
             total: forecast.total,
             levels: levels.unwrap_or_else(|| LEVELS.to_vec()),
+        },
+        few_days: match fitted.basis() {
+            Basis::FewDays { settled } => Some(settled),
+            _ => None,
         },
     })
 }

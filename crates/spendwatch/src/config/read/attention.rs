@@ -212,6 +212,14 @@ fn read_event(table: &Table<'_>) -> Option<Event> {
         list.list().iter().filter_map(pattern).collect()
     });
     let mutes = table.get("mute").and_then(|value| value.flag());
+    let daily_cost = table.get("daily_cost");
+    if let Some(value) = daily_cost.as_ref().filter(|_| budgets.is_none()) {
+        value.note(
+            "it would count in each of all budgets: name those that it is a cost of, for example \
+             budgets = [\"payments\"]; the budgets that these are parts of count it, too",
+        );
+    }
+    let daily_cost = daily_cost.and_then(|value| value.decimal());
     if let (Some(from), Some(until)) = (from, until)
         && until < from
     {
@@ -223,5 +231,6 @@ fn read_event(table: &Table<'_>) -> Option<Event> {
         until: until?,
         budgets: budgets.unwrap_or_default(),
         mutes: mutes.unwrap_or(false),
+        daily_cost,
     })
 }

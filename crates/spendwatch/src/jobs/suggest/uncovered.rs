@@ -103,6 +103,7 @@ pub async fn for_scopes(app: &App, options: &Options, place: &Where) -> anyhow::
                 .map_err(|_| "it would count nothing".to_owned())
                 .and_then(|budgets| {
                     let reading = Reading {
+                        config: app.config(),
                         budgets: &budgets,
                         facts: &answer.facts,
                         snapshots: &[],
