@@ -568,7 +568,7 @@ fn what_was_decided_about_an_event_comes_out_again() {
         .unwrap();
     let first = step(
         &budget,
-        &status(&budget, TODAY, &[explained.clone()]),
+        &status(&budget, TODAY, std::slice::from_ref(&explained)),
         &empty(),
     );
     let over = Anomaly {
