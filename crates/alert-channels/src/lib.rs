@@ -75,8 +75,8 @@ mod testing;
 
 pub use channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 pub use notice::{
-    Because, Carried, Digest, DigestMove, DigestRow, FollowUp, Link, LinkKind, Message, Notice,
-    Standing, Unevaluated, is_safe_link,
+    Because, Carried, Digest, DigestMove, DigestRow, DigestUnusual, FollowUp, Link, LinkKind,
+    Message, Notice, Standing, Unevaluated, is_safe_link,
 };
 pub use outcome::{Class, Failure, Resend, SendResult, UnknownPolicy};
 pub use text::Language;

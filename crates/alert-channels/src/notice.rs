@@ -1,6 +1,6 @@
 //! What is said: plain data that can be stored and rendered again.
 
-use budget_engine::{Cause, Change, Money, Percent, Transition};
+use budget_engine::{Anomaly, Cause, Change, Money, Percent, Transition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -223,6 +223,19 @@ pub struct Digest {
     pub fine: u32,
     /// Services that are new or have stopped, the largest changes first.
     pub moved: Vec<DigestMove>,
+    /// Events of unusual cost of the week up to the last settled day, those that go on first, then
+    /// the largest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusual: Vec<DigestUnusual>,
+    /// How many more there are than are listed.
+    #[serde(default)]
+    pub more_unusual: u32,
+    /// How many of those days were checked, in all budgets together; 0 when none could be.
+    #[serde(default)]
+    pub days_checked: u32,
+    /// In how many budgets.
+    #[serde(default)]
+    pub budgets_checked: u32,
 }
 
 /// One budget of a digest.
@@ -286,6 +299,16 @@ pub struct DigestMove {
     pub cause: Cause,
     /// The change of its cost.
     pub change: Money,
+}
+
+/// An event of unusual cost in a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DigestUnusual {
+    /// Name of the budget: untrusted text.
+    pub budget: String,
+    /// The event, without what made it up.
+    pub event: Anomaly,
 }
 
 /// A notice that another one tells of, because it was held back (a silence, quiet hours, too many

@@ -14,7 +14,8 @@ mod secrets;
 
 /// Samples whose payloads differ in more than words: every kind of message, and what of an alert's
 /// life has a form of its own. The words of all samples are in the snapshots of the text part.
-const SHAPES: [&str; 9] = [
+const SHAPES: [&str; 10] = [
+    "anomaly",
     "crossing",
     "correction",
     "acknowledged",

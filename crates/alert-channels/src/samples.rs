@@ -1,16 +1,17 @@
 //! Notices to look at, to check templates with, and to render in tests.
 
 use budget_engine::{
-    Breach, Cause, Change, CostBasis, Course, DataState, Driver, Drivers, FewDays, ForecastSummary,
-    Money, Pace, Part, Percent, Period, Reason, Scope, Severity, Span, Status, ThresholdKind,
-    TimeGrain, Transition,
+    Anomaly, AnomalyDriver, AnomalyDrivers, AnomalyKind, Breach, Cause, Change, CostBasis, Course,
+    DataState, Driver, Drivers, FewDays, ForecastSummary, Money, Pace, Part, Percent, Period,
+    Reason, Scope, Severity, Span, Status, ThresholdKind, TimeGrain, Transition,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 
 use crate::notice::{
-    Because, Carried, Digest, DigestMove, DigestRow, FollowUp, Link, Message, Notice, Standing,
+    Because, Carried, Digest, DigestMove, DigestRow, DigestUnusual, FollowUp, Link, Message,
+    Notice, Standing,
 };
 use crate::text::Language;
 
@@ -105,6 +106,7 @@ pub fn status() -> Status {
             score: None,
         }),
         no_forecast: None,
+        anomalies: None,
         drivers: Some(Drivers {
             compared_with: Some(period(date(2026, 4, 1), date(2026, 4, 15))),
             total: money("3395 EUR"),
@@ -149,6 +151,7 @@ pub fn transition() -> Transition {
         },
         also: vec!["actual 50%".into()],
         status: Box::new(status()),
+        anomaly: None,
         notify: vec!["owners".into()],
         follows: Vec::new(),
         corrects: Vec::new(),
@@ -208,6 +211,132 @@ pub fn forecast() -> Notice {
         probability: Percent(Decimal::new(993, 1)),
         required: Percent(Decimal::from(80)),
     };
+    notice(transition)
+}
+
+/// New machines since the 9th, found in the days that are settled.
+pub fn unusual() -> Anomaly {
+    let part = |name: &str, before: &str, now: &str, cause| {
+        let (before, now) = (money(before), money(now));
+        AnomalyDriver {
+            name: name.into(),
+            before,
+            now,
+            change: now.checked_sub(before).expect("one currency"),
+            cause,
+        }
+    };
+    let drivers = |by: &str, items, other: &str| AnomalyDrivers {
+        by: by.parse().expect("the text is an aspect"),
+        items,
+        other: money(other),
+    };
+    Anomaly {
+        kind: AnomalyKind::Step,
+        first: date(2026, 5, 10),
+        last: date(2026, 5, 12),
+        days: vec![date(2026, 5, 10), date(2026, 5, 11), date(2026, 5, 12)],
+        is_open: true,
+        expected: money("1215.40 EUR"),
+        cost: money("2534.95 EUR"),
+        impact: money("1319.55 EUR"),
+        score: Decimal::new(312, 2),
+        drivers: vec![
+            drivers(
+                "ServiceName",
+                vec![
+                    part("Virtual Machines", "604.10 EUR", "1690.40 EUR", Cause::Rose),
+                    part("Log Analytics", "0 EUR", "205.25 EUR", Cause::New),
+                ],
+                "28 EUR",
+            ),
+            drivers(
+                "x_ResourceGroupName",
+                vec![
+                    part("payments-prod", "1001 EUR", "2270.80 EUR", Cause::Rose),
+                    part("payments-logs", "12 EUR", "40 EUR", Cause::Rose),
+                ],
+                "21.75 EUR",
+            ),
+            drivers(
+                "tag:team",
+                vec![part("core", "900 EUR", "2219.55 EUR", Cause::Rose)],
+                "0 EUR",
+            ),
+        ],
+    }
+}
+
+fn about(mut transition: Transition, event: Anomaly) -> Transition {
+    transition.threshold = format!("anomaly-500@{}", event.first);
+    transition.kind = ThresholdKind::Anomaly;
+    transition.when = match event.impact.amount < Decimal::ZERO {
+        true => "anomaly drop 500".into(),
+        false => "anomaly 500".into(),
+    };
+    transition.also.clear();
+    transition.reason = Reason::Unusual {
+        kind: event.kind,
+        first: event.first,
+        last: event.last,
+        impact: event.impact,
+        level: money("500 EUR"),
+    };
+    transition.anomaly = Some(Box::new(event));
+    transition
+}
+
+/// Unusual costs that go on.
+pub fn anomaly() -> Notice {
+    notice(about(transition(), unusual()))
+}
+
+/// Unusual costs that are over.
+pub fn anomaly_over() -> Notice {
+    let mut event = unusual();
+    event.is_open = false;
+    let mut transition = about(transition(), event);
+    transition.change = Change::Resolved;
+    transition.sequence = 2;
+    let event = transition.anomaly.as_ref().expect("it was set");
+    transition.reason = Reason::AnomalyOver {
+        kind: event.kind,
+        first: event.first,
+        last: event.last,
+        impact: event.impact,
+    };
+    notice(transition)
+}
+
+/// Unusual costs that restated data have undone.
+pub fn anomaly_gone() -> Notice {
+    let mut transition = about(transition(), unusual());
+    transition.change = Change::Withdrawn;
+    transition.sequence = 2;
+    transition.reason = Reason::NoLongerUnusual {
+        first: date(2026, 5, 10),
+        impact: Some(money("312.20 EUR")),
+        level: money("500 EUR"),
+    };
+    notice(transition)
+}
+
+/// A cost that stopped, on one day, as far as is known; nobody knows what it was, or whom to ask.
+pub fn stopped() -> Notice {
+    let mut transition = about(
+        transition(),
+        Anomaly {
+            kind: AnomalyKind::StoppedCost,
+            first: date(2026, 5, 12),
+            days: vec![date(2026, 5, 12)],
+            expected: money("610 EUR"),
+            cost: money("0 EUR"),
+            impact: money("-610 EUR"),
+            drivers: Vec::new(),
+            ..unusual()
+        },
+    );
+    transition.status.owners.clear();
     notice(transition)
 }
 
@@ -711,6 +840,13 @@ pub fn digest() -> Notice {
         cause,
         change: money(change),
     };
+    let event = |budget: &str, event: Anomaly| DigestUnusual {
+        budget: budget.into(),
+        event: Anomaly {
+            drivers: Vec::new(),
+            ..event
+        },
+    };
     let digest = Digest {
         at: at(),
         rows: vec![
@@ -737,6 +873,23 @@ pub fn digest() -> Notice {
             moved("Azure Databricks", Cause::New, "2210 EUR"),
             moved("HDInsight", Cause::Stopped, "-804.5 EUR"),
         ],
+        unusual: vec![
+            event("Payments, production", unusual()),
+            event(
+                "Web shop",
+                Anomaly {
+                    kind: AnomalyKind::Spike,
+                    first: date(2026, 5, 8),
+                    last: date(2026, 5, 8),
+                    is_open: false,
+                    impact: money("411.80 EUR"),
+                    ..unusual()
+                },
+            ),
+        ],
+        more_unusual: 1,
+        days_checked: 42,
+        budgets_checked: 6,
     };
     Notice {
         recipient: Some("owner@contoso.example".into()),
@@ -762,6 +915,10 @@ pub fn all() -> Vec<(&'static str, Notice)> {
         ("pace_again", pace_again()),
         ("correction", correction()),
         ("stale", stale()),
+        ("anomaly", anomaly()),
+        ("anomaly_over", anomaly_over()),
+        ("anomaly_gone", anomaly_gone()),
+        ("stopped", stopped()),
         ("bare", bare()),
         ("hostile", hostile()),
         ("probe", probe()),

@@ -163,7 +163,10 @@ impl fmt::Display for Severity {
 ///
 /// ```
 /// use budget_engine::When;
-/// for text in ["actual 80%", "actual 8000", "actual every 5000", "forecast 100%", "pace 120%", "stale 3 days"] {
+/// for text in [
+///     "actual 80%", "actual 8000", "actual every 5000", "forecast 100%", "pace 120%",
+///     "anomaly 500", "anomaly drop 5%", "stale 3 days",
+/// ] {
 ///     assert_eq!(text.parse::<When>().unwrap().to_string(), text);
 /// }
 /// ```
@@ -175,8 +178,21 @@ pub enum When {
     Forecast(Level),
     /// Spend to date reaches this percent of what the plan expects by today.
     Pace(Decimal),
+    /// Unusual days that belong together cost so much more, or less, than was expected of them. The
+    /// level has no steps.
+    Anomaly(Side, Level),
     /// Cost data are older than this many days.
     Stale(u32),
+}
+
+/// To which side of what is expected a cost lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// More than expected.
+    Rise,
+    /// Less than expected.
+    Drop,
 }
 
 /// How much money.
@@ -198,6 +214,8 @@ pub enum Level {
 pub enum ThresholdKind {
     /// About the age of the data.
     Stale,
+    /// About unusual costs.
+    Anomaly,
     /// About the rate of spending.
     Pace,
     /// About the expected period end.
@@ -207,10 +225,20 @@ pub enum ThresholdKind {
 }
 
 impl ThresholdKind {
+    /// All, in the order of the documentation.
+    pub const ALL: [ThresholdKind; 5] = [
+        ThresholdKind::Actual,
+        ThresholdKind::Forecast,
+        ThresholdKind::Pace,
+        ThresholdKind::Anomaly,
+        ThresholdKind::Stale,
+    ];
+
     /// The word used in configuration and payloads.
     pub fn as_str(self) -> &'static str {
         match self {
             ThresholdKind::Stale => "stale",
+            ThresholdKind::Anomaly => "anomaly",
             ThresholdKind::Pace => "pace",
             ThresholdKind::Forecast => "forecast",
             ThresholdKind::Actual => "actual",
@@ -231,11 +259,12 @@ impl When {
             When::Actual(_) => ThresholdKind::Actual,
             When::Forecast(_) => ThresholdKind::Forecast,
             When::Pace(_) => ThresholdKind::Pace,
+            When::Anomaly(..) => ThresholdKind::Anomaly,
             When::Stale(_) => ThresholdKind::Stale,
         }
     }
 
-    /// An id made of the words: `actual-80pct`, `actual-every-5000`, `stale-3-days`.
+    /// An id made of the words: `actual-80pct`, `actual-every-5000`, `anomaly-drop-500`, `stale-3-days`.
     pub fn default_id(&self) -> String {
         self.to_string().replace('%', "pct").replace(' ', "-")
     }
@@ -258,6 +287,8 @@ impl fmt::Display for When {
             When::Actual(level) => write!(f, "actual {level}"),
             When::Forecast(level) => write!(f, "forecast {level}"),
             When::Pace(percent) => write!(f, "pace {}%", percent.normalize()),
+            When::Anomaly(Side::Rise, level) => write!(f, "anomaly {level}"),
+            When::Anomaly(Side::Drop, level) => write!(f, "anomaly drop {level}"),
             When::Stale(days) => write!(f, "stale {days} days"),
         }
     }
@@ -267,7 +298,8 @@ impl fmt::Display for When {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{given}` is not a threshold: {problem}; write for example `actual 80%`, `actual 8000`, \
-     `actual every 5000`, `forecast 100%`, `pace 120%` or `stale 3 days`"
+     `actual every 5000`, `forecast 100%`, `pace 120%`, `anomaly 500`, `anomaly drop 5%` or \
+     `stale 3 days`"
 )]
 pub struct WhenError {
     given: String,
@@ -325,13 +357,27 @@ impl FromStr for When {
                 Some(percent) => Ok(When::Pace(number(percent)?)),
                 None => Err(fail("a pace is a percentage")),
             },
+            ["anomaly", rest @ ..] => {
+                let (side, words) = match rest {
+                    ["drop", words @ ..] => (Side::Drop, words),
+                    words => (Side::Rise, words),
+                };
+                match level(words)? {
+                    Level::EveryAmount(_) | Level::EveryPercent(_) => {
+                        Err(fail("an anomaly has one level, without steps"))
+                    }
+                    level => Ok(When::Anomaly(side, level)),
+                }
+            }
             ["stale", days, "day" | "days"] => {
                 let days = days.parse().ok().filter(|days| (1..=365).contains(days));
                 Ok(When::Stale(days.ok_or_else(|| {
                     fail("the days must be a number from 1 to 365")
                 })?))
             }
-            _ => Err(fail("it must begin with actual, forecast, pace or stale")),
+            _ => Err(fail(
+                "it must begin with actual, forecast, pace, anomaly or stale",
+            )),
         }
     }
 }
@@ -554,6 +600,8 @@ pub(crate) mod tests {
         assert_eq!(read("actual every 5_000").unwrap(), "actual-every-5000");
         assert_eq!(read("forecast every 25%").unwrap(), "forecast-every-25pct");
         assert_eq!(read("forecast 12_500.50").unwrap(), "forecast-12500.5");
+        assert_eq!(read("Anomaly 1_500").unwrap(), "anomaly-1500");
+        assert_eq!(read("anomaly drop 5 %").unwrap(), "anomaly-drop-5pct");
         assert_eq!(read("stale 1 day").unwrap(), "stale-1-days");
         for bad in [
             "",
@@ -566,6 +614,11 @@ pub(crate) mod tests {
             "actual -5",
             "actual eighty",
             "pace 120",
+            "anomaly",
+            "anomaly drop",
+            "anomaly rise 500",
+            "anomaly every 500",
+            "anomaly drop every 5%",
             "stale 3",
             "stale 0 days",
             "actual 80% 90%",

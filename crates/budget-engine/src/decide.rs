@@ -7,14 +7,16 @@ mod undo;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use self::judge::{Crossing, judge};
+use self::judge::{Crossing, is_old_news, judge_all};
 pub(crate) use self::undo::retire;
 use self::undo::{Held, undo};
+use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::budget::{Budget, Threshold, When};
 use crate::forecast::Forecast;
-use crate::ledger::{Alert, AlertState, Change, Ledger, alert_id};
+use crate::ledger::{Alert, AlertKey, AlertState, Change, Ledger, alert_id};
 use crate::money::Money;
 use crate::period::{Period, plus_days};
 use crate::status::{Percent, Status};
@@ -23,7 +25,7 @@ use crate::status::{Percent, Status};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// Key of the alert: the threshold's id, with the step of a repeating one.
+    /// Key of the alert, see [`AlertKey`]; the threshold's id where there is none.
     pub threshold: String,
     /// The condition as it was configured.
     pub when: String,
@@ -86,6 +88,39 @@ pub enum Reason {
         percent: Percent,
         /// At which percent it fires.
         required: Percent,
+    },
+    /// An event cost more, or less, than was expected of its days.
+    Unusual {
+        /// What happened.
+        kind: AnomalyKind,
+        /// First unusual day.
+        first: Date,
+        /// Last unusual day, so far.
+        last: Date,
+        /// What it cost more than expected; negative if it is less.
+        impact: Money,
+        /// The level, which is never negative.
+        level: Money,
+    },
+    /// An event is over: costs are as expected again, or what is left of it is what is expected.
+    AnomalyOver {
+        /// What happened.
+        kind: AnomalyKind,
+        /// First unusual day.
+        first: Date,
+        /// Last unusual day.
+        last: Date,
+        /// What it cost more than expected; negative if it is less.
+        impact: Money,
+    },
+    /// By the data as they are now, there was no event that reaches the level.
+    NoLongerUnusual {
+        /// First day of what was told.
+        first: Date,
+        /// What is left of it, if anything.
+        impact: Option<Money>,
+        /// The level.
+        level: Money,
     },
     /// The data are older than allowed.
     DataStale {
@@ -180,6 +215,15 @@ pub enum Reason {
         /// The level of the next crossing.
         level: Money,
     },
+    /// No event reaches the level, nothing to tell.
+    NothingUnusual {
+        /// The level.
+        level: Money,
+        /// How many days were checked; 0 when none could be.
+        days_checked: u32,
+        /// The largest impact on its side, if there was any event.
+        largest: Option<Money>,
+    },
     /// Told before, in this period.
     AlreadyTold {
         /// When it was first crossed.
@@ -238,7 +282,8 @@ pub enum Reason {
 /// The decisions about one budget, and the ledger after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
-    /// One for each threshold, in the order of the configuration.
+    /// One for each threshold, and of one about events one for each event that reaches it, in the order of
+    /// the configuration.
     pub decisions: Vec<Decision>,
     /// The ledger to store. Equal to the one given, apart from its marks, when nothing changed.
     pub ledger: Ledger,
@@ -248,15 +293,17 @@ pub struct Evaluation {
 ///
 /// A threshold fires on the first evaluation at or above its level. Of several that are crossed in
 /// one step only the highest fires and the others are recorded as covered by it; stale data are
-/// told on their own. What was told is not told again in the period; but when a higher one is over
-/// whose notice spoke for a lower one, and the lower one is still crossed, that fires on its own.
+/// told on their own, and each event that cost something other than expected, too. What was told is
+/// not told again in the period; but when a higher one is over whose notice spoke for a lower one, and
+/// the lower one is still crossed, that fires on its own.
 ///
 /// Restated data or a changed plan that undo a crossing of spend to date withdraw it; a forecast or a
 /// pace that is below its level again ends its alert. Both happen only with fresh data, beyond the
 /// margin of the budget, and the second only once the days have settled on which it was told. Stale
 /// data undo nothing, and neither forecast nor pace is judged on them. Where earlier forecasts have been
 /// too far off ([`ForecastScore::held`](crate::ForecastScore::held)), a threshold of the forecast does not
-/// fire, and one that was told stands.
+/// fire, and one that was told stands. An event is told once, however it grows; it is over when no more
+/// unusual days follow, and withdrawn when restated data leave too little of it.
 pub fn decide(
     budget: &Budget,
     status: &Status,
@@ -283,7 +330,7 @@ pub fn decide(
     let covers_less = covers_less.as_ref();
 
     let mut decisions = Vec::with_capacity(budget.thresholds.len());
-    let mut fresh: Vec<(usize, &Threshold, Crossing)> = Vec::new();
+    let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let held = undo(
         budget,
         status,
@@ -296,94 +343,103 @@ pub fn decide(
     // What still stands is told after what does not.
     let now = next.next_moment(now);
     for threshold in &budget.thresholds {
-        let decision = match judge(threshold, status, forecast) {
-            Err(reason) => quiet(threshold, held_back(threshold, &held, reason)),
-            Ok(crossing) => {
-                let key = key(threshold, crossing.step);
-                let told = told(&next, threshold, crossing.step);
-                match (told, poor(threshold, status)) {
-                    (Some(since), _) => Decision {
-                        threshold: key,
-                        when: threshold.when.to_string(),
-                        outcome: Outcome::Quiet,
-                        reason: Reason::AlreadyTold { since },
-                    },
-                    (None, Some(reason)) => quiet(threshold, reason),
-                    (None, None) => {
-                        let decision = Decision {
-                            threshold: key,
-                            when: threshold.when.to_string(),
-                            outcome: Outcome::Fire,
-                            reason: crossing.reason.clone(),
-                        };
-                        fresh.push((decisions.len(), threshold, crossing));
-                        decision
-                    }
+        for judged in judge_all(threshold, status, forecast) {
+            let crossing = match judged {
+                Ok(crossing) => crossing,
+                Err(reason) => {
+                    decisions.push(quiet(threshold, held_back(threshold, &held, reason)));
+                    continue;
                 }
+            };
+            let key = key(&next, threshold, &crossing);
+            let why_quiet = match crossing.anomaly {
+                Some(anomaly) => told_of(&next, threshold, &key, anomaly, status),
+                None => {
+                    told(&next, threshold, crossing.step).map(|since| Reason::AlreadyTold { since })
+                }
+            };
+            // Restated data may leave several events where there was one.
+            let is_twice = fresh.iter().any(|one| one.key == key);
+            let why_quiet =
+                why_quiet.or_else(|| is_twice.then_some(Reason::AlreadyTold { since: now }));
+            // Where forecasts are poor there is no alert yet that the decision could be about.
+            if why_quiet.is_none()
+                && let Some(reason) = poor(threshold, status)
+            {
+                decisions.push(quiet(threshold, reason));
+                continue;
             }
-        };
-        decisions.push(decision);
+            let outcome = match &why_quiet {
+                Some(_) => Outcome::Quiet,
+                None => Outcome::Fire,
+            };
+            if outcome == Outcome::Fire {
+                fresh.push(Fresh {
+                    decision: decisions.len(),
+                    threshold,
+                    key: key.clone(),
+                    level: crossing.level,
+                    step: crossing.step,
+                    reason: crossing.reason.clone(),
+                    anomaly: crossing.anomaly,
+                });
+            }
+            decisions.push(Decision {
+                threshold: key,
+                when: threshold.when.to_string(),
+                outcome,
+                reason: why_quiet.unwrap_or(crossing.reason),
+            });
+        }
     }
 
-    let highest = fresh
-        .iter()
-        .filter(|(_, threshold, _)| !matches!(threshold.when, When::Stale(_)))
-        .max_by_key(|(index, threshold, crossing)| {
-            // That the planned amount is spent outweighs every forecast.
-            let is_over = matches!(threshold.when, When::Actual(_))
-                && crossing.level >= status.planned.amount;
-            (
-                is_over,
-                crossing.level,
-                threshold.when.kind(),
-                std::cmp::Reverse(*index),
-            )
-        })
-        .map(|(index, threshold, crossing)| (*index, key(threshold, crossing.step)));
-    for (index, threshold, crossing) in &fresh {
-        let key = key(threshold, crossing.step);
-        let by = highest
-            .as_ref()
-            .filter(|(highest, _)| highest != index && !matches!(threshold.when, When::Stale(_)));
+    for one in &fresh {
+        let told_with: Vec<&Fresh<'_>> = fresh
+            .iter()
+            .filter(|other| one.is_told_with(other))
+            .collect();
+        let highest = told_with.iter().max_by_key(|other| other.rank(status));
+        let by = highest.filter(|highest| highest.decision != one.decision);
         let state = match by {
-            Some((_, by)) => {
-                decisions[*index].outcome = Outcome::Cover { by: by.clone() };
-                AlertState::Covered { by: by.clone() }
+            Some(by) => {
+                let by = by.key.clone();
+                decisions[one.decision].outcome = Outcome::Cover { by: by.clone() };
+                AlertState::Covered { by }
             }
             None => AlertState::Firing,
         };
         let fired = state == AlertState::Firing;
+        let (threshold, key) = (one.threshold, &one.key);
+        let kind = threshold.when.kind();
         let alert = next.alerts.entry(key.clone()).or_insert_with(|| Alert {
-            id: alert_id(&budget.id, &status.period_key, threshold.when.kind(), &key),
+            id: alert_id(&budget.id, &status.period_key, kind, key),
             threshold: threshold.id.clone(),
-            kind: threshold.when.kind(),
+            kind,
             when: threshold.when.to_string(),
-            step: crossing.step,
+            step: one.step,
             state: state.clone(),
             sequence: 0,
             since: now,
             planned: status.planned,
             data_to: None,
+            anomaly: None,
             acknowledged: None,
         });
         alert.state = state;
-        alert.kind = threshold.when.kind();
+        alert.kind = kind;
         alert.when = threshold.when.to_string();
         alert.planned = status.planned;
         alert.data_to = Some(status.data.last_day);
+        alert.anomaly = one.anomaly.cloned().map(Box::new);
         alert.acknowledged = None;
         alert.since = now;
         if !fired {
             continue;
         }
-        let covers: Vec<&Threshold> = if matches!(threshold.when, When::Stale(_)) {
-            Vec::new()
-        } else {
-            let others = fresh
-                .iter()
-                .filter(|(other, one, _)| other != index && !matches!(one.when, When::Stale(_)));
-            others.map(|(_, one, _)| *one).collect()
-        };
+        let covers = told_with
+            .iter()
+            .filter(|other| other.decision != one.decision);
+        let covers: Vec<&Threshold> = covers.map(|other| other.threshold).collect();
         let mut notify = threshold.notify.clone();
         for name in covers.iter().flat_map(|one| &one.notify) {
             if !notify.contains(name) {
@@ -394,8 +450,8 @@ pub fn decide(
             .iter()
             .map(|one| one.severity)
             .fold(threshold.severity, Ord::max);
-        let reason = crossing.reason.clone();
-        if let Some(transition) = next.tell(&key, Change::Fired, reason, severity, status, now) {
+        let reason = one.reason.clone();
+        if let Some(transition) = next.tell(key, Change::Fired, reason, severity, status, now) {
             transition.also = covers.iter().map(|one| one.when.to_string()).collect();
             transition.notify = notify;
         }
@@ -411,6 +467,65 @@ fn poor(threshold: &Threshold, status: &Status) -> Option<Reason> {
     let forecast = status.forecast.as_ref();
     let forecast = forecast.filter(|_| matches!(threshold.when, When::Forecast(_)));
     forecast?.score?.hold()
+}
+
+/// A crossing that nobody was told of yet.
+struct Fresh<'a> {
+    /// Place of its decision.
+    decision: usize,
+    threshold: &'a Threshold,
+    key: String,
+    level: Decimal,
+    step: u32,
+    reason: Reason,
+    anomaly: Option<&'a Anomaly>,
+}
+
+impl Fresh<'_> {
+    /// Whether one notice tells of both, which of oneself it does.
+    fn is_told_with(&self, other: &Fresh<'_>) -> bool {
+        let alone = |one: &Fresh<'_>| matches!(one.threshold.when, When::Stale(_));
+        match (self.anomaly, other.anomaly) {
+            _ if self.decision == other.decision => true,
+            (None, None) => !alone(self) && !alone(other),
+            (Some(own), Some(event)) => own.first == event.first && own.side() == event.side(),
+            _ => false,
+        }
+    }
+
+    /// The higher one speaks for the other.
+    fn rank(&self, status: &Status) -> impl Ord + use<> {
+        // That the planned amount is spent outweighs every forecast.
+        let is_over =
+            matches!(self.threshold.when, When::Actual(_)) && self.level >= status.planned.amount;
+        let earlier = std::cmp::Reverse(self.decision);
+        (is_over, self.level, self.threshold.when.kind(), earlier)
+    }
+}
+
+/// Why an event that reaches a threshold is not told: it was before, and that still holds, or it is
+/// over.
+fn told_of(
+    ledger: &Ledger,
+    threshold: &Threshold,
+    key: &str,
+    anomaly: &Anomaly,
+    status: &Status,
+) -> Option<Reason> {
+    let over = || Reason::AnomalyOver {
+        kind: anomaly.kind,
+        first: anomaly.first,
+        last: anomaly.last,
+        impact: anomaly.impact,
+    };
+    match ledger.alerts.get(key) {
+        Some(alert) if ledger.is_told(alert) => Some(Reason::AlreadyTold { since: alert.since }),
+        Some(alert) if alert.state == AlertState::Resolved => {
+            (alert.when == threshold.when.to_string()).then(over)
+        }
+        Some(_) => None,
+        None => is_old_news(anomaly, status).then(over),
+    }
 }
 
 /// When this crossing, or a higher step of the same threshold, was told by a notice that still holds.
@@ -448,7 +563,8 @@ fn extend_coverage(ledger: &mut Ledger, status: &Status) -> Option<Reason> {
 
 /// Says why an alert stands though it is below its level.
 fn held_back(threshold: &Threshold, held: &Held, reason: Reason) -> Reason {
-    if !matches!(reason, Reason::Below { .. }) {
+    let is_below = matches!(reason, Reason::Below { .. } | Reason::NothingUnusual { .. });
+    if !is_below {
         return reason;
     }
     held.get(&threshold.id).cloned().unwrap_or(reason)
@@ -463,10 +579,21 @@ fn quiet(threshold: &Threshold, reason: Reason) -> Decision {
     }
 }
 
-fn key(threshold: &Threshold, step: u32) -> String {
-    if step == 0 {
-        threshold.id.clone()
-    } else {
-        format!("{}#{step}", threshold.id)
-    }
+/// The key of the alert of a crossing: that of its event, if it was told before.
+fn key(ledger: &Ledger, threshold: &Threshold, crossing: &Crossing<'_>) -> String {
+    let anomaly = crossing.anomaly;
+    let known = anomaly.and_then(|anomaly| {
+        let is_of = |alert: &Alert| {
+            let event = alert.anomaly.as_ref();
+            alert.threshold == threshold.id && event.is_some_and(|event| event.is_same(anomaly))
+        };
+        let known = ledger.alerts.iter().filter(|(_, alert)| is_of(alert));
+        known.max_by_key(|(_, alert)| (alert.state.stands(), alert.since))
+    });
+    let new = AlertKey {
+        threshold: &threshold.id,
+        step: crossing.step,
+        first_day: anomaly.map(|anomaly| anomaly.first),
+    };
+    known.map_or_else(|| new.to_string(), |(key, _)| key.clone())
 }

@@ -1,12 +1,14 @@
 //! The ledger: what was decided about one budget in one period, and the facts of every decision.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::anomaly::Anomaly;
 use crate::budget::{Severity, ThresholdKind};
 use crate::decide::Reason;
 use crate::money::Money;
@@ -35,7 +37,7 @@ pub struct Ledger {
     /// Days within those on which no data had a row so far, see [`Status::gaps`].
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub gaps: BTreeSet<Date>,
-    /// Alerts by threshold; a repeating threshold has one for each step, `every-5000#3`.
+    /// Alerts by [`AlertKey`].
     pub alerts: BTreeMap<String, Alert>,
     /// Everything that happened, oldest first.
     pub transitions: Vec<Transition>,
@@ -67,6 +69,9 @@ pub struct Alert {
     /// ends nothing.
     #[serde(default)]
     pub data_to: Option<Date>,
+    /// The event that it is about, as it is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anomaly: Option<Box<Anomaly>>,
     /// Who said that they know of it, since it fired.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
@@ -137,6 +142,9 @@ pub struct Transition {
     pub also: Vec<String>,
     /// The figures.
     pub status: Box<Status>,
+    /// The event that it is about, as it was known then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anomaly: Option<Box<Anomaly>>,
     /// Destinations of the threshold and of those it covers.
     pub notify: Vec<String>,
     /// Ids of the transitions that it follows up: those that a correction takes back, that a
@@ -334,7 +342,8 @@ impl Ledger {
             severity,
             reason,
             also: Vec::new(),
-            status: Box::new(status.clone()),
+            status: Box::new(told_with(status)),
+            anomaly: alert.anomaly.clone(),
             notify: Vec::new(),
             follows: Vec::new(),
             corrects: Vec::new(),
@@ -346,6 +355,19 @@ impl Ledger {
         });
         self.transitions.last_mut()
     }
+}
+
+/// The figures as they are kept with what is told: of events those that go on, without what made them
+/// up, because many transitions are kept.
+fn told_with(status: &Status) -> Status {
+    let mut status = status.clone();
+    if let Some(anomalies) = &mut status.anomalies {
+        anomalies.incidents.retain(|one| one.is_open);
+        for one in &mut anomalies.incidents {
+            one.drivers.clear();
+        }
+    }
+    status
 }
 
 /// The resolution in which transitions of a ledger are ordered.
@@ -377,6 +399,67 @@ impl Transition {
     pub fn reaches_nobody(&self) -> bool {
         let route = self.route.as_ref();
         self.change.is_news() && !self.is_answer() && route.is_some_and(Vec::is_empty)
+    }
+}
+
+/// What names an alert in [`Ledger::alerts`]: its threshold, with the step of a repeating one or the
+/// first day of an event. Written `every-5000#3` and `anomaly-500@2026-05-12`.
+///
+/// ```
+/// use budget_engine::AlertKey;
+/// let key = AlertKey::read("anomaly-500@2026-05-12");
+/// assert_eq!(key.threshold, "anomaly-500");
+/// assert_eq!(key.first_day, Some(jiff::civil::date(2026, 5, 12)));
+/// assert_eq!(AlertKey::read("every-5000#3").to_string(), "every-5000#3");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertKey<'a> {
+    /// Id of the threshold.
+    pub threshold: &'a str,
+    /// Step of a repeating threshold, from 1; 0 otherwise.
+    pub step: u32,
+    /// First day of the event when it was found.
+    pub first_day: Option<Date>,
+}
+
+impl<'a> AlertKey<'a> {
+    /// Reads a key. What follows neither rule is a threshold's id: ids have no `#` and no `@`.
+    pub fn read(key: &'a str) -> AlertKey<'a> {
+        let plain = AlertKey {
+            threshold: key,
+            step: 0,
+            first_day: None,
+        };
+        if let Some((threshold, step)) = key.rsplit_once('#')
+            && let Ok(step) = step.parse()
+        {
+            AlertKey {
+                threshold,
+                step,
+                ..plain
+            }
+        } else if let Some((threshold, day)) = key.rsplit_once('@')
+            && let Ok(day) = day.parse()
+        {
+            AlertKey {
+                threshold,
+                first_day: Some(day),
+                ..plain
+            }
+        } else {
+            plain
+        }
+    }
+}
+
+impl fmt::Display for AlertKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.threshold)?;
+        match (self.step, self.first_day) {
+            (0, None) => Ok(()),
+            (0, Some(day)) => write!(f, "@{day}"),
+            (step, _) => write!(f, "#{step}"),
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 //! assert!("actual 80%".parse::<When>().is_ok());
 //! ```
 
+mod anomaly;
 mod budget;
 mod charge;
 mod course;
@@ -33,9 +34,10 @@ mod scope;
 mod score;
 mod status;
 
+pub use anomaly::{Anomalies, Anomaly, AnomalyDriver, AnomalyDrivers, AnomalyKind, Aspect};
 pub use budget::{
     Budget, Budgets, BudgetsError, FollowUp, LARGEST_AMOUNT, Level, Planned, Selector, Severity,
-    Statistic, Threshold, ThresholdKind, When, WhenError,
+    Side, Statistic, Threshold, ThresholdKind, When, WhenError,
 };
 pub use charge::{ChargeCategory, CostBasis, UnknownCategory};
 pub use course::{Course, MOST_STEPS, Span};
@@ -45,8 +47,8 @@ pub use facts::{CostFacts, DayCost, FactsBuilder, Place, Series, SeriesId, Serie
 pub use filter::{Attributes, Dimension, Filter, Projection, TagName, UnknownDimension};
 pub use forecast::{Breach, FewDays, Forecast, ForecastSummary, PathDay};
 pub use ledger::{
-    Acknowledgement, Alert, AlertState, Change, Ledger, Part, RoutedAction, RoutedDelivery,
-    Transition, alert_id,
+    Acknowledgement, Alert, AlertKey, AlertState, Change, Ledger, Part, RoutedAction,
+    RoutedDelivery, Transition, alert_id,
 };
 pub use life::NotAcknowledged;
 pub use money::{Currency, Money, MoneyError};

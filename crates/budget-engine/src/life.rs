@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::anomaly::Anomaly;
 use crate::budget::{Budget, FollowUp};
 use crate::decide::{Reason, retire};
 use crate::ledger::{Acknowledgement, Alert, AlertState, Change, Ledger, Transition};
@@ -196,6 +197,7 @@ impl Ledger {
         let outdated = self.transitions.iter().any(|one| {
             one.change == Change::Fired
                 && one.kind == alert.kind
+                && is_about(one.anomaly.as_deref(), alert)
                 && one.alert != alert.id
                 && one.at > fired.at
                 && self.stands(&one.threshold)
@@ -274,6 +276,15 @@ impl Ledger {
         let mut newest = self.transitions.iter().rev();
         let newest = newest.find(|one| one.threshold == key)?;
         Some((*newest.status).clone())
+    }
+}
+
+/// Whether an event is that of an alert; both have none for most.
+fn is_about(event: Option<&Anomaly>, alert: &Alert) -> bool {
+    match (event, &alert.anomaly) {
+        (Some(event), Some(own)) => event.is_same(own),
+        (None, None) => true,
+        _ => false,
     }
 }
 

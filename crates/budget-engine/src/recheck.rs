@@ -7,14 +7,16 @@
 
 use std::fmt;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::anomaly::Anomaly;
 use crate::budget::{Level, When};
 use crate::decide::Reason;
 use crate::decide::judge::{reached, share, times};
 use crate::forecast::ForecastSummary;
-use crate::ledger::{Alert, Transition};
+use crate::ledger::{Alert, AlertKey, Transition};
 use crate::money::{Money, percent_of};
 use crate::period::{days_between, plus_days};
 use crate::status::{Percent, Status};
@@ -97,6 +99,9 @@ pub fn recheck(transition: &Transition) -> Recheck {
     let mut checks = Checks::default();
     figures(&mut checks, &transition.status);
     drivers(&mut checks, &transition.status);
+    if let Some(event) = &transition.anomaly {
+        anomaly(&mut checks, event);
+    }
     decision(&mut checks, transition);
     Recheck { checks: checks.0 }
 }
@@ -132,6 +137,13 @@ pub fn recheck_covered(alert: &Alert, required: Option<Decimal>, teller: &Transi
                 let again = format!("{} to {} %", least.normalize(), most.normalize());
                 checks.put(&what, told, again, required <= most + ROUNDING);
             }
+        }
+        When::Anomaly(side, _) => {
+            let impact = teller.anomaly.as_ref().or(alert.anomaly.as_ref());
+            let impact = impact.map(|event| (event.side(), event.impact.amount.abs()));
+            let what = format!("impact against {money}");
+            let holds = impact.is_some_and(|(own, impact)| own == side && impact >= level);
+            checks.comparison(&what, "reached", holds);
         }
         When::Stale(days) => {
             let is_older = status.data.age_days > days;
@@ -292,6 +304,27 @@ fn drivers(checks: &mut Checks, status: &Status) {
     checks.money("sum of what moved", drivers.total, total);
 }
 
+/// What an event cost beyond what was expected, and what made it up.
+fn anomaly(checks: &mut Checks, event: &Anomaly) {
+    let impact = event.cost.checked_sub(event.expected).ok();
+    checks.money("impact of the unusual days", event.impact, impact);
+    let (first, last) = (event.days.first(), event.days.last());
+    let word = |day: Option<&Date>| day.map_or_else(|| "none".to_owned(), ToString::to_string);
+    checks.words("first unusual day", &event.first.to_string(), &word(first));
+    checks.words("last unusual day", &event.last.to_string(), &word(last));
+    for drivers in &event.drivers {
+        for driver in &drivers.items {
+            let what = format!("change of {} {}", drivers.by, driver.name);
+            let change = driver.now.checked_sub(driver.before).ok();
+            checks.money(&what, driver.change, change);
+        }
+        let mut changes = drivers.items.iter().map(|driver| driver.change);
+        let total = changes.try_fold(drivers.other, |sum, change| sum.checked_add(change).ok());
+        let what = format!("sum of what made it up by {}", drivers.by);
+        checks.money(&what, event.impact, total);
+    }
+}
+
 /// The decision itself.
 fn decision(checks: &mut Checks, transition: &Transition) {
     let status = &*transition.status;
@@ -301,7 +334,7 @@ fn decision(checks: &mut Checks, transition: &Transition) {
     };
     checks.words("condition", transition.kind.as_str(), when.kind().as_str());
     let money = |amount| Money::new(amount, status.planned.currency);
-    let step = step(&transition.threshold);
+    let step = AlertKey::read(&transition.threshold).step;
     match &transition.reason {
         Reason::Reached { spent, level } => {
             checks.money("spent", *spent, Some(status.spent));
@@ -376,6 +409,25 @@ fn decision(checks: &mut Checks, transition: &Transition) {
             let holds = percent.0 < required.0;
             checks.comparison("pace against what is required", "below", holds);
         }
+        Reason::Unusual { impact, level, .. } => {
+            let event = transition.anomaly.as_ref();
+            checks.money("impact", *impact, event.map(|event| event.impact));
+            checks.money("level", *level, level_of(when, status, step).map(money));
+            let holds = impact.amount.abs() >= level.amount;
+            checks.comparison("impact against the level", "reached", holds);
+            let is_in_period = event.is_some_and(|event| status.period.contains(event.first));
+            checks.comparison("first unusual day", "in the period", is_in_period);
+        }
+        Reason::AnomalyOver { impact, .. } => {
+            let event = transition.anomaly.as_ref();
+            checks.money("impact", *impact, event.map(|event| event.impact));
+            let is_over = event.is_some_and(|event| !event.is_open);
+            checks.comparison("the event", "over", is_over);
+        }
+        Reason::NoLongerUnusual { impact, level, .. } => {
+            let is_below = impact.is_none_or(|impact| impact.amount.abs() < level.amount);
+            checks.comparison("impact against the level", "below", is_below);
+        }
         Reason::DataStale {
             last_day,
             age_days,
@@ -428,12 +480,6 @@ fn decision(checks: &mut Checks, transition: &Transition) {
     }
 }
 
-/// The step in the key of an alert; 0 without one.
-fn step(key: &str) -> u32 {
-    let step = key.rsplit_once('#').and_then(|(_, step)| step.parse().ok());
-    step.unwrap_or(0)
-}
-
 /// The amount that a condition stands for; `None` for one that stands for none.
 fn level_of(when: When, status: &Status, step: u32) -> Option<Decimal> {
     let level = match when {
@@ -444,6 +490,7 @@ fn level_of(when: When, status: &Status, step: u32) -> Option<Decimal> {
                 .map_or(Decimal::ZERO, |pace| pace.expected.amount);
             return Some(share(expected, percent));
         }
+        When::Anomaly(_, level) => level,
         When::Stale(_) => return None,
     };
     let steps = Decimal::from(step.max(1));

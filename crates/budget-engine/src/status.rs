@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
+use crate::anomaly::{Anomalies, Anomaly};
 use crate::budget::Budget;
 use crate::charge::CostBasis;
 use crate::course::{Course, course};
@@ -113,6 +114,10 @@ pub struct Status {
     pub forecast: Option<ForecastSummary>,
     /// Why there is no forecast.
     pub no_forecast: Option<String>,
+    /// What is unusual: the events that began in the period, and those of the days before it that are
+    /// not long over. `None` where it was not looked into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anomalies: Option<Anomalies>,
     /// What moved.
     pub drivers: Option<Drivers>,
     /// How the period went and is expected to go on; `None` in what earlier versions stored.
@@ -146,10 +151,18 @@ impl Pace {
     }
 }
 
+impl Status {
+    /// The events that began in the period: those that its thresholds are about.
+    pub(crate) fn incidents(&self) -> impl Iterator<Item = &Anomaly> {
+        let known = self.anomalies.iter().flat_map(|known| &known.incidents);
+        known.filter(|one| self.period.contains(one.first))
+    }
+}
+
 /// Days of a period that must have data before its pace says anything.
 const PACE_NEEDS_DAYS: u32 = 3;
 
-/// Puts the figures of one budget and period together.
+/// Puts the figures of one budget and period together, without what is unusual.
 pub fn status(
     budget: &Budget,
     scopes: Vec<Scope>,
@@ -220,6 +233,7 @@ pub fn status(
         pace,
         forecast,
         no_forecast,
+        anomalies: None,
         drivers: drivers(observed, &budget.calendar, &counted, observed.data.last_day),
         course,
         data: observed.data,

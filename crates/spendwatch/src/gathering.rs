@@ -406,6 +406,7 @@ fn parents(lane: &mut Lane<'_>, gatherings: &mut Vec<Gathering>) {
                     // A reminder does not tell what is new.
                     part.status.parent.as_ref() == Some(&parent.status.budget)
                         && part.kind == parent.kind
+                        && are_of_one_event(part, parent)
                         && part.severity <= parent.severity
                         && (part.change == parent.change || parent.change == Change::Fired)
                 })
@@ -421,6 +422,15 @@ fn parents(lane: &mut Lane<'_>, gatherings: &mut Vec<Gathering>) {
             members,
             why: "the notice of the budget above tells of it",
         });
+    }
+}
+
+/// Whether two notices are about one event of unusual cost; most are about none.
+fn are_of_one_event(part: &Transition, whole: &Transition) -> bool {
+    match (&part.anomaly, &whole.anomaly) {
+        (Some(part), Some(whole)) => part.is_same(whole),
+        (None, None) => true,
+        _ => false,
     }
 }
 

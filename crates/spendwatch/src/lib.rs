@@ -20,6 +20,7 @@
 //! ```
 
 mod actions;
+mod anomalies;
 mod answers;
 mod app;
 mod bearer;

@@ -9,8 +9,8 @@ mod verdict;
 use std::collections::BTreeMap;
 
 use budget_engine::{
-    Budget, Currency, Ledger, Money, ObserveError, Observed, Outcome, Period, Scope, ThresholdKind,
-    When, dates, decide, plus_days,
+    AlertKey, Budget, Currency, Ledger, Money, ObserveError, Observed, Outcome, Period, Scope,
+    Status, ThresholdKind, When, dates, decide, plus_days,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::anomalies::Checked;
 use crate::forecasting;
 use crate::outlook::Outlook;
 use crate::scores::Board;
@@ -62,6 +63,8 @@ pub struct BudgetReplay {
 struct Event {
     threshold: usize,
     step: u32,
+    /// Of the event of unusual cost.
+    first_day: Option<Date>,
     day: Date,
     kind: EventKind,
 }
@@ -122,10 +125,12 @@ impl Replay<'_> {
         let ended: Vec<Budget> = variants.iter().map(standing::after_end).collect();
         let mut running: Vec<BTreeMap<Date, Running>> = Vec::new();
         running.resize_with(variants.len(), BTreeMap::new);
-        let needs_forecast = variants
-            .iter()
-            .flat_map(|variant| &variant.thresholds)
-            .any(|one| one.when.kind() == ThresholdKind::Forecast);
+        let needs = |kind: ThresholdKind| {
+            let mut thresholds = variants.iter().flat_map(|variant| &variant.thresholds);
+            thresholds.any(|one| one.when.kind() == kind)
+        };
+        let needs_forecast = needs(ThresholdKind::Forecast);
+        let needs_check = needs(ThresholdKind::Anomaly);
         let mut known_days = KnownDays::default();
         let (Some(first), Some(last)) = (self.periods.first(), self.periods.last()) else {
             return Ok(variants.iter().map(|one| self.empty(one)).collect());
@@ -144,6 +149,9 @@ impl Replay<'_> {
             }
             // One forecast serves all variants: it does not depend on what was planned.
             let mut forecast = None;
+            // One check, too.
+            let checked = needs_check.then(|| Checked::of(&observed));
+            let checked = checked.and_then(Result::ok);
             for (index, variant) in variants.iter().enumerate() {
                 let Some(plan) = standing::plan(variant, day)? else {
                     continue;
@@ -151,6 +159,7 @@ impl Replay<'_> {
                 let judging = Judging {
                     replay: self,
                     observed: &observed,
+                    checked: checked.as_ref(),
                     basis,
                     day,
                 };
@@ -273,6 +282,7 @@ pub(crate) fn board(
 struct Judging<'a> {
     replay: &'a Replay<'a>,
     observed: &'a Observed,
+    checked: Option<&'a Checked>,
     basis: Basis,
     day: Date,
 }
@@ -287,7 +297,11 @@ impl Judging<'_> {
         period: &Period,
         running: &mut Running,
     ) {
-        let Figures { status, forecast } = figures;
+        let Figures {
+            mut status,
+            forecast,
+        } = figures;
+        add_anomalies(&mut status, self.checked);
         running.planned = Some(status.planned);
         if running.basis != Some(self.basis) {
             // The two kinds of knowledge are not newer or older than each other.
@@ -297,10 +311,11 @@ impl Judging<'_> {
         let now = noon(self.day);
         let evaluation = decide(budget, &status, forecast.as_ref(), &running.ledger, now);
         for decision in &evaluation.decisions {
-            let (id, step) = match decision.threshold.split_once('#') {
-                Some((id, step)) => (id, step.parse().unwrap_or(0)),
-                None => (decision.threshold.as_str(), 0),
-            };
+            let AlertKey {
+                threshold: id,
+                step,
+                first_day,
+            } = AlertKey::read(&decision.threshold);
             let kind = match decision.outcome {
                 Outcome::Fire => EventKind::Told {
                     own: true,
@@ -319,6 +334,7 @@ impl Judging<'_> {
                 running.events.push(Event {
                     threshold,
                     step,
+                    first_day,
                     day: self.day,
                     kind,
                 });
@@ -352,15 +368,23 @@ impl Judging<'_> {
         } else {
             standing::ended(&alone, scopes, &observed, period)
         };
-        let Ok(Figures { status, forecast }) = figures else {
+        let Ok(mut figures) = figures else {
             return true;
         };
+        if let When::Anomaly(..) = threshold.when {
+            add_anomalies(&mut figures.status, Checked::of(&observed).as_ref().ok());
+        }
+        let Figures { status, forecast } = figures;
         let ledger = Ledger::new(&alone.id, &status.period_key);
         let now = noon(self.day);
         let evaluation = decide(&alone, &status, forecast.as_ref(), &ledger, now);
         let told = evaluation.ledger.alerts.values();
         !told.into_iter().any(|alert| alert.step >= step)
     }
+}
+
+fn add_anomalies(status: &mut Status, checked: Option<&Checked>) {
+    status.anomalies = checked.map(|checked| checked.shown_in(&status.period));
 }
 
 fn noon(day: Date) -> Timestamp {

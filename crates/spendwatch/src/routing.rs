@@ -2,7 +2,7 @@
 
 use alert_channels::untrusted::capped;
 use alert_channels::{Because, FollowUp, Message, Notice};
-use budget_engine::{Budget, Change, RoutedDelivery, Transition};
+use budget_engine::{AlertKey, Budget, Change, RoutedDelivery, Transition};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -239,9 +239,9 @@ fn also_open(
 
 /// What happens while nobody acknowledges what fires, as the threshold says.
 fn follow_up(budget: Option<&Budget>, transition: &Transition, period_end: Timestamp) -> FollowUp {
-    let id = transition.threshold.split('#').next();
+    let id = AlertKey::read(&transition.threshold).threshold;
     let mut thresholds = budget.into_iter().flat_map(|budget| &budget.thresholds);
-    let threshold = thresholds.find(|one| Some(one.id.as_str()) == id);
+    let threshold = thresholds.find(|one| one.id == id);
     let Some(set) = threshold.filter(|_| transition.change == Change::Fired) else {
         return FollowUp::default();
     };

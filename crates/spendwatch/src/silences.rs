@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use budget_engine::{Severity, ThresholdKind, Transition};
+use budget_engine::{AlertKey, Severity, ThresholdKind, Transition};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -149,10 +149,10 @@ impl Matcher {
         severity: Severity,
     ) -> bool {
         let of_budget = self.is_about(budget);
-        let of_threshold = self.threshold.as_deref().is_none_or(|named| {
-            let without_step = threshold.split('#').next().unwrap_or(threshold);
-            named == threshold || named == without_step
-        });
+        let of_threshold = self
+            .threshold
+            .as_deref()
+            .is_none_or(|named| named == threshold || named == AlertKey::read(threshold).threshold);
         of_budget
             && of_threshold
             && self.kind.is_none_or(|named| named == kind)

@@ -86,12 +86,12 @@ pub(crate) fn ended(
     })
 }
 
-/// The budget as it is judged after the end of a period: forecast and pace ask about the future, and
-/// staleness is told for the current period.
+/// The budget as it is judged after the end of a period: what was spent, and what was unusual of it.
+/// Forecast and pace ask about the future, and staleness is told for the current period.
 pub(crate) fn after_end(budget: &Budget) -> Budget {
     let mut budget = budget.clone();
     budget
         .thresholds
-        .retain(|one| matches!(one.when, When::Actual(_)));
+        .retain(|one| matches!(one.when, When::Actual(_) | When::Anomaly(..)));
     budget
 }

@@ -86,6 +86,7 @@ fn crossed(report: &BudgetReport) -> Vec<&Decision> {
                     Reason::Reached { .. }
                         | Reason::ExpectedToReach { .. }
                         | Reason::AheadOfPlan { .. }
+                        | Reason::Unusual { .. }
                         | Reason::AlreadyTold { .. }
                 )
         })
@@ -149,11 +150,42 @@ pub(crate) fn blocks(figures: &[Figures]) -> Vec<Block> {
     if let Some(as_of) = shared_as_of(figures) {
         lines.push(format!("data as of {}", moment(as_of)).into());
     }
+    lines.extend(unusual(figures));
     let mut blocks = vec![table(figures).into()];
     if !lines.is_empty() {
         blocks.push(Block::Lines(lines));
     }
     blocks
+}
+
+/// What is unusual in budgets, and how much was checked; that there is nothing is an answer.
+fn unusual(figures: &[Figures]) -> Vec<Cell> {
+    let statuses = figures.iter().filter_map(|one| one.report.status.as_ref());
+    let checked = statuses.filter_map(|status| Some((status, status.anomalies.as_ref()?)));
+    let days: u32 = checked.clone().map(|(_, one)| one.days_checked).sum();
+    let events = checked.clone().flat_map(|(status, found)| {
+        let events = found.incidents.iter();
+        events.map(|event| (status.budget.as_str(), event))
+    });
+    let lines: Vec<Cell> = events
+        .map(|(budget, event)| {
+            let days = match event.is_open {
+                true => format!("since {}, still open", event.first),
+                false => words::span(event.first, event.last),
+            };
+            let line = format!(
+                "{budget}: {} {days}: {}",
+                words::unusual(event.kind),
+                words::beyond(event.impact)
+            );
+            Cell::colored(line, Color::Yellow)
+        })
+        .collect();
+    if lines.is_empty() && days > 0 {
+        let budgets = words::counted(checked.count(), "budget", "budgets");
+        return vec![format!("no anomalies: {budgets}, {} checked", words::days(days)).into()];
+    }
+    lines
 }
 
 /// When the data of all budgets were written, if they are equally old.
@@ -235,6 +267,9 @@ pub(crate) fn records(figures: &[Figures]) -> Records {
         "settled_to",
         "data_as_of",
         "stale",
+        "anomalies",
+        "anomaly_impact",
+        "days_checked",
         "state",
         "problem",
     ]);
@@ -265,14 +300,27 @@ pub(crate) fn records(figures: &[Figures]) -> Records {
             }
             None => row.extend(std::iter::repeat_n(String::new(), 15)),
         }
-        row.extend([
-            one.stale.to_string(),
-            word(one.state),
-            report.problem.clone().unwrap_or_default(),
-        ]);
+        row.push(one.stale.to_string());
+        row.extend(unusual_record(report.status.as_ref()));
+        row.extend([word(one.state), report.problem.clone().unwrap_or_default()]);
         records.add(row);
     }
     records
+}
+
+/// How many events of unusual cost there are, what they cost beyond what was expected, and how many days
+/// were checked.
+fn unusual_record(status: Option<&Status>) -> [String; 3] {
+    let Some(found) = status.and_then(|status| status.anomalies.as_ref()) else {
+        return Default::default();
+    };
+    let events = &found.incidents;
+    let impact: Decimal = events.iter().map(|event| event.impact.amount).sum();
+    [
+        events.len().to_string(),
+        exact(impact),
+        found.days_checked.to_string(),
+    ]
 }
 
 fn forecast_record(status: &Status) -> [String; 5] {

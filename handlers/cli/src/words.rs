@@ -1,7 +1,8 @@
 //! Decisions in plain words: one sentence for each reason, the same in every command.
 
-use budget_engine::{Decision, FewDays, Outcome, Reason};
+use budget_engine::{AnomalyKind, Decision, FewDays, Money, Outcome, Reason};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use std::fmt::Display;
 
@@ -27,6 +28,41 @@ pub(crate) fn why(decision: &Decision) -> String {
             "{spent} is spent where the plan expects {expected} by now; that is {percent}, told \
              from {required}"
         ),
+        Reason::Unusual {
+            kind,
+            first,
+            last,
+            impact,
+            level,
+        } => format!(
+            "{} {}: {}, the level is {level}",
+            unusual(*kind),
+            span(*first, *last),
+            beyond(*impact)
+        ),
+        Reason::AnomalyOver {
+            kind,
+            first,
+            last,
+            impact,
+        } => format!(
+            "{} {} is over: {}",
+            unusual(*kind),
+            span(*first, *last),
+            beyond(*impact)
+        ),
+        Reason::NoLongerUnusual {
+            first,
+            impact,
+            level,
+        } => {
+            let left = impact.map(|impact| format!(" ({})", beyond(impact)));
+            format!(
+                "by the data as they are now, no unusual costs of {level} began on {first}{}; the \
+                 earlier notice is taken back",
+                left.unwrap_or_default()
+            )
+        }
         Reason::DataStale {
             last_day,
             age_days,
@@ -81,6 +117,22 @@ pub(crate) fn why(decision: &Decision) -> String {
             format!("the period is not likely enough to reach {level}")
         }
         Reason::Below { level } => format!("spending is below {level}"),
+        Reason::NothingUnusual {
+            days_checked: 0, ..
+        } => "no day could be checked yet: that takes four weeks of settled costs before it"
+            .to_owned(),
+        Reason::NothingUnusual {
+            level,
+            days_checked,
+            largest,
+        } => {
+            let largest = largest.map(|largest| format!("; the most is {}", beyond(largest)));
+            format!(
+                "no unusual costs of {level} in {} that were checked{}",
+                days(*days_checked),
+                largest.unwrap_or_default()
+            )
+        }
         Reason::AlreadyTold { since } => format!("already told, since {}", moment(*since)),
         Reason::AlreadySpent { level } => {
             format!("{level} is spent already, so a forecast of it tells nothing new")
@@ -124,6 +176,37 @@ pub(crate) fn why(decision: &Decision) -> String {
         Outcome::Cover { by } => format!("{reason}; the notice of {by} tells of it too"),
         Outcome::Fire | Outcome::Withdraw | Outcome::Resolve | Outcome::Quiet => reason,
     }
+}
+
+/// What happened to a cost, in a few words.
+pub(crate) fn unusual(kind: AnomalyKind) -> &'static str {
+    match kind {
+        AnomalyKind::Spike => "spike",
+        AnomalyKind::Step => "new level",
+        AnomalyKind::Ramp => "climb",
+        AnomalyKind::Drop => "drop",
+        AnomalyKind::WeekendNotResting => "weekend not resting",
+        AnomalyKind::NewCost => "new cost",
+        AnomalyKind::StoppedCost => "cost stopped",
+    }
+}
+
+/// `on 2026-11-12`, `from 2026-11-12 to 2026-11-14`.
+pub(crate) fn span(first: Date, last: Date) -> String {
+    match first == last {
+        true => format!("on {first}"),
+        false => format!("from {first} to {last}"),
+    }
+}
+
+/// `EUR 12.00 more than expected`.
+pub(crate) fn beyond(impact: Money) -> String {
+    let more = match impact.amount.is_sign_negative() {
+        true => "less",
+        false => "more",
+    };
+    let amount = Money::new(impact.amount.abs(), impact.currency);
+    format!("{amount} {more} than expected")
 }
 
 /// What a decision does, in one or two words.
@@ -186,7 +269,6 @@ pub(crate) fn plain(problem: &impl Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use budget_engine::Money;
     use jiff::civil::date;
 
     use budget_engine::Percent;
@@ -267,6 +349,30 @@ mod tests {
                 required: Percent(80.into()),
             },
             "the period is over 99 % likely to end at or above EUR 10,000.00; told from 80 %",
+        );
+        check(
+            "anomaly drop 500",
+            Outcome::Fire,
+            Reason::Unusual {
+                kind: AnomalyKind::StoppedCost,
+                first: date(2026, 11, 11),
+                last: date(2026, 11, 12),
+                impact: money("-610.5 EUR"),
+                level: money("500 EUR"),
+            },
+            "cost stopped from 2026-11-11 to 2026-11-12: EUR 610.50 less than expected, the level is \
+             EUR 500.00",
+        );
+        check(
+            "anomaly 500",
+            Outcome::Quiet,
+            Reason::NothingUnusual {
+                level: money("500 EUR"),
+                days_checked: 16,
+                largest: Some(money("120 EUR")),
+            },
+            "no unusual costs of EUR 500.00 in 16 days that were checked; the most is EUR 120.00 more \
+             than expected",
         );
         check(
             "stale 1 days",

@@ -4,7 +4,7 @@
 //! The pieces that are handed in are finished: names are clean, amounts and days are written in the
 //! language's own way. What is said when, and in which order, is decided elsewhere.
 
-use budget_engine::{Change, When};
+use budget_engine::{AnomalyKind, Aspect, Change, Side, When};
 use jiff::civil::Date;
 
 use super::language::Style;
@@ -21,6 +21,30 @@ pub(super) struct Told<'a> {
     pub(super) when: &'a str,
     /// Last day with data.
     pub(super) data_to: &'a str,
+}
+
+/// An event of unusual cost.
+pub(super) struct Unusual<'a> {
+    pub(super) kind: AnomalyKind,
+    pub(super) side: Side,
+    /// [`Catalog::span`] of its days.
+    pub(super) span: &'a str,
+    /// What it cost more than expected, or less; without a sign.
+    pub(super) impact: &'a str,
+    /// The same without digits after the point.
+    pub(super) whole: &'a str,
+    pub(super) cost: &'a str,
+    pub(super) expected: &'a str,
+}
+
+/// The days of an event.
+pub(super) enum Days<'a> {
+    /// One, so far.
+    One(&'a str),
+    /// From this day on; it goes on.
+    Since(&'a str),
+    /// From one day to the other.
+    FromTo(&'a str, &'a str),
 }
 
 /// Spend against what was planned by now.
@@ -102,6 +126,8 @@ pub(super) enum Again<'a> {
     Once,
     /// While nobody acknowledges it, and if data stop once more.
     OnStop(FollowUp),
+    /// While nobody acknowledges it, when it is over, and at the next event.
+    OncePerEvent(FollowUp),
     /// While nobody acknowledges it, at the next step, and in the next period, which begins on this day.
     AtNextStep(FollowUp, &'a str),
     /// While nobody acknowledges it, at a higher threshold, and in the next period, which begins on this
@@ -150,6 +176,7 @@ pub(super) trait Catalog: Sync {
     fn range(&self, first: Date, last: Date) -> String;
     fn bound(&self, bound: Bound, percent: &str) -> String;
     fn condition(&self, when: &When) -> String;
+    fn span(&self, days: &Days<'_>) -> String;
 
     // Messages without a budget.
     fn bundle_subject(&self, count: usize) -> String;
@@ -168,6 +195,11 @@ pub(super) trait Catalog: Sync {
     fn digest_unevaluated(&self, name: &str, why: &str) -> String;
     fn digest_more(&self, count: u32) -> String;
     fn digest_moved(&self, service: &str, name: &str, change: &str, has_stopped: bool) -> String;
+    /// An event, and whether it goes on.
+    fn digest_unusual(&self, name: &str, unusual: &Unusual<'_>, is_open: bool) -> String;
+    fn digest_more_unusual(&self, count: u32) -> String;
+    /// That there was none, in so many budgets on so many days of each together.
+    fn digest_nothing_unusual(&self, budgets: u32, days: &str) -> String;
     fn digest_fine(&self, count: u32) -> String;
     fn digest_again(&self) -> &'static str;
 
@@ -188,6 +220,9 @@ pub(super) trait Catalog: Sync {
     fn same_for(&self, list: &str) -> String;
     fn parts(&self, list: &str) -> String;
     fn events(&self, list: &str) -> String;
+    /// What made up an event by something else than services.
+    fn made_up_by(&self, by: &Aspect, list: &str) -> String;
+    fn not_judged_after(&self, day: &str) -> String;
 
     // Subjects without their prefix, and headlines.
     fn subject_of(&self, change: Change, subject: &str) -> String;
@@ -197,6 +232,13 @@ pub(super) trait Catalog: Sync {
     fn heading(&self, told: &Told<'_>, likely: &Likely<'_>) -> String;
     fn ahead_subject(&self, told: &Told<'_>, percent: &str) -> String;
     fn ahead(&self, told: &Told<'_>, paced: &Paced<'_>) -> String;
+    fn unusual_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String;
+    fn unusual(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String;
+    fn unusual_over_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String;
+    fn unusual_over(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String;
+    fn not_unusual_subject(&self, told: &Told<'_>, first: &str) -> String;
+    /// `left` is what is left of the event, if anything.
+    fn not_unusual(&self, told: &Told<'_>, first: &str, level: &str, left: Option<&str>) -> String;
     fn no_data_subject(&self, told: &Told<'_>) -> String;
     fn no_data(&self, told: &Told<'_>, age: &str, allowed: &str) -> String;
     fn correction_subject(&self, told: &Told<'_>, level: &str) -> String;
@@ -219,6 +261,7 @@ pub(super) trait Catalog: Sync {
     fn keeps_on_budget(&self, remaining: &str, allowance: &str) -> String;
     fn day_of(&self, period: &str, day: u32, days: u32) -> String;
     fn pace(&self, percent: &str, expected: &str) -> String;
+    fn unusual_days(&self, days: &str, unusual: &Unusual<'_>) -> String;
     fn expected(&self, expected: &Expected<'_>) -> String;
     fn chance(&self, chance: &str) -> String;
     fn most_likely_on(&self, day: &str, range: Option<(&str, &str)>) -> String;
@@ -241,10 +284,13 @@ pub(super) trait Catalog: Sync {
     // Drivers.
     fn moved_title(&self, total: &str, earlier: &str) -> String;
     fn spent_on_title(&self, total: &str) -> String;
+    fn made_up_title(&self, impact: &str) -> String;
 
     // What to do, and why this came.
     fn check_source(&self) -> &'static str;
     fn ask(&self, ask: &Ask<'_>) -> String;
+    /// What to do about an event; `service` made up most of it.
+    fn ask_unusual(&self, owner: Option<&str>, service: Option<&str>, command: &str) -> String;
     fn again(&self, again: &Again<'_>) -> String;
     fn because(&self, because: &Because) -> String;
     fn footer(&self, delivery: &str) -> String;

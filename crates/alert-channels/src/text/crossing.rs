@@ -1,12 +1,14 @@
 //! What is said about a crossing, in which order.
 
 use budget_engine::{
-    Cause, Change, Part, Reason, Severity, Status, ThresholdKind, Transition, When,
+    Cause, Change, Money, Part, Reason, Severity, Status, ThresholdKind, Transition, When,
 };
 use rust_decimal::Decimal;
 
 use super::catalog::{About, Again, Ask, Catalog, Likely, Paced, Told};
-use super::figures::{bar, chart, driver_table, facts, preheader};
+use super::figures::{
+    bar, chart, driver_table, facts, made_up, made_up_besides, preheader, unusual,
+};
 use super::language::Language;
 use super::pieces::{Pieces, is_repeating, list};
 use super::{MAX_SUBJECT, SUBJECT_PREFIX, Tone, Wording, blank};
@@ -35,11 +37,15 @@ pub(super) fn crossing(
         remarks: remarks(say, transition),
         facts: facts(say, transition),
         bar: bar(status),
-        drivers: status
-            .drivers
-            .as_ref()
-            .filter(|_| about_costs)
-            .and_then(|drivers| driver_table(say, drivers)),
+        drivers: match &transition.anomaly {
+            Some(event) if transition.change != Change::Withdrawn => made_up(say, event),
+            Some(_) => None,
+            None => status
+                .drivers
+                .as_ref()
+                .filter(|_| about_costs)
+                .and_then(|drivers| driver_table(say, drivers)),
+        },
         chart: status
             .course
             .as_ref()
@@ -101,6 +107,15 @@ fn remarks(say: &dyn Catalog, transition: &Transition) -> Vec<String> {
         let parts = transition.parts.iter().map(|one| part(say, one));
         remarks.push(say.parts(&list(say, &parts.collect::<Vec<_>>())));
     }
+    if let Some(event) = &transition.anomaly {
+        if transition.change != Change::Withdrawn {
+            remarks.extend(made_up_besides(say, event));
+        }
+        let data = &status.data;
+        if transition.change.leaves_standing() && data.settled_to < data.last_day {
+            remarks.push(say.not_judged_after(&say.style().date(data.settled_to)));
+        }
+    }
     if !transition.events.is_empty() {
         remarks.push(say.events(&list(say, &transition.events)));
     }
@@ -113,6 +128,8 @@ fn life(say: &dyn Catalog, transition: &Transition) -> Option<String> {
     let moment = |at| say.style().moment(at);
     match (&transition.change, &transition.reason) {
         (Change::Withdrawn, _) => Some(say.corrects(&when)),
+        // What stays of it may well be something to do about.
+        (Change::Resolved, Reason::AnomalyOver { kind, .. }) if !kind.passes() => None,
         (Change::Resolved, _) => Some(say.ends(&when)),
         (Change::Reminded, Reason::Unanswered { since, hours }) => {
             Some(say.reminder(&moment(*since), *hours))
@@ -124,6 +141,7 @@ fn life(say: &dyn Catalog, transition: &Transition) -> Option<String> {
             let note = note.as_deref().map(clean).unwrap_or_default();
             Some(say.known_by(&say.named(by), &note))
         }
+        (Change::Closed, Reason::AnomalyOver { .. }) => None,
         (Change::Closed, Reason::PeriodEnded { end }) => {
             Some(say.period_over(&say.style().date(*end)))
         }
@@ -211,6 +229,24 @@ fn told(say: &dyn Catalog, transition: &Transition, name: &str, short: &str) -> 
                 (say.on_plan_subject(&brief), say.on_plan(&full, &paced))
             }
         }
+        Reason::AnomalyOver { .. } => match &transition.anomaly {
+            Some(event) => unusual(say, event, |one| {
+                let subject = say.unusual_over_subject(&brief, one);
+                (subject, say.unusual_over(&full, one))
+            }),
+            None => standing(say, transition, &brief, &full),
+        },
+        Reason::NoLongerUnusual {
+            first,
+            impact,
+            level,
+        } => {
+            let first = style.date(*first);
+            let left = impact.map(|impact| Money::new(impact.amount.abs(), impact.currency));
+            let left = left.map(|left| style.money(left));
+            let headline = say.not_unusual(&full, &first, &style.money(*level), left.as_deref());
+            (say.not_unusual_subject(&brief, &first), headline)
+        }
         Reason::DataStale {
             age_days,
             allowed_days,
@@ -247,6 +283,11 @@ fn standing(
     let status = &*transition.status;
     let style = say.style();
     let stands = transition.change.leaves_standing();
+    if let Some(event) = &transition.anomaly {
+        return unusual(say, event, |one| {
+            (say.unusual_subject(brief, one), say.unusual(full, one))
+        });
+    }
     match (transition.kind, &status.forecast, &status.pace) {
         (ThresholdKind::Forecast, Some(forecast), _) if stands => {
             let (mean, planned) = (style.whole(forecast.mean), style.whole(status.planned));
@@ -291,6 +332,15 @@ fn advice(say: &dyn Catalog, transition: &Transition) -> Option<String> {
     }
     let owner = status.owners.first().map(|owner| clean(owner));
     let owner = owner.filter(|owner| !owner.is_empty());
+    if let Some(event) = &transition.anomaly {
+        let first = event
+            .drivers
+            .first()
+            .and_then(|drivers| drivers.items.first());
+        let service = first.map(|driver| say.named(&driver.name));
+        let command = format!("spendwatch anomalies --budget {}", clean(&status.budget));
+        return Some(say.ask_unusual(owner.as_deref(), service.as_deref(), &command));
+    }
     let drivers = status.drivers.as_ref();
     let drivers = drivers.filter(|drivers| drivers.compared_with.is_some());
     let first = drivers.and_then(|drivers| drivers.items.first());
@@ -313,11 +363,15 @@ fn advice(say: &dyn Catalog, transition: &Transition) -> Option<String> {
 /// When it would come again.
 fn again<'a>(transition: &Transition, follow_up: FollowUp, next: &'a str) -> Again<'a> {
     match (transition.change, transition.kind) {
+        (Change::Withdrawn | Change::Resolved, ThresholdKind::Anomaly) => {
+            Again::OncePerEvent(FollowUp::default())
+        }
         (Change::Withdrawn | Change::Resolved, _) => Again::OnCrossing,
         (Change::Acknowledged | Change::Closed, _) => Again::OnEveryChange,
         (Change::Reminded, _) => Again::UntilAcknowledged,
         (Change::Escalated, _) => Again::Once,
         (Change::Fired, ThresholdKind::Stale) => Again::OnStop(follow_up),
+        (Change::Fired, ThresholdKind::Anomaly) => Again::OncePerEvent(follow_up),
         (Change::Fired, _) if is_repeating(&transition.when) => Again::AtNextStep(follow_up, next),
         (Change::Fired, _) => Again::AtHigherThreshold(follow_up, next),
     }

@@ -4,6 +4,7 @@ use budget_engine::{Cause, Percent};
 use rust_decimal::Decimal;
 
 use super::catalog::{Catalog, DigestLine};
+use super::figures::unusual;
 use super::label::Label;
 use super::language::Language;
 use super::pieces::Pieces;
@@ -33,6 +34,19 @@ pub(super) fn digest(language: Language, digest: &Digest) -> Wording {
         let change = say.style().signed_money(one.change);
         say.digest_moved(&service, &name, &change, one.cause == Cause::Stopped)
     }));
+    remarks.extend(digest.unusual.iter().map(|one| {
+        let name = say.named(&one.budget);
+        unusual(say, &one.event, |event| {
+            say.digest_unusual(&name, event, one.event.is_open)
+        })
+    }));
+    if digest.more_unusual > 0 {
+        remarks.push(say.digest_more_unusual(digest.more_unusual));
+    }
+    if digest.unusual.is_empty() && digest.days_checked > 0 {
+        let days = say.days(digest.days_checked);
+        remarks.push(say.digest_nothing_unusual(digest.budgets_checked, &days));
+    }
     if digest.fine > 0 {
         remarks.push(say.digest_fine(digest.fine));
     }

@@ -1,12 +1,12 @@
 //! Dutch.
 
-use budget_engine::{Change, Level, When};
+use budget_engine::{AnomalyKind, Aspect, Change, Dimension, Level, Side, When};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
-    Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, Days, DigestLine, Expected, Likely, Moved,
+    NoForecast, Paced, Told, Unusual,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
@@ -76,6 +76,7 @@ impl Catalog for Dutch {
             Label::Spent => "Besteed",
             Label::Remaining => "Resterend",
             Label::Period => "Periode",
+            Label::Unusual => "Ongewoon",
             Label::Pace => "Tempo",
             Label::Forecast => "Prognose",
             Label::Data => "Gegevens",
@@ -150,7 +151,17 @@ impl Catalog for Dutch {
             When::Actual(one) => format!("besteed {}", level(one)),
             When::Forecast(one) => format!("prognose {}", level(one)),
             When::Pace(percent) => format!("tempo {}", level(&Level::Percent(*percent))),
+            When::Anomaly(Side::Rise, one) => format!("afwijking {}", level(one)),
+            When::Anomaly(Side::Drop, one) => format!("daling {}", level(one)),
             When::Stale(days) => format!("gegevens ouder dan {}", self.days(*days)),
+        }
+    }
+
+    fn span(&self, days: &Days<'_>) -> String {
+        match days {
+            Days::One(day) => format!("op {day}"),
+            Days::Since(day) => format!("sinds {day}"),
+            Days::FromTo(first, last) => format!("van {first} t/m {last}"),
         }
     }
 
@@ -228,6 +239,27 @@ impl Catalog for Dutch {
         match has_stopped {
             true => format!("{service} is gestopt in {name}: {change}"),
             false => format!("{service} is nieuw in {name}: {change}"),
+        }
+    }
+
+    fn digest_unusual(&self, name: &str, unusual: &Unusual<'_>, is_open: bool) -> String {
+        let Unusual { span, impact, .. } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let so_far = if is_open { " tot nu toe" } else { "" };
+        format!("{name}: {what} {span}, {impact} {more} dan verwacht{so_far}")
+    }
+
+    fn digest_more_unusual(&self, count: u32) -> String {
+        match count {
+            1 => "en nog één keer ongewone kosten".to_owned(),
+            count => format!("en nog {count} keer ongewone kosten"),
+        }
+    }
+
+    fn digest_nothing_unusual(&self, budgets: u32, days: &str) -> String {
+        match budgets {
+            1 => format!("Geen afwijkingen in één budget, {days} nagekeken."),
+            budgets => format!("Geen afwijkingen in {budgets} budgetten, {days} nagekeken."),
         }
     }
 
@@ -328,6 +360,20 @@ impl Catalog for Dutch {
         format!("Gepland in deze tijd: {list}.")
     }
 
+    fn made_up_by(&self, by: &Aspect, list: &str) -> String {
+        let by = match by {
+            Aspect::Dimension(Dimension::ResourceGroupName) => "resourcegroep".to_owned(),
+            Aspect::Dimension(Dimension::SubAccountId) => "abonnement".to_owned(),
+            Aspect::Dimension(dimension) => dimension.to_string(),
+            Aspect::Tag(name) => format!("tag {name}"),
+        };
+        format!("Per {by}: {list}.")
+    }
+
+    fn not_judged_after(&self, day: &str) -> String {
+        format!("Dagen na {day} kunnen nog veranderen en zijn nog niet beoordeeld.")
+    }
+
     fn subject_of(&self, change: Change, subject: &str) -> String {
         match change {
             Change::Reminded => format!("herinnering: {subject}"),
@@ -399,6 +445,65 @@ impl Catalog for Dutch {
         format!(
             "{name} loopt voor op het plan: {spent} besteed, {expected} gepland tot nu toe \
              ({percent}) - drempel: {when}"
+        )
+    }
+
+    fn unusual_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, data_to, .. } = told;
+        let Unusual { span, whole, .. } = unusual;
+        let more = more(unusual.side);
+        format!("{name} {whole} {more} dan verwacht {span} (gegevens t/m {data_to})")
+    }
+
+    fn unusual(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        format!(
+            "{name}: {what} {span}: {impact} {more} dan de verwachte {expected} - drempel: {when}"
+        )
+    }
+
+    fn unusual_over_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Unusual { span, whole, .. } = unusual;
+        let (name, more) = (told.name, more(unusual.side));
+        format!("{name}: ongewone kosten voorbij ({whole} {more} dan verwacht {span})")
+    }
+
+    fn unusual_over(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let after = match unusual.kind.passes() {
+            true => "de kosten zijn weer zoals verwacht",
+            false => "wat ervan blijft, is wat voortaan wordt verwacht",
+        };
+        format!(
+            "Voorbij: {name}: {what} {span}, {impact} {more} dan de verwachte {expected}; {after} - drempel: {when}"
+        )
+    }
+
+    fn not_unusual_subject(&self, told: &Told<'_>, first: &str) -> String {
+        let name = told.name;
+        format!("correctie: {name} had rond {first} geen ongewone kosten")
+    }
+
+    fn not_unusual(&self, told: &Told<'_>, first: &str, level: &str, left: Option<&str>) -> String {
+        let Told { name, when, .. } = told;
+        let left = left.map(|left| format!(" (er blijft {left} over)"));
+        let left = left.unwrap_or_default();
+        format!(
+            "Correctie: volgens de gegevens van nu had {name} rond {first} geen ongewone kosten van {level}{left} - drempel: {when}"
         )
     }
 
@@ -546,6 +651,16 @@ impl Catalog for Dutch {
         format!("{percent} van de {expected} die tot nu toe gepland is")
     }
 
+    fn unusual_days(&self, days: &str, unusual: &Unusual<'_>) -> String {
+        let Unusual {
+            span,
+            cost,
+            expected,
+            ..
+        } = unusual;
+        format!("{days} {span}: {cost} in plaats van {expected}")
+    }
+
     fn expected(&self, expected: &Expected<'_>) -> String {
         let Expected { mean, low, high } = expected;
         format!("{mean} (met 80% kans tussen {low} en {high})")
@@ -633,6 +748,12 @@ impl Catalog for Dutch {
         format!("Waaraan het is besteed: {total} (geen eerdere periode om mee te vergelijken)")
     }
 
+    fn made_up_title(&self, impact: &str) -> String {
+        format!(
+            "Waaruit het bestaat: {impact} ten opzichte van dezelfde weekdagen van de vier weken ervoor"
+        )
+    }
+
     fn check_source(&self) -> &'static str {
         "Controleer de export of de rechten van de kostenbron; zolang er geen gegevens komen, is over \
          latere dagen niets bekend."
@@ -655,6 +776,16 @@ impl Catalog for Dutch {
         }
     }
 
+    fn ask_unusual(&self, owner: Option<&str>, service: Option<&str>, command: &str) -> String {
+        let who = match owner {
+            Some(owner) => format!("Vraag {owner}"),
+            None => "Ga na".to_owned(),
+        };
+        let service = service.map(|service| format!(", vooral bij {service}"));
+        let service = service.unwrap_or_default();
+        format!("{who} of dit de bedoeling is{service}. Meer: {command}")
+    }
+
     fn again(&self, again: &Again<'_>) -> String {
         match again {
             Again::OnCrossing => {
@@ -669,6 +800,10 @@ impl Catalog for Dutch {
             Again::Once => "Het komt één keer.".into(),
             Again::OnStop(follow_up) => format!(
                 "{} één keer; en opnieuw als er gegevens komen en weer uitblijven.",
+                it_comes(*follow_up)
+            ),
+            Again::OncePerEvent(follow_up) => format!(
+                "{} één keer per gebeurtenis, en nog één keer als die voorbij is.",
                 it_comes(*follow_up)
             ),
             Again::AtNextStep(follow_up, next) => format!(
@@ -757,6 +892,26 @@ impl Catalog for Dutch {
             1 => "elke dag; de lichtere kunnen nog wijzigen".to_owned(),
             days => format!("elke {days} dagen; de lichtere kunnen nog wijzigen"),
         }
+    }
+}
+
+/// What happened, as a name for it.
+fn what(kind: AnomalyKind) -> &'static str {
+    match kind {
+        AnomalyKind::Spike => "piek in de kosten",
+        AnomalyKind::Step => "kosten op een nieuw niveau",
+        AnomalyKind::Ramp => "oplopende kosten",
+        AnomalyKind::Drop => "gedaalde kosten",
+        AnomalyKind::WeekendNotResting => "weekend zo duur als werkdagen",
+        AnomalyKind::NewCost => "nieuwe kosten",
+        AnomalyKind::StoppedCost => "gestopte kosten",
+    }
+}
+
+fn more(side: Side) -> &'static str {
+    match side {
+        Side::Rise => "meer",
+        Side::Drop => "minder",
     }
 }
 

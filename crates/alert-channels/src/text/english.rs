@@ -1,11 +1,11 @@
 //! English.
 
-use budget_engine::{Change, When};
+use budget_engine::{AnomalyKind, Aspect, Change, Dimension, Side, When};
 use jiff::civil::Date;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
-    Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, Days, DigestLine, Expected, Likely, Moved,
+    NoForecast, Paced, Told, Unusual,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
@@ -40,6 +40,7 @@ impl Catalog for English {
             Label::Spent => "Spent",
             Label::Remaining => "Remaining",
             Label::Period => "Period",
+            Label::Unusual => "Unusual",
             Label::Pace => "Pace",
             Label::Forecast => "Forecast",
             Label::Data => "Data",
@@ -103,6 +104,14 @@ impl Catalog for English {
 
     fn condition(&self, when: &When) -> String {
         when.to_string()
+    }
+
+    fn span(&self, days: &Days<'_>) -> String {
+        match days {
+            Days::One(day) => format!("on {day}"),
+            Days::Since(day) => format!("since {day}"),
+            Days::FromTo(first, last) => format!("from {first} to {last}"),
+        }
     }
 
     fn bundle_subject(&self, count: usize) -> String {
@@ -180,6 +189,27 @@ impl Catalog for English {
         match has_stopped {
             true => format!("{service} is stopped in {name}: {change}"),
             false => format!("{service} is new in {name}: {change}"),
+        }
+    }
+
+    fn digest_unusual(&self, name: &str, unusual: &Unusual<'_>, is_open: bool) -> String {
+        let Unusual { span, impact, .. } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let so_far = if is_open { " so far" } else { "" };
+        format!("{name}: {what} {span}, {impact} {more} than expected{so_far}")
+    }
+
+    fn digest_more_unusual(&self, count: u32) -> String {
+        match count {
+            1 => "one more event of unusual cost".to_owned(),
+            count => format!("{count} more events of unusual cost"),
+        }
+    }
+
+    fn digest_nothing_unusual(&self, budgets: u32, days: &str) -> String {
+        match budgets {
+            1 => format!("No anomalies in one budget, {days} checked."),
+            budgets => format!("No anomalies in {budgets} budgets, {days} checked."),
         }
     }
 
@@ -277,6 +307,20 @@ impl Catalog for English {
         format!("Planned at this time: {list}.")
     }
 
+    fn made_up_by(&self, by: &Aspect, list: &str) -> String {
+        let by = match by {
+            Aspect::Dimension(Dimension::ResourceGroupName) => "resource group".to_owned(),
+            Aspect::Dimension(Dimension::SubAccountId) => "subscription".to_owned(),
+            Aspect::Dimension(dimension) => dimension.to_string(),
+            Aspect::Tag(name) => format!("tag {name}"),
+        };
+        format!("By {by}: {list}.")
+    }
+
+    fn not_judged_after(&self, day: &str) -> String {
+        format!("Later days than {day} may still change and are not judged yet.")
+    }
+
     fn subject_of(&self, change: Change, subject: &str) -> String {
         match change {
             Change::Reminded => format!("reminder: {subject}"),
@@ -348,6 +392,65 @@ impl Catalog for English {
         format!(
             "{name} is ahead of plan: {spent} spent, {expected} planned by now ({percent}) - \
              threshold {when}"
+        )
+    }
+
+    fn unusual_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, data_to, .. } = told;
+        let Unusual { span, whole, .. } = unusual;
+        let more = more(unusual.side);
+        format!("{name} {whole} {more} than expected {span} (data to {data_to})")
+    }
+
+    fn unusual(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        format!(
+            "{name}: {what} {span}: {impact} {more} than the {expected} expected - threshold {when}"
+        )
+    }
+
+    fn unusual_over_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Unusual { span, whole, .. } = unusual;
+        let (name, more) = (told.name, more(unusual.side));
+        format!("{name}: unusual costs over ({whole} {more} than expected {span})")
+    }
+
+    fn unusual_over(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let after = match unusual.kind.passes() {
+            true => "costs are as expected again",
+            false => "what stays of it is what is expected from now on",
+        };
+        format!(
+            "Over: {name}: {what} {span}, {impact} {more} than the {expected} expected; {after} - threshold {when}"
+        )
+    }
+
+    fn not_unusual_subject(&self, told: &Told<'_>, first: &str) -> String {
+        let name = told.name;
+        format!("correction: {name} had no unusual costs around {first}")
+    }
+
+    fn not_unusual(&self, told: &Told<'_>, first: &str, level: &str, left: Option<&str>) -> String {
+        let Told { name, when, .. } = told;
+        let left = left.map(|left| format!(" ({left} are left)"));
+        let left = left.unwrap_or_default();
+        format!(
+            "Correction: by the data as they are now, {name} had no unusual costs of {level} around {first}{left} - threshold {when}"
         )
     }
 
@@ -494,6 +597,16 @@ impl Catalog for English {
         format!("{percent} of the {expected} planned by now")
     }
 
+    fn unusual_days(&self, days: &str, unusual: &Unusual<'_>) -> String {
+        let Unusual {
+            span,
+            cost,
+            expected,
+            ..
+        } = unusual;
+        format!("{days} {span}: {cost} instead of {expected}")
+    }
+
     fn expected(&self, expected: &Expected<'_>) -> String {
         let Expected { mean, low, high } = expected;
         format!("{mean} (80 % range {low} to {high})")
@@ -578,6 +691,10 @@ impl Catalog for English {
         format!("What it was spent on: {total} (no earlier period to compare with)")
     }
 
+    fn made_up_title(&self, impact: &str) -> String {
+        format!("What made it up: {impact} against the same weekdays of the four weeks before")
+    }
+
     fn check_source(&self) -> &'static str {
         "Check the export or the permissions of the cost source; until data arrive, nothing is known \
          about later days."
@@ -603,6 +720,16 @@ impl Catalog for English {
         }
     }
 
+    fn ask_unusual(&self, owner: Option<&str>, service: Option<&str>, command: &str) -> String {
+        let who = match owner {
+            Some(owner) => format!("Ask {owner}"),
+            None => "Find out".to_owned(),
+        };
+        let service = service.map(|service| format!(", above all {service}"));
+        let service = service.unwrap_or_default();
+        format!("{who} whether this is intended{service}. More: {command}")
+    }
+
     fn again(&self, again: &Again<'_>) -> String {
         match again {
             Again::OnCrossing => {
@@ -617,6 +744,10 @@ impl Catalog for English {
             Again::Once => "It comes once.".into(),
             Again::OnStop(follow_up) => format!(
                 "{} once; and again if data arrive and stop once more.",
+                it_comes(*follow_up)
+            ),
+            Again::OncePerEvent(follow_up) => format!(
+                "{} once per event, and once more when it is over.",
                 it_comes(*follow_up)
             ),
             Again::AtNextStep(follow_up, next) => format!(
@@ -702,6 +833,26 @@ impl Catalog for English {
             1 => "each day; the lighter ones may still change".to_owned(),
             days => format!("every {days} days; the lighter ones may still change"),
         }
+    }
+}
+
+/// What happened, as a name for it.
+fn what(kind: AnomalyKind) -> &'static str {
+    match kind {
+        AnomalyKind::Spike => "spike in costs",
+        AnomalyKind::Step => "costs at a new level",
+        AnomalyKind::Ramp => "climbing costs",
+        AnomalyKind::Drop => "fallen costs",
+        AnomalyKind::WeekendNotResting => "weekend as costly as weekdays",
+        AnomalyKind::NewCost => "new costs",
+        AnomalyKind::StoppedCost => "costs that stopped",
+    }
+}
+
+fn more(side: Side) -> &'static str {
+    match side {
+        Side::Rise => "more",
+        Side::Drop => "less",
     }
 }
 

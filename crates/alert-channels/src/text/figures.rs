@@ -1,11 +1,12 @@
 //! The figures of a budget, and what moved.
 
 use budget_engine::{
-    Cause, Course, Drivers, ForecastScore, ForecastSummary, Money, Status, Transition,
+    Anomaly, Cause, Change, Course, Drivers, ForecastScore, ForecastSummary, Money, Status,
+    Transition,
 };
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::catalog::{Catalog, Charted, Expected, Moved, NoForecast};
+use super::catalog::{Catalog, Charted, Days, Expected, Moved, NoForecast, Unusual};
 use super::label::Label;
 use super::pieces::{Pieces, list};
 use super::{ChartText, DriverRow, DriverTable, Fact, fact};
@@ -28,6 +29,16 @@ pub(super) fn facts(say: &dyn Catalog, transition: &Transition) -> Vec<Fact> {
     let period = say.range(status.period.start(), status.period.last_day());
     let days = status.period.days();
     add(Label::Period, say.day_of(&period, status.day, days));
+    if let Some(event) = &transition.anomaly
+        && transition.change != Change::Withdrawn
+    {
+        let count = u32::try_from(event.days.len()).unwrap_or(u32::MAX);
+        let days = say.days(count);
+        add(
+            Label::Unusual,
+            unusual(say, event, |one| say.unusual_days(&days, one)),
+        );
+    }
     if let Some(pace) = &status.pace {
         let (percent, expected) = (style.percent(pace.percent), style.money(pace.expected));
         add(Label::Pace, say.pace(&percent, &expected));
@@ -174,50 +185,60 @@ fn data(say: &dyn Catalog, status: &Status) -> String {
     text
 }
 
+/// An event in words.
+pub(super) fn unusual<T>(
+    say: &dyn Catalog,
+    event: &Anomaly,
+    put: impl FnOnce(&Unusual<'_>) -> T,
+) -> T {
+    let style = say.style();
+    let (first, last) = (style.date(event.first), style.date(event.last));
+    let days = match (event.first == event.last, event.is_open) {
+        (true, _) => Days::One(&first),
+        (false, true) => Days::Since(&first),
+        (false, false) => Days::FromTo(&first, &last),
+    };
+    let impact = Money::new(event.impact.amount.abs(), event.impact.currency);
+    put(&Unusual {
+        kind: event.kind,
+        side: event.side(),
+        span: &say.span(&days),
+        impact: &style.money(impact),
+        whole: &style.whole(impact),
+        cost: &style.money(event.cost),
+        expected: &style.money(event.expected),
+    })
+}
+
+/// What made up an event by services; `None` when nothing is known of that.
+pub(super) fn made_up(say: &dyn Catalog, event: &Anomaly) -> Option<DriverTable> {
+    let drivers = event.drivers.first()?;
+    let parts = drivers.items.iter();
+    let parts = parts.map(|item| (&*item.name, item.change, item.cause));
+    let title = say.made_up_title(&say.style().signed_money(event.impact));
+    table(say, title, parts, drivers.other, event.impact)
+}
+
+/// What made up an event by other aspects than services, a sentence each.
+pub(super) fn made_up_besides(say: &dyn Catalog, event: &Anomaly) -> Vec<String> {
+    let others = event.drivers.iter().skip(1);
+    let sentences = others.filter(|drivers| !drivers.items.is_empty());
+    let sentences = sentences.map(|drivers| {
+        let items = drivers.items.iter();
+        let named = items.map(|item| (say.named(&item.name), item.change));
+        let rest = (!drivers.other.amount.is_zero())
+            .then(|| (say.everything_else().to_owned(), drivers.other));
+        let parts = named.chain(rest);
+        let parts =
+            parts.map(|(name, change)| format!("{name} {}", say.style().signed_money(change)));
+        say.made_up_by(&drivers.by, &parts.collect::<Vec<_>>().join(", "))
+    });
+    sentences.collect()
+}
+
 /// What moved; `None` when there is nothing to name.
 pub(super) fn driver_table(say: &dyn Catalog, drivers: &Drivers) -> Option<DriverTable> {
-    if drivers.items.is_empty() {
-        return None;
-    }
     let style = say.style();
-    let rest = (!drivers.other.amount.is_zero()).then_some(drivers.other);
-    let changes: Vec<Decimal> = drivers
-        .items
-        .iter()
-        .map(|driver| driver.change)
-        .chain(rest)
-        .map(|change| change.amount)
-        .collect();
-    let shown = rounded_together(&changes, drivers.total.amount);
-    let percents: Option<Vec<Decimal>> = changes
-        .iter()
-        .map(|change| {
-            let hundredfold = change.checked_mul(Decimal::ONE_HUNDRED)?;
-            hundredfold.checked_div(drivers.total.amount)
-        })
-        .collect();
-    let shares = percents.map(|percents| rounded_together(&percents, Decimal::ONE_HUNDRED));
-    let named = drivers.items.iter().map(|driver| {
-        let moved = match driver.cause {
-            Cause::New => Moved::New,
-            Cause::Stopped => Moved::Stopped,
-            Cause::Rose => Moved::Rose,
-            Cause::Fell => Moved::Fell,
-            Cause::Unchanged => Moved::Unchanged,
-        };
-        (say.named(&driver.service_name), say.moved(moved))
-    });
-    let rest = rest.map(|_| (say.everything_else().to_owned(), ""));
-    let rows = named.chain(rest).enumerate().map(|(index, (name, cause))| {
-        let share = shares.as_ref().map(|shares| shares[index]);
-        let share = share.map(|share| style.percent(budget_engine::Percent(share)));
-        DriverRow {
-            name,
-            change: style.signed(Money::new(shown[index], drivers.total.currency)),
-            share: share.unwrap_or_default(),
-            cause,
-        }
-    });
     let title = match &drivers.compared_with {
         Some(earlier) => say.moved_title(
             &style.signed_money(drivers.total),
@@ -225,6 +246,61 @@ pub(super) fn driver_table(say: &dyn Catalog, drivers: &Drivers) -> Option<Drive
         ),
         None => say.spent_on_title(&style.money(drivers.total)),
     };
+    let parts = drivers.items.iter();
+    let parts = parts.map(|driver| (&*driver.service_name, driver.change, driver.cause));
+    table(say, title, parts, drivers.other, drivers.total)
+}
+
+/// Parts of a whole with their shares, rounded so that they add up; `None` when none is named.
+fn table<'a>(
+    say: &dyn Catalog,
+    title: String,
+    parts: impl Iterator<Item = (&'a str, Money, Cause)>,
+    other: Money,
+    total: Money,
+) -> Option<DriverTable> {
+    let parts: Vec<(&str, Money, Cause)> = parts.collect();
+    if parts.is_empty() {
+        return None;
+    }
+    let style = say.style();
+    let rest = (!other.amount.is_zero()).then_some(other);
+    let changes: Vec<Decimal> = parts
+        .iter()
+        .map(|(_, change, _)| *change)
+        .chain(rest)
+        .map(|change| change.amount)
+        .collect();
+    let shown = rounded_together(&changes, total.amount);
+    let percents: Option<Vec<Decimal>> = changes
+        .iter()
+        .map(|change| {
+            let hundredfold = change.checked_mul(Decimal::ONE_HUNDRED)?;
+            hundredfold.checked_div(total.amount)
+        })
+        .collect();
+    let shares = percents.map(|percents| rounded_together(&percents, Decimal::ONE_HUNDRED));
+    let named = parts.iter().map(|(name, _, cause)| {
+        let moved = match cause {
+            Cause::New => Moved::New,
+            Cause::Stopped => Moved::Stopped,
+            Cause::Rose => Moved::Rose,
+            Cause::Fell => Moved::Fell,
+            Cause::Unchanged => Moved::Unchanged,
+        };
+        (say.named(name), say.moved(moved))
+    });
+    let rest = rest.map(|_| (say.everything_else().to_owned(), ""));
+    let rows = named.chain(rest).enumerate().map(|(index, (name, cause))| {
+        let share = shares.as_ref().map(|shares| shares[index]);
+        let share = share.map(|share| style.percent(budget_engine::Percent(share)));
+        DriverRow {
+            name,
+            change: style.signed(Money::new(shown[index], total.currency)),
+            share: share.unwrap_or_default(),
+            cause,
+        }
+    });
     Some(DriverTable {
         title,
         rows: rows.collect(),

@@ -1,12 +1,12 @@
 //! French.
 
-use budget_engine::{Change, Level, When};
+use budget_engine::{AnomalyKind, Aspect, Change, Dimension, Level, Side, When};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
-    Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, Days, DigestLine, Expected, Likely, Moved,
+    NoForecast, Paced, Told, Unusual,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
@@ -80,6 +80,7 @@ impl Catalog for French {
             Label::Spent => "Dépensé",
             Label::Remaining => "Restant",
             Label::Period => "Période",
+            Label::Unusual => "Inhabituel",
             Label::Pace => "Rythme",
             Label::Forecast => "Prévision",
             Label::Data => "Données",
@@ -157,7 +158,17 @@ impl Catalog for French {
             When::Actual(one) => format!("dépenses {}", level(one)),
             When::Forecast(one) => format!("prévision {}", level(one)),
             When::Pace(percent) => format!("rythme {}", level(&Level::Percent(*percent))),
+            When::Anomaly(Side::Rise, one) => format!("anomalie {}", level(one)),
+            When::Anomaly(Side::Drop, one) => format!("baisse {}", level(one)),
             When::Stale(days) => format!("données de plus de {}", self.days(*days)),
+        }
+    }
+
+    fn span(&self, days: &Days<'_>) -> String {
+        match days {
+            Days::One(day) => format!("le {day}"),
+            Days::Since(day) => format!("depuis le {day}"),
+            Days::FromTo(first, last) => format!("du {first} au {last}"),
         }
     }
 
@@ -238,6 +249,27 @@ impl Catalog for French {
         match has_stopped {
             true => format!("{service} a cessé dans {name} : {change}"),
             false => format!("{service} est nouveau dans {name} : {change}"),
+        }
+    }
+
+    fn digest_unusual(&self, name: &str, unusual: &Unusual<'_>, is_open: bool) -> String {
+        let Unusual { span, impact, .. } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let so_far = if is_open { " à ce jour" } else { "" };
+        format!("{name} : {what} {span}, {impact} {more} que prévu{so_far}")
+    }
+
+    fn digest_more_unusual(&self, count: u32) -> String {
+        match count {
+            1 => "et encore une fois des coûts inhabituels".to_owned(),
+            count => format!("et encore {count} fois des coûts inhabituels"),
+        }
+    }
+
+    fn digest_nothing_unusual(&self, budgets: u32, days: &str) -> String {
+        match budgets {
+            1 => format!("Aucune anomalie dans un budget, {days} vérifiés."),
+            budgets => format!("Aucune anomalie dans {budgets} budgets, {days} vérifiés."),
         }
     }
 
@@ -340,6 +372,20 @@ impl Catalog for French {
         format!("Prévu à ce moment : {list}.")
     }
 
+    fn made_up_by(&self, by: &Aspect, list: &str) -> String {
+        let by = match by {
+            Aspect::Dimension(Dimension::ResourceGroupName) => "groupe de ressources".to_owned(),
+            Aspect::Dimension(Dimension::SubAccountId) => "abonnement".to_owned(),
+            Aspect::Dimension(dimension) => dimension.to_string(),
+            Aspect::Tag(name) => format!("étiquette {name}"),
+        };
+        format!("Par {by} : {list}.")
+    }
+
+    fn not_judged_after(&self, day: &str) -> String {
+        format!("Les jours après le {day} peuvent encore changer et ne sont pas encore jugés.")
+    }
+
     fn subject_of(&self, change: Change, subject: &str) -> String {
         match change {
             Change::Reminded => format!("rappel : {subject}"),
@@ -413,6 +459,65 @@ impl Catalog for French {
         format!(
             "{name} est en avance sur le plan : {spent} dépensés, {expected} prévus à ce jour \
              ({percent}) - seuil : {when}"
+        )
+    }
+
+    fn unusual_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, data_to, .. } = told;
+        let Unusual { span, whole, .. } = unusual;
+        let more = more(unusual.side);
+        format!("{name} {whole} {more} que prévu {span} (données au {data_to})")
+    }
+
+    fn unusual(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        format!(
+            "{name} : {what} {span} : {impact} {more} que les {expected} attendus - seuil : {when}"
+        )
+    }
+
+    fn unusual_over_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Unusual { span, whole, .. } = unusual;
+        let (name, more) = (told.name, more(unusual.side));
+        format!("{name} : coûts inhabituels terminés ({whole} {more} que prévu {span})")
+    }
+
+    fn unusual_over(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let after = match unusual.kind.passes() {
+            true => "les coûts sont de nouveau comme prévu",
+            false => "ce qui en reste est désormais ce qui est attendu",
+        };
+        format!(
+            "Terminé : {name} : {what} {span}, {impact} {more} que les {expected} attendus ; {after} - seuil : {when}"
+        )
+    }
+
+    fn not_unusual_subject(&self, told: &Told<'_>, first: &str) -> String {
+        let name = told.name;
+        format!("correction : {name} n'avait pas de coûts inhabituels vers le {first}")
+    }
+
+    fn not_unusual(&self, told: &Told<'_>, first: &str, level: &str, left: Option<&str>) -> String {
+        let Told { name, when, .. } = told;
+        let left = left.map(|left| format!(" (il en reste {left})"));
+        let left = left.unwrap_or_default();
+        format!(
+            "Correction : d'après les données actuelles, {name} n'avait pas de coûts inhabituels de {level} vers le {first}{left} - seuil : {when}"
         )
     }
 
@@ -565,6 +670,16 @@ impl Catalog for French {
         format!("{percent} des {expected} prévus à ce jour")
     }
 
+    fn unusual_days(&self, days: &str, unusual: &Unusual<'_>) -> String {
+        let Unusual {
+            span,
+            cost,
+            expected,
+            ..
+        } = unusual;
+        format!("{days} {span} : {cost} au lieu de {expected}")
+    }
+
     fn expected(&self, expected: &Expected<'_>) -> String {
         let Expected { mean, low, high } = expected;
         format!("{mean} (entre {low} et {high} à 80\u{202f}%)")
@@ -650,6 +765,12 @@ impl Catalog for French {
         format!("En quoi consistent les dépenses : {total} (pas de période antérieure à comparer)")
     }
 
+    fn made_up_title(&self, impact: &str) -> String {
+        format!(
+            "Ce qui l'explique : {impact} par rapport aux mêmes jours des quatre semaines précédentes"
+        )
+    }
+
     fn check_source(&self) -> &'static str {
         "Vérifiez l'export ou les autorisations de la source des coûts ; tant que les données \
          n'arrivent pas, on ne sait rien des jours suivants."
@@ -672,6 +793,16 @@ impl Catalog for French {
         }
     }
 
+    fn ask_unusual(&self, owner: Option<&str>, service: Option<&str>, command: &str) -> String {
+        let who = match owner {
+            Some(owner) => format!("Demandez à {owner}"),
+            None => "Déterminez".to_owned(),
+        };
+        let service = service.map(|service| format!(", surtout pour {service}"));
+        let service = service.unwrap_or_default();
+        format!("{who} si c'est voulu{service}. Détails : {command}")
+    }
+
     fn again(&self, again: &Again<'_>) -> String {
         match again {
             Again::OnCrossing => {
@@ -687,6 +818,10 @@ impl Catalog for French {
             Again::Once => "Cet avis ne vient qu'une fois.".into(),
             Again::OnStop(follow_up) => format!(
                 "{} une fois ; et de nouveau si les données reviennent puis cessent encore.",
+                it_comes(*follow_up)
+            ),
+            Again::OncePerEvent(follow_up) => format!(
+                "{} une fois par événement, et encore une fois quand il est terminé.",
                 it_comes(*follow_up)
             ),
             Again::AtNextStep(follow_up, next) => format!(
@@ -779,6 +914,26 @@ impl Catalog for French {
             1 => "chaque jour ; les plus clairs peuvent encore changer".to_owned(),
             days => format!("tous les {days} jours ; les plus clairs peuvent encore changer"),
         }
+    }
+}
+
+/// What happened, as a name for it.
+fn what(kind: AnomalyKind) -> &'static str {
+    match kind {
+        AnomalyKind::Spike => "pic de coûts",
+        AnomalyKind::Step => "coûts à un nouveau niveau",
+        AnomalyKind::Ramp => "coûts qui montent",
+        AnomalyKind::Drop => "coûts en baisse",
+        AnomalyKind::WeekendNotResting => "week-end aussi coûteux que les jours ouvrés",
+        AnomalyKind::NewCost => "nouveaux coûts",
+        AnomalyKind::StoppedCost => "coûts arrêtés",
+    }
+}
+
+fn more(side: Side) -> &'static str {
+    match side {
+        Side::Rise => "de plus",
+        Side::Drop => "de moins",
     }
 }
 

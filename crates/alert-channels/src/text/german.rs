@@ -1,12 +1,12 @@
 //! German.
 
-use budget_engine::{Change, Level, When};
+use budget_engine::{AnomalyKind, Aspect, Change, Dimension, Level, Side, When};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::catalog::{
-    About, Again, Ask, Bound, Catalog, Charted, DigestLine, Expected, Likely, Moved, NoForecast,
-    Paced, Told,
+    About, Again, Ask, Bound, Catalog, Charted, Days, DigestLine, Expected, Likely, Moved,
+    NoForecast, Paced, Told, Unusual,
 };
 use super::language::Style;
 use super::{Tone, label::Label};
@@ -76,6 +76,7 @@ impl Catalog for German {
             Label::Spent => "Ausgegeben",
             Label::Remaining => "Verbleibend",
             Label::Period => "Zeitraum",
+            Label::Unusual => "Ungewöhnlich",
             Label::Pace => "Tempo",
             Label::Forecast => "Prognose",
             Label::Data => "Daten",
@@ -150,7 +151,17 @@ impl Catalog for German {
             When::Actual(one) => format!("Ausgaben {}", level(one)),
             When::Forecast(one) => format!("Prognose {}", level(one)),
             When::Pace(percent) => format!("Tempo {}", level(&Level::Percent(*percent))),
+            When::Anomaly(Side::Rise, one) => format!("Abweichung {}", level(one)),
+            When::Anomaly(Side::Drop, one) => format!("Rückgang {}", level(one)),
             When::Stale(days) => format!("Daten älter als {}", self.days(*days)),
+        }
+    }
+
+    fn span(&self, days: &Days<'_>) -> String {
+        match days {
+            Days::One(day) => format!("am {day}"),
+            Days::Since(day) => format!("seit {day}"),
+            Days::FromTo(first, last) => format!("von {first} bis {last}"),
         }
     }
 
@@ -231,6 +242,27 @@ impl Catalog for German {
         match has_stopped {
             true => format!("{service} ist in {name} entfallen: {change}"),
             false => format!("{service} ist neu in {name}: {change}"),
+        }
+    }
+
+    fn digest_unusual(&self, name: &str, unusual: &Unusual<'_>, is_open: bool) -> String {
+        let Unusual { span, impact, .. } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let so_far = if is_open { " bis jetzt" } else { "" };
+        format!("{name}: {what} {span}, {impact} {more} als erwartet{so_far}")
+    }
+
+    fn digest_more_unusual(&self, count: u32) -> String {
+        match count {
+            1 => "und ein weiteres Mal ungewöhnliche Kosten".to_owned(),
+            count => format!("und {count} weitere Male ungewöhnliche Kosten"),
+        }
+    }
+
+    fn digest_nothing_unusual(&self, budgets: u32, days: &str) -> String {
+        match budgets {
+            1 => format!("Keine Auffälligkeiten in einem Budget, {days} geprüft."),
+            budgets => format!("Keine Auffälligkeiten in {budgets} Budgets, {days} geprüft."),
         }
     }
 
@@ -332,6 +364,20 @@ impl Catalog for German {
         format!("Für diese Zeit geplant: {list}.")
     }
 
+    fn made_up_by(&self, by: &Aspect, list: &str) -> String {
+        let by = match by {
+            Aspect::Dimension(Dimension::ResourceGroupName) => "Ressourcengruppe".to_owned(),
+            Aspect::Dimension(Dimension::SubAccountId) => "Abonnement".to_owned(),
+            Aspect::Dimension(dimension) => dimension.to_string(),
+            Aspect::Tag(name) => format!("Markierung {name}"),
+        };
+        format!("Nach {by}: {list}.")
+    }
+
+    fn not_judged_after(&self, day: &str) -> String {
+        format!("Tage nach dem {day} können sich noch ändern und sind noch nicht beurteilt.")
+    }
+
     fn subject_of(&self, change: Change, subject: &str) -> String {
         match change {
             Change::Reminded => format!("Erinnerung: {subject}"),
@@ -405,6 +451,65 @@ impl Catalog for German {
         format!(
             "{name} liegt über dem Plan: {spent} ausgegeben, {expected} bis jetzt geplant \
              ({percent}) - Schwelle: {when}"
+        )
+    }
+
+    fn unusual_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, data_to, .. } = told;
+        let Unusual { span, whole, .. } = unusual;
+        let more = more(unusual.side);
+        format!("{name} {whole} {more} als erwartet {span} (Daten bis {data_to})")
+    }
+
+    fn unusual(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        format!(
+            "{name}: {what} {span}: {impact} {more} als die erwarteten {expected} - Schwelle: {when}"
+        )
+    }
+
+    fn unusual_over_subject(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Unusual { span, whole, .. } = unusual;
+        let (name, more) = (told.name, more(unusual.side));
+        format!("{name}: ungewöhnliche Kosten vorbei ({whole} {more} als erwartet {span})")
+    }
+
+    fn unusual_over(&self, told: &Told<'_>, unusual: &Unusual<'_>) -> String {
+        let Told { name, when, .. } = told;
+        let Unusual {
+            span,
+            impact,
+            expected,
+            ..
+        } = unusual;
+        let (what, more) = (what(unusual.kind), more(unusual.side));
+        let after = match unusual.kind.passes() {
+            true => "die Kosten sind wieder wie erwartet",
+            false => "was davon bleibt, wird von nun an erwartet",
+        };
+        format!(
+            "Vorbei: {name}: {what} {span}, {impact} {more} als die erwarteten {expected}; {after} - Schwelle: {when}"
+        )
+    }
+
+    fn not_unusual_subject(&self, told: &Told<'_>, first: &str) -> String {
+        let name = told.name;
+        format!("Korrektur: {name} hatte um den {first} keine ungewöhnlichen Kosten")
+    }
+
+    fn not_unusual(&self, told: &Told<'_>, first: &str, level: &str, left: Option<&str>) -> String {
+        let Told { name, when, .. } = told;
+        let left = left.map(|left| format!(" (es bleiben {left})"));
+        let left = left.unwrap_or_default();
+        format!(
+            "Korrektur: nach den jetzigen Daten hatte {name} um den {first} keine ungewöhnlichen Kosten von {level}{left} - Schwelle: {when}"
         )
     }
 
@@ -554,6 +659,16 @@ impl Catalog for German {
         format!("{percent} der bis jetzt geplanten {expected}")
     }
 
+    fn unusual_days(&self, days: &str, unusual: &Unusual<'_>) -> String {
+        let Unusual {
+            span,
+            cost,
+            expected,
+            ..
+        } = unusual;
+        format!("{days} {span}: {cost} statt {expected}")
+    }
+
     fn expected(&self, expected: &Expected<'_>) -> String {
         let Expected { mean, low, high } = expected;
         format!("{mean} (80-%-Bereich {low} bis {high})")
@@ -639,6 +754,10 @@ impl Catalog for German {
         format!("Wofür ausgegeben wurde: {total} (kein früherer Zeitraum zum Vergleich)")
     }
 
+    fn made_up_title(&self, impact: &str) -> String {
+        format!("Woraus es besteht: {impact} gegenüber denselben Wochentagen der vier Wochen davor")
+    }
+
     fn check_source(&self) -> &'static str {
         "Prüfen Sie den Export oder die Berechtigungen der Kostenquelle; bis Daten kommen, ist über \
          spätere Tage nichts bekannt."
@@ -661,6 +780,16 @@ impl Catalog for German {
         }
     }
 
+    fn ask_unusual(&self, owner: Option<&str>, service: Option<&str>, command: &str) -> String {
+        let who = match owner {
+            Some(owner) => format!("Fragen Sie {owner},"),
+            None => "Klären Sie,".to_owned(),
+        };
+        let service = service.map(|service| format!(", vor allem bei {service}"));
+        let service = service.unwrap_or_default();
+        format!("{who} ob das so gewollt ist{service}. Mehr: {command}")
+    }
+
     fn again(&self, again: &Again<'_>) -> String {
         match again {
             Again::OnCrossing => {
@@ -677,6 +806,10 @@ impl Catalog for German {
             Again::Once => "Die Meldung kommt einmal.".into(),
             Again::OnStop(follow_up) => format!(
                 "{} einmal; und wieder, wenn Daten kommen und erneut ausbleiben.",
+                it_comes(*follow_up)
+            ),
+            Again::OncePerEvent(follow_up) => format!(
+                "{} einmal je Ereignis, und noch einmal, wenn es vorbei ist.",
                 it_comes(*follow_up)
             ),
             Again::AtNextStep(follow_up, next) => format!(
@@ -766,6 +899,26 @@ impl Catalog for German {
             1 => "jeder Tag; die helleren können sich noch ändern".to_owned(),
             days => format!("je {days} Tage; die helleren können sich noch ändern"),
         }
+    }
+}
+
+/// What happened, as a name for it.
+fn what(kind: AnomalyKind) -> &'static str {
+    match kind {
+        AnomalyKind::Spike => "Kostenspitze",
+        AnomalyKind::Step => "Kosten auf neuem Niveau",
+        AnomalyKind::Ramp => "steigende Kosten",
+        AnomalyKind::Drop => "gesunkene Kosten",
+        AnomalyKind::WeekendNotResting => "Wochenende so teuer wie Werktage",
+        AnomalyKind::NewCost => "neue Kosten",
+        AnomalyKind::StoppedCost => "entfallene Kosten",
+    }
+}
+
+fn more(side: Side) -> &'static str {
+    match side {
+        Side::Rise => "mehr",
+        Side::Drop => "weniger",
     }
 }
 

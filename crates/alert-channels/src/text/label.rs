@@ -13,6 +13,8 @@ pub(super) enum Label {
     Remaining,
     /// The period and its day.
     Period,
+    /// The unusual days of an event.
+    Unusual,
     /// Spend against plan.
     Pace,
     /// Expected end of the period.

@@ -1,6 +1,6 @@
 //! The body of a notice for programs: one JSON object, versioned by `specVersion`.
 
-use budget_engine::{Change, Status, ThresholdKind, Transition};
+use budget_engine::{Anomaly, Change, Status, ThresholdKind, Transition};
 use serde_json::{Value, json};
 
 use super::SPEC_VERSION;
@@ -57,6 +57,9 @@ pub(crate) fn body(notice: &Notice) -> Value {
             body[member] = json!([]);
         }
         if let Message::Crossing(transition) = &notice.message {
+            if transition.anomaly.is_some() {
+                body["anomaly"]["drivers"] = json!([]);
+            }
             body["budget"]["scopes"] = json!([]);
             body["budget"]["owners"] = json!([]);
             body["budget"]["name"] = json!(clean(&transition.status.name));
@@ -84,6 +87,7 @@ fn crossing(body: &mut Value, transition: &Transition) {
         (Change::Reminded, _) => ("budget.threshold.reminded", "firing"),
         (Change::Escalated, _) => ("budget.threshold.escalated", "firing"),
         (Change::Fired, ThresholdKind::Stale) => ("budget.data.stale", "firing"),
+        (Change::Fired, ThresholdKind::Anomaly) => ("budget.anomaly.found", "firing"),
         (Change::Fired, _) => ("budget.threshold.crossed", "firing"),
     };
     body["type"] = json!(kind);
@@ -130,6 +134,9 @@ fn crossing(body: &mut Value, transition: &Transition) {
         "ageDays": status.data.age_days,
         "stale": status.data.stale,
     });
+    if let Some(event) = &transition.anomaly {
+        body["anomaly"] = anomaly(event);
+    }
     let drivers = status.drivers.iter().flat_map(|drivers| &drivers.items);
     body["drivers"] = drivers
         .map(|driver| {
@@ -142,6 +149,38 @@ fn crossing(body: &mut Value, transition: &Transition) {
             })
         })
         .collect();
+}
+
+fn anomaly(event: &Anomaly) -> Value {
+    let drivers = event.drivers.iter().map(|drivers| {
+        let items = drivers.items.iter().map(|item| {
+            json!({
+                "name": raw(&item.name),
+                "before": item.before.amount.to_string(),
+                "now": item.now.amount.to_string(),
+                "delta": item.change.amount.to_string(),
+                "cause": item.cause,
+            })
+        });
+        json!({
+            "by": drivers.by.to_string(),
+            "items": items.collect::<Vec<_>>(),
+            "other": drivers.other.amount.to_string(),
+        })
+    });
+    json!({
+        "kind": event.kind.as_str(),
+        "firstDay": event.first.to_string(),
+        "lastDay": event.last.to_string(),
+        "days": event.days.len(),
+        "open": event.is_open,
+        "currency": event.impact.currency.code(),
+        "expected": event.expected.amount.to_string(),
+        "cost": event.cost.amount.to_string(),
+        "impact": event.impact.amount.to_string(),
+        "score": event.score.to_string(),
+        "drivers": drivers.collect::<Vec<_>>(),
+    })
 }
 
 fn amounts(status: &Status) -> Value {

@@ -6,24 +6,80 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::Reason;
+use crate::anomaly::Anomaly;
 use crate::budget::{Level, Threshold, When};
 use crate::forecast::Forecast;
 use crate::money::Money;
+use crate::period::days_between;
 use crate::status::{Percent, Status};
 
 /// A threshold that is crossed now: its step, its level for comparing it with others, and why.
-pub(super) struct Crossing {
+pub(super) struct Crossing<'a> {
     pub(crate) step: u32,
     pub(crate) level: Decimal,
     pub(super) reason: Reason,
+    /// The event that crosses it.
+    pub(super) anomaly: Option<&'a Anomaly>,
 }
 
-/// Whether the threshold is crossed: how, or why not.
-pub(super) fn judge(
+/// An event that is over for longer than so many checked days is no news.
+const OLD_NEWS_DAYS: u32 = 7;
+
+/// How the threshold is crossed, once for each event, or why it is not.
+pub(super) fn judge_all<'a>(
+    threshold: &Threshold,
+    status: &'a Status,
+    forecast: Option<&Forecast>,
+) -> Vec<Result<Crossing<'a>, Reason>> {
+    let When::Anomaly(side, level) = threshold.when else {
+        return vec![judge(threshold, status, forecast)];
+    };
+    let money = |amount| Money::new(amount, status.planned.currency);
+    let level = reached(level, status.planned.amount, Decimal::ZERO).level;
+    let of_side = || status.incidents().filter(move |one| one.side() == side);
+    let crossings: Vec<_> = of_side()
+        .filter(|one| one.impact.amount.abs() >= level)
+        .map(|one| {
+            Ok(Crossing {
+                step: 0,
+                level,
+                reason: Reason::Unusual {
+                    kind: one.kind,
+                    first: one.first,
+                    last: one.last,
+                    impact: one.impact,
+                    level: money(level),
+                },
+                anomaly: Some(one),
+            })
+        })
+        .collect();
+    if !crossings.is_empty() {
+        return crossings;
+    }
+    let largest = of_side().map(|one| one.impact);
+    let known = status.anomalies.as_ref();
+    vec![Err(Reason::NothingUnusual {
+        level: money(level),
+        days_checked: known.map_or(0, |known| known.days_checked),
+        largest: largest.max_by_key(|impact| impact.amount.abs()),
+    })]
+}
+
+/// Whether an event ended so long before the newest checked day that it is no news.
+pub(super) fn is_old_news(anomaly: &Anomaly, status: &Status) -> bool {
+    let known = status.anomalies.as_ref();
+    let checked = known.and_then(|known| known.checked);
+    let newest = checked.map_or(anomaly.last, |checked| checked.last_day());
+    !anomaly.is_open && days_between(anomaly.last, newest) > OLD_NEWS_DAYS
+}
+
+/// Whether the threshold is crossed: how, or why not. Of events it knows nothing.
+pub(super) fn judge<'a>(
     threshold: &Threshold,
     status: &Status,
     forecast: Option<&Forecast>,
-) -> Result<Crossing, Reason> {
+) -> Result<Crossing<'a>, Reason> {
     let money = |amount| Money::new(amount, status.planned.currency);
     let held = || Reason::HeldStale {
         last_day: status.data.last_day,
@@ -49,6 +105,7 @@ pub(super) fn judge(
                 step,
                 level,
                 reason,
+                anomaly: None,
             })
         }
         When::Forecast(level) => {
@@ -86,6 +143,7 @@ pub(super) fn judge(
                 step,
                 level,
                 reason,
+                anomaly: None,
             })
         }
         When::Pace(required) => {
@@ -110,8 +168,12 @@ pub(super) fn judge(
                 step: 0,
                 level: Decimal::ZERO,
                 reason,
+                anomaly: None,
             })
         }
+        When::Anomaly(_, level) => Err(Reason::Below {
+            level: money(reached(level, status.planned.amount, Decimal::ZERO).level),
+        }),
         When::Stale(allowed_days) => {
             let (last_day, age_days) = (status.data.last_day, status.data.age_days);
             if age_days <= allowed_days {
@@ -126,6 +188,7 @@ pub(super) fn judge(
                 step: 0,
                 level: Decimal::ZERO,
                 reason,
+                anomaly: None,
             })
         }
     }

@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::judge::{judge, reached, share, times};
 use super::{Decision, Outcome, Reason};
+use crate::anomaly::Anomaly;
 use crate::budget::{Budget, Threshold, When};
 use crate::forecast::Forecast;
 use crate::ledger::{Alert, AlertState, Change, Ledger};
@@ -41,6 +43,8 @@ enum Verdict {
 struct Undone<'a> {
     change: Change,
     level: Decimal,
+    /// Of an event.
+    first_day: Option<Date>,
     key: String,
     /// The alert by whose notice it was told: its own, or that of the one that covered it.
     told_by: String,
@@ -57,7 +61,7 @@ impl Undone<'_> {
 /// Ends alerts that are no longer true, and tells of those that were told.
 ///
 /// Several that end in the same way in one step give one transition, for the highest, which names the
-/// others; what is said of the age of data is told on its own. One that was told by the notice of
+/// others; what is said of the age of data, and of each event, is told on its own. One that was told by the notice of
 /// another is named with that, or ends on its own when the other one stands.
 pub(super) fn undo(
     budget: &Budget,
@@ -69,6 +73,7 @@ pub(super) fn undo(
     decisions: &mut Vec<Decision>,
 ) -> Held {
     retire_reconfigured(budget, status, ledger, now);
+    follow_events(status, covers_less, ledger, now);
     let view = View {
         budget,
         status,
@@ -90,10 +95,13 @@ pub(super) fn undo(
                 }
                 Verdict::Over { level, reason } => (level, reason),
             };
-            let (state, change) = match threshold.when {
-                When::Actual(_) => (AlertState::Withdrawn, Change::Withdrawn),
+            let (state, change) = match (threshold.when, &reason) {
+                (When::Actual(_), _) | (_, Reason::NoLongerUnusual { .. }) => {
+                    (AlertState::Withdrawn, Change::Withdrawn)
+                }
                 _ => (AlertState::Resolved, Change::Resolved),
             };
+            let first_day = alert.anomaly.as_ref().map(|event| event.first);
             let told_by = match std::mem::replace(&mut alert.state, state) {
                 AlertState::Covered { by } => by,
                 _ => key.clone(),
@@ -101,6 +109,7 @@ pub(super) fn undo(
             over.push(Undone {
                 change,
                 level,
+                first_day,
                 key: key.clone(),
                 told_by,
                 threshold,
@@ -116,15 +125,15 @@ pub(super) fn undo(
     let (named, told): (Vec<_>, Vec<_>) = over
         .into_iter()
         .partition(|one| !one.is_told_alone() && own.contains(&one.told_by));
-    let mut groups: BTreeMap<(Change, bool), Vec<Undone<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Change, bool, Option<Date>), Vec<Undone<'_>>> = BTreeMap::new();
     for one in told {
         let about_data = matches!(one.threshold.when, When::Stale(_));
         groups
-            .entry((one.change, about_data))
+            .entry((one.change, about_data, one.first_day))
             .or_default()
             .push(one);
     }
-    for ((change, _), mut undone) in groups {
+    for ((change, ..), mut undone) in groups {
         undone.sort_by(|left, right| {
             let highest_first = right.level.cmp(&left.level);
             highest_first.then_with(|| left.key.cmp(&right.key))
@@ -218,6 +227,61 @@ fn retire_reconfigured(budget: &Budget, status: &Status, ledger: &mut Ledger, no
     }
 }
 
+/// Brings the events of alerts up to date. What was over when it was told needs no word of that, but
+/// from places that show the state of alerts.
+fn follow_events(
+    status: &Status,
+    covers_less: Option<&Reason>,
+    ledger: &mut Ledger,
+    now: Timestamp,
+) {
+    let Some(anomalies) = status.anomalies.as_ref().filter(|_| covers_less.is_none()) else {
+        return;
+    };
+    let told_as_over: Vec<String> = ledger
+        .alerts
+        .iter()
+        .filter(|(_, alert)| alert.state.stands() && was_over(ledger, alert))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for alert in ledger.alerts.values_mut() {
+        if let Some(event) = alert.anomaly.as_mut().filter(|_| alert.state.stands())
+            && let Some(current) = anomalies.same_as(event)
+        {
+            **event = current.clone();
+        }
+    }
+    for key in told_as_over {
+        let event = ledger
+            .alerts
+            .get(&key)
+            .and_then(|alert| alert.anomaly.as_deref());
+        if let Some(reason) = event.filter(|event| !event.is_open).map(over) {
+            retire(ledger, &key, AlertState::Resolved, reason, status, now);
+        }
+    }
+}
+
+/// Whether the event of an alert was over when it was told.
+fn was_over(ledger: &Ledger, alert: &Alert) -> bool {
+    let teller = match &alert.state {
+        AlertState::Covered { by } => ledger.alerts.get(by),
+        _ => Some(alert),
+    };
+    let fired = teller.and_then(|teller| ledger.fired(teller));
+    let event = fired.and_then(|fired| fired.anomaly.as_ref());
+    event.is_some_and(|event| !event.is_open)
+}
+
+fn over(event: &Anomaly) -> Reason {
+    Reason::AnomalyOver {
+        kind: event.kind,
+        first: event.first,
+        last: event.last,
+        impact: event.impact,
+    }
+}
+
 /// Puts an alert into a state that ends it, and closes it where its state is shown.
 pub(crate) fn retire(
     ledger: &mut Ledger,
@@ -287,6 +351,61 @@ impl View<'_> {
                 before: alert.planned,
                 now: self.status.planned,
                 level: self.money(level),
+            },
+        })
+    }
+
+    fn judge_event(&self, alert: &Alert, level: Decimal) -> Verdict {
+        let Some(told) = &alert.anomaly else {
+            return Verdict::Stands;
+        };
+        let anomalies = self.status.anomalies.as_ref();
+        let current = anomalies.and_then(|known| known.same_as(told));
+        let impact = current.map(|event| event.impact.amount.abs());
+        let reaches = impact.is_some_and(|impact| impact >= level);
+        if reaches && current.is_some_and(|event| event.is_open) {
+            return Verdict::Stands;
+        }
+        if let Some(reason) = self.tell_less().or_else(|| self.not_checked(told)) {
+            return Verdict::Held(reason);
+        }
+        let almost = impact.is_some_and(|impact| !self.is_clearly_below(impact, level));
+        match current {
+            Some(event) if almost && !event.is_open => {
+                let reason = over(event);
+                Verdict::Over { level, reason }
+            }
+            Some(_) if almost => self.held_by_margin(level),
+            _ => Verdict::Over {
+                level,
+                reason: Reason::NoLongerUnusual {
+                    first: told.first,
+                    impact: current.map(|event| event.impact),
+                    level: self.money(level),
+                },
+            },
+        }
+    }
+
+    /// Why an event that is not found may still have been there: its days were not checked this time.
+    fn not_checked(&self, told: &Anomaly) -> Option<Reason> {
+        let data = &self.status.data;
+        let checked = self
+            .status
+            .anomalies
+            .as_ref()
+            .and_then(|known| known.checked);
+        if checked
+            .is_some_and(|checked| checked.contains(told.first) && checked.contains(told.last))
+        {
+            return None;
+        }
+        Some(match data.settled_to < told.last {
+            true => Reason::HeldUnsettled { until: told.last },
+            false => Reason::CoversLess {
+                first_day: data.first_day,
+                last_day: data.last_day,
+                gaps: Vec::new(),
             },
         })
     }
@@ -383,6 +502,11 @@ impl View<'_> {
                     required: Percent(required),
                 };
                 Verdict::Over { level, reason }
+            }
+            When::Anomaly(_, level) => {
+                // The plan of when it was told: an event does not end because more is planned.
+                let level = reached(level, alert.planned.amount, Decimal::ZERO).level;
+                self.judge_event(alert, level)
             }
             When::Stale(allowed_days) => {
                 let data = &status.data;

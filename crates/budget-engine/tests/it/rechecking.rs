@@ -169,6 +169,7 @@ fn what_another_notice_told_of_is_judged_by_the_figures_of_that_notice() {
             since: teller.at,
             planned: teller.status.planned,
             data_to: None,
+            anomaly: None,
             acknowledged: None,
         }
     };

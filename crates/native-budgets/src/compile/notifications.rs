@@ -144,6 +144,13 @@ fn percents(
             losses.left_out(id, "Azure does not know how much should be spent by today");
             return None;
         }
+        When::Anomaly(..) => {
+            losses.left_out(
+                id,
+                "Azure's budgets know no unusual costs; an `[[anomaly_alert]]` is a rule of Azure about them",
+            );
+            return None;
+        }
         When::Stale(_) => {
             losses.left_out(id, "Azure does not tell that its data are late");
             return None;

@@ -101,11 +101,15 @@ fn amounts_become_percentages_that_are_not_told_later() {
 
 #[test]
 fn what_azure_does_not_know_is_listed() {
-    let budget = budget("web", &["actual 80%", "pace 120%", "stale 3 days"]);
+    let budget = budget(
+        "web",
+        &["actual 80%", "pace 120%", "anomaly 500", "stale 3 days"],
+    );
     let compiled = compiled(&budget, &settings(&budget));
     assert_eq!(told(&compiled).len(), 1);
     let left_out = [
         ("pace-120pct", Effect::LeftOut),
+        ("anomaly-500", Effect::LeftOut),
         ("stale-3-days", Effect::LeftOut),
     ];
     assert_eq!(losses(&compiled), left_out);

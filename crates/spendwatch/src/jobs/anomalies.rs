@@ -4,17 +4,14 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use budget_engine::{Budget, CostFacts, Currency, Money, Observed, observe, plus_days};
-use cost_forecast::anomaly::{self, CheckedDay, Verdict};
+use budget_engine::{Anomalies, Anomaly, Budget, CostFacts, observe, plus_days};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::FromPrimitive;
 use serde::{Deserialize, Serialize};
 
+use crate::anomalies::Checked;
 use crate::app::App;
 use crate::clock::day_of;
-use crate::forecasting;
 use crate::jobs::backtest::{each, reaching_back};
 use crate::jobs::evaluate;
 use crate::reads::Read;
@@ -59,67 +56,11 @@ pub struct BudgetReport {
     /// Its name: untrusted text.
     pub name: String,
     /// Settled days that were checked. Days without enough history before them are not.
-    pub days_checked: usize,
+    pub days_checked: u32,
     /// The incidents, oldest first.
-    pub incidents: Vec<Incident>,
+    pub incidents: Vec<Anomaly>,
     /// Why it could not be checked.
     pub problem: Option<String>,
-}
-
-/// Unusual days that belong together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Incident {
-    /// What happened.
-    pub kind: Kind,
-    /// First unusual day.
-    pub first: Date,
-    /// Last unusual day, so far.
-    pub last: Date,
-    /// Whether more unusual days may follow.
-    pub is_open: bool,
-    /// What its unusual days were expected to cost.
-    pub expected: Money,
-    /// What they cost.
-    pub cost: Money,
-    /// What that is more than expected; negative if it is less.
-    pub impact: Money,
-    /// How strange its strangest day is; above 1.
-    pub score: f64,
-}
-
-/// What happened to a cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Far more than expected for a day or two.
-    Spike,
-    /// A new level.
-    Step,
-    /// A level that climbs.
-    Ramp,
-    /// Less than expected.
-    Drop,
-    /// A weekend that costs like weekdays, where weekends rest.
-    WeekendNotResting,
-    /// A cost where there was none.
-    NewCost,
-    /// No cost where there always was some.
-    StoppedCost,
-}
-
-impl From<anomaly::Kind> for Kind {
-    fn from(kind: anomaly::Kind) -> Kind {
-        match kind {
-            anomaly::Kind::Spike => Kind::Spike,
-            anomaly::Kind::Step => Kind::Step,
-            anomaly::Kind::Ramp => Kind::Ramp,
-            anomaly::Kind::Drop => Kind::Drop,
-            anomaly::Kind::WeekendNotResting => Kind::WeekendNotResting,
-            anomaly::Kind::NewCost => Kind::NewCost,
-            anomaly::Kind::StoppedCost => Kind::StoppedCost,
-        }
-    }
 }
 
 /// Checks the newest days of budgets, each read done once. One that fails does not stop the others: its
@@ -187,9 +128,6 @@ async fn facts(
     Ok((answer.facts, answer.notes))
 }
 
-/// What was found in one budget: how many days were checked, and the incidents.
-type Found = (usize, Vec<Incident>);
-
 fn check(
     app: &App,
     read: &Read,
@@ -197,70 +135,26 @@ fn check(
     facts: &CostFacts,
     since: Date,
     today: Date,
-) -> Result<Found, String> {
+) -> Result<Anomalies, String> {
     let selectors = app.config().budgets.selectors(budget);
     let lag = evaluate::lag_of(app, read);
     let observed = observe(facts, budget, &selectors, lag, today);
     let observed = observed.map_err(|error| error.to_string())?;
-    let series = forecasting::series(&observed)?;
-    let mut days = anomaly::check(&series, &anomaly::Options::default());
-    days.retain(|day| day.date >= since);
-    let summary = anomaly::summarize(&days);
-    let incidents = summary.incidents.iter();
-    let incidents: Result<Vec<Incident>, String> = incidents
-        .map(|incident| priced(incident, &days, &observed))
-        .collect();
-    Ok((summary.days_checked, incidents?))
+    let mut checked = Checked::of(&observed)?;
+    checked.explain(since, facts, budget, &selectors);
+    Ok(checked.between(since, plus_days(today, 1)))
 }
 
-/// An incident with its amounts as money: the costs are exact, what was expected is rounded.
-fn priced(
-    incident: &anomaly::Incident,
-    days: &[CheckedDay],
-    observed: &Observed,
-) -> Result<Incident, String> {
-    let too_large = || "a sum of costs is too large".to_owned();
-    let is_part = |day: &&CheckedDay| {
-        matches!(day.verdict, Verdict::Unusual(_))
-            && (incident.first..=incident.last).contains(&day.date)
-    };
-    let mut expected = 0.0;
-    let mut cost = Decimal::ZERO;
-    for day in days.iter().filter(is_part) {
-        expected += day.expected;
-        let known = observed.days.iter().find(|known| known.date == day.date);
-        let known = known.map_or(Decimal::ZERO, |known| known.cost);
-        cost = cost.checked_add(known).ok_or_else(too_large)?;
-    }
-    let expected = Decimal::from_f64(expected).ok_or_else(too_large)?;
-    let impact = cost.checked_sub(expected).ok_or_else(too_large)?;
-    let rounded = |amount| rounded(amount, observed.currency);
-    Ok(Incident {
-        kind: incident.kind.into(),
-        first: incident.first,
-        last: incident.last,
-        is_open: incident.is_open,
-        expected: rounded(expected),
-        cost: rounded(cost),
-        impact: rounded(impact),
-        score: incident.score,
-    })
-}
-
-fn rounded(amount: Decimal, currency: Currency) -> Money {
-    Money::new(Money::new(amount, currency).rounded(), currency)
-}
-
-fn reported(budget: &Budget, found: Result<Found, String>) -> BudgetReport {
+fn reported(budget: &Budget, found: Result<Anomalies, String>) -> BudgetReport {
     let (found, problem) = match found {
         Ok(found) => (found, None),
-        Err(problem) => (Found::default(), Some(problem)),
+        Err(problem) => (Anomalies::default(), Some(problem)),
     };
     BudgetReport {
         budget: budget.id.clone(),
         name: budget.name.clone(),
-        days_checked: found.0,
-        incidents: found.1,
+        days_checked: found.days_checked,
+        incidents: found.incidents,
         problem,
     }
 }

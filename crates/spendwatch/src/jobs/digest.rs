@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alert_channels::{
-    Because, Digest, DigestMove, DigestRow, Message, Notice, Standing, Unevaluated,
+    Because, Digest, DigestMove, DigestRow, DigestUnusual, Message, Notice, Standing, Unevaluated,
 };
-use budget_engine::{Cause, Money, Percent, Status};
+use budget_engine::{Anomaly, Cause, Money, Percent, Status, days_between};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use state_store::{Error, json};
 
+use crate::anomalies::week_to;
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::config::OWNERS;
@@ -23,6 +24,8 @@ const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(3 * 24);
 const MOST_ROWS: usize = 25;
 /// How many services are listed that are new or have stopped.
 const MOST_MOVES: usize = 8;
+/// How many events of unusual cost are listed.
+const MOST_UNUSUAL: usize = 8;
 /// From which pace on a budget is ahead of its plan, in percent.
 const AHEAD: Decimal = Decimal::from_parts(110, 0, 0, false, 0);
 /// How sure, in percent, it must be that a budget goes over.
@@ -133,6 +136,15 @@ fn digest(listed: Listed, at: Timestamp) -> Digest {
     let mut moved: Vec<DigestMove> = statuses.iter().flat_map(moves).collect();
     moved.sort_by_key(|one| std::cmp::Reverse(one.change.amount.abs()));
     moved.truncate(MOST_MOVES);
+    let mut unusual: Vec<DigestUnusual> = statuses.iter().flat_map(events).collect();
+    unusual.sort_by_key(|one| {
+        let impact = one.event.impact.amount.abs();
+        std::cmp::Reverse((one.event.is_open, impact))
+    });
+    let more_unusual = unusual.len().saturating_sub(MOST_UNUSUAL);
+    unusual.truncate(MOST_UNUSUAL);
+    let checked = statuses.iter().map(days_checked);
+    let checked: Vec<u32> = checked.filter(|days| *days > 0).collect();
     Digest {
         at,
         rows,
@@ -140,7 +152,34 @@ fn digest(listed: Listed, at: Timestamp) -> Digest {
         more: u32::try_from(more).unwrap_or(u32::MAX),
         fine,
         moved,
+        unusual,
+        more_unusual: u32::try_from(more_unusual).unwrap_or(u32::MAX),
+        days_checked: checked.iter().sum(),
+        budgets_checked: u32::try_from(checked.len()).unwrap_or(u32::MAX),
     }
+}
+
+/// The events of a budget that were not over before the week.
+fn events(status: &Status) -> impl Iterator<Item = DigestUnusual> {
+    let since = week_to(status.data.settled_to);
+    let events = status.anomalies.iter().flat_map(|found| &found.incidents);
+    let events = events.filter(move |event| event.is_open || event.last >= since);
+    events.map(|event| DigestUnusual {
+        budget: status.name.clone(),
+        event: Anomaly {
+            drivers: Vec::new(),
+            ..event.clone()
+        },
+    })
+}
+
+/// How many days of the week were checked: settled days, which have no gaps.
+fn days_checked(status: &Status) -> u32 {
+    let since = week_to(status.data.settled_to);
+    let checked = status.anomalies.as_ref().and_then(|found| found.checked);
+    checked.map_or(0, |checked| {
+        days_between(checked.start().max(since), checked.end())
+    })
 }
 
 fn row(status: &Status) -> DigestRow {

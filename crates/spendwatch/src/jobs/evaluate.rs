@@ -19,6 +19,7 @@ use state_store::{Version, json};
 
 use tokio::time::Instant;
 
+use crate::anomalies;
 use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::config::OWNERS;
@@ -99,7 +100,7 @@ pub struct BudgetReport {
 pub struct EndedPeriod {
     /// Where the budget ended.
     pub status: Status,
-    /// What was decided about thresholds of spend.
+    /// What was decided about thresholds of spend and of unusual costs.
     pub decisions: Vec<Decision>,
 }
 
@@ -126,7 +127,7 @@ impl BudgetReport {
         self.status.or(self.known.map(|known| *known))
     }
 
-    /// Whether a threshold of spend or forecast is crossed, told now or earlier.
+    /// Whether a threshold of spend, forecast, pace or unusual costs is crossed, told now or earlier.
     pub fn is_crossed(&self) -> bool {
         use budget_engine::Reason;
         self.decisions.iter().any(|decision| {
@@ -135,6 +136,7 @@ impl BudgetReport {
                 Reason::Reached { .. }
                     | Reason::ExpectedToReach { .. }
                     | Reason::AheadOfPlan { .. }
+                    | Reason::Unusual { .. }
                     | Reason::AlreadyTold { .. }
             ) && !matches!(decision.outcome, Outcome::Withdraw | Outcome::Resolve)
                 && !decision.when.starts_with("stale")
@@ -672,18 +674,23 @@ fn figures(
             .set_score(board.told(stage, config.forecast.hold_back));
     }
     let postings = outlook.postings().clone().with(&observed);
-    Ok(Periods {
+    let mut periods = Periods {
         current,
         // A plan without an amount for the ended period is no problem of the current one.
         ended: plan
             .ended
             .and_then(|period| standing::ended(budget, &scopes, &observed, &period).ok()),
-        seen: Some(Seen {
-            observed,
-            made,
-            postings,
-        }),
-    })
+        seen: None,
+    };
+    let current = periods.current.iter_mut().flat_map(Result::as_mut);
+    let statuses = current.chain(&mut periods.ended).map(|one| &mut one.status);
+    anomalies::add(statuses, &observed, known.facts, budget, &selectors);
+    periods.seen = Some(Seen {
+        observed,
+        made,
+        postings,
+    });
+    Ok(periods)
 }
 
 fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {

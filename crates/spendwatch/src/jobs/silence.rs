@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use budget_engine::AlertKey;
 use jiff::SignedDuration;
 
 use crate::app::{App, Hint};
@@ -35,7 +36,7 @@ pub fn unknown(app: &App, matcher: &Matcher) -> Vec<String> {
                 .flat_map(|one| &one.thresholds)
                 .map(|one| one.id.as_str())
         };
-        let named = name.split('#').next().unwrap_or(name);
+        let named = AlertKey::read(name).threshold;
         if !ids().any(|id| id == named) {
             let known: BTreeSet<&str> = ids().collect();
             let known = Vec::from_iter(known).join(", ");

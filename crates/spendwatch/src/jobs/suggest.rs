@@ -467,7 +467,7 @@ fn early_warning(
 /// Whether a threshold asks what no proposal answers.
 fn is_kept(when: &When) -> bool {
     match when {
-        When::Stale(_) => true,
+        When::Stale(_) | When::Anomaly(..) => true,
         When::Actual(level) | When::Forecast(level) => {
             matches!(level, Level::EveryAmount(_) | Level::EveryPercent(_))
         }

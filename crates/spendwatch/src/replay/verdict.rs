@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use budget_engine::{Budget, Level, Money, Period, Threshold, ThresholdKind, When, days_between};
+use budget_engine::{
+    AlertKey, Budget, Level, Money, Period, Threshold, ThresholdKind, When, days_between,
+};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -60,7 +62,7 @@ pub struct Trial {
     pub threshold: String,
     /// The condition.
     pub when: String,
-    /// The amount it is about: for a pace the planned one, none for the age of data.
+    /// The amount it is about: for a pace the planned one, none for the age of data and unusual costs.
     pub level: Option<Money>,
     /// First day of the notice that stands: its own, or a higher one that told of it, too.
     pub told_on: Option<Date>,
@@ -92,7 +94,7 @@ pub enum Verdict {
     FalseAlarm,
     /// Spend was told, and the final costs do not reach the level.
     NotBorneOut,
-    /// The age of data was told.
+    /// The age of data, or unusual costs, were told.
     Told,
     /// Neither told nor reached.
     Quiet,
@@ -193,7 +195,7 @@ fn levels(
         planned.checked_mul(part).unwrap_or(Decimal::MAX)
     };
     let unit = match threshold.when {
-        When::Stale(_) => return vec![(0, None)],
+        When::Stale(_) | When::Anomaly(..) => return vec![(0, None)],
         When::Pace(_) => return vec![(0, Some(planned))],
         When::Actual(level) | When::Forecast(level) => match level {
             Level::Percent(percent) => return vec![(0, Some(share(percent)))],
@@ -220,7 +222,7 @@ fn trial(
     events: &[&Event],
 ) -> Trial {
     // A higher step that is told says that the lower ones are reached, too.
-    let mut told: Option<(Date, u32)> = None;
+    let mut told: Option<(Date, (u32, Option<Date>))> = None;
     let (mut notices, mut withdrawn, mut restated) = (0, 0, 0);
     for event in events.iter().filter(|one| one.step >= step) {
         let is_own = event.step == step;
@@ -228,11 +230,11 @@ fn trial(
             EventKind::Told { own, restated: is } => {
                 notices += u32::from(own && is_own);
                 restated += u32::from(is && is_own);
-                told = told.or(Some((event.day, event.step)));
+                told = told.or(Some((event.day, (event.step, event.first_day))));
             }
             EventKind::Withdrawn => {
                 withdrawn += u32::from(is_own);
-                told = told.filter(|(_, by)| *by != event.step);
+                told = told.filter(|(_, by)| *by != (event.step, event.first_day));
             }
         }
     }
@@ -245,7 +247,7 @@ fn trial(
         (None, Some(_)) => Verdict::Missed,
         (None, None) => Verdict::Quiet,
         (Some(_), None) => match kind {
-            ThresholdKind::Stale => Verdict::Told,
+            ThresholdKind::Stale | ThresholdKind::Anomaly => Verdict::Told,
             ThresholdKind::Pace | ThresholdKind::Forecast => Verdict::FalseAlarm,
             ThresholdKind::Actual => Verdict::NotBorneOut,
         },
@@ -272,10 +274,7 @@ fn trial(
 pub(super) fn thresholds(budget: &Budget, periods: &[PeriodReplay]) -> Vec<ThresholdReplay> {
     let of_threshold = |threshold: &Threshold| {
         let id = threshold.id.as_str();
-        let is_own = |trial: &&Trial| {
-            let key = trial.threshold.split_once('#');
-            key.map_or(trial.threshold.as_str(), |(own, _)| own) == id
-        };
+        let is_own = |trial: &&Trial| AlertKey::read(&trial.threshold).threshold == id;
         let trials = periods.iter().flat_map(|period| &period.trials);
         let trials: Vec<&Trial> = trials.filter(is_own).collect();
         let sum = |of: fn(&Trial) -> u32| trials.iter().map(|trial| of(trial)).sum();

@@ -38,3 +38,4 @@ mod threads;
 mod tokens;
 mod twins;
 mod unevaluated;
+mod unusual;

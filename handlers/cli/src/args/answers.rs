@@ -41,7 +41,7 @@ pub(crate) struct NewSilence {
     /// Id of the threshold; of a repeating one all steps, or one such as every-5000#3
     #[arg(long, value_name = "ID")]
     pub(crate) threshold: Option<String>,
-    /// Kind of the threshold: actual, forecast, pace or stale
+    /// Kind of the threshold: actual, forecast, pace, anomaly or stale
     #[arg(long, value_name = "KIND", value_parser = kind)]
     pub(crate) kind: Option<ThresholdKind>,
     /// This severity and no other: info, warning or critical
@@ -155,16 +155,10 @@ fn length(text: &str) -> Result<SignedDuration, String> {
 }
 
 fn kind(text: &str) -> Result<ThresholdKind, String> {
-    let kinds = [
-        ThresholdKind::Actual,
-        ThresholdKind::Forecast,
-        ThresholdKind::Pace,
-        ThresholdKind::Stale,
-    ];
-    let mut kinds = kinds.into_iter();
+    let mut kinds = ThresholdKind::ALL.into_iter();
     kinds
         .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| "expected actual, forecast, pace or stale".to_owned())
+        .ok_or_else(|| "expected actual, forecast, pace, anomaly or stale".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

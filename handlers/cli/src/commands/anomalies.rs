@@ -3,18 +3,20 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
+use budget_engine::Anomaly;
 use serde::Serialize;
-use spendwatch::jobs::anomalies::{self, BudgetReport, Incident, Kind, Options, Report};
+use spendwatch::jobs::anomalies::{self, BudgetReport, Options, Report};
 
 use super::Exit;
 use crate::args::Global;
 use crate::args::forecast::Anomalies;
 use crate::evaluation::check_ids;
-use crate::figures::{exact, word};
+use crate::figures::exact;
 use crate::lines;
 use crate::output::{self, Answer, Block, Cell, Color, Column, Records, Table, talk};
 use crate::progress::Reading;
 use crate::setup::{self, State};
+use crate::words;
 
 /// What was checked, and what was found.
 #[derive(Debug, Serialize)]
@@ -23,7 +25,7 @@ struct Shown {
     #[serde(flatten)]
     report: Report,
     budgets_checked: usize,
-    days_checked: usize,
+    days_checked: u64,
 }
 
 impl Shown {
@@ -31,14 +33,14 @@ impl Shown {
         let checked = report.budgets.iter().filter(|one| one.problem.is_none());
         Shown {
             budgets_checked: checked.clone().count(),
-            days_checked: checked.map(|one| one.days_checked).sum(),
+            days_checked: checked.map(|one| u64::from(one.days_checked)).sum(),
             report,
         }
     }
 
     /// All incidents, those with the largest impact first. Amounts of several currencies cannot be compared,
     /// so each currency stands by itself.
-    fn incidents(&self) -> Vec<(&BudgetReport, &Incident)> {
+    fn incidents(&self) -> Vec<(&BudgetReport, &Anomaly)> {
         let budgets = self.report.budgets.iter();
         let all = budgets.flat_map(|one| one.incidents.iter().map(move |incident| (one, incident)));
         let mut all: Vec<_> = all.collect();
@@ -47,6 +49,29 @@ impl Shown {
             (impact.currency.to_string(), Reverse(impact.amount.abs()))
         });
         all
+    }
+
+    /// What made up an event by services, largest first: `Storage +410.00`, `everything else +3.20`.
+    fn made_up(incident: &Anomaly) -> Vec<String> {
+        let Some(drivers) = incident.drivers.first() else {
+            return Vec::new();
+        };
+        let items = drivers.items.iter().map(|item| (&*item.name, item.change));
+        let rest = (!drivers.other.amount.is_zero()).then_some(("everything else", drivers.other));
+        let parts = items.chain(rest).map(|(name, change)| {
+            let name = if name.is_empty() {
+                "(no service)"
+            } else {
+                name
+            };
+            let sign = if change.amount.is_sign_negative() {
+                ""
+            } else {
+                "+"
+            };
+            format!("{name} {sign}{}", change.rounded())
+        });
+        parts.collect()
     }
 
     fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -61,7 +86,7 @@ impl Shown {
             1 => "1 incident".to_owned(),
             many => format!("{many} incidents"),
         };
-        let budgets = counted(self.budgets_checked, "budget");
+        let budgets = counted(self.budgets_checked as u64, "budget");
         let days = counted(self.days_checked, "day");
         let since = self.report.since;
         format!("{found}: {budgets}, {days} checked since {since}")
@@ -92,13 +117,14 @@ impl Answer for Shown {
             "cost",
             "impact",
             "score",
+            "made_up",
             "days_checked",
             "problem",
         ]);
         for (budget, incident) in self.incidents() {
             records.add(vec![
                 budget.budget.clone(),
-                word(incident.kind),
+                incident.kind.as_str().to_owned(),
                 incident.first.to_string(),
                 incident.last.to_string(),
                 incident.is_open.to_string(),
@@ -106,7 +132,8 @@ impl Answer for Shown {
                 exact(incident.expected.amount),
                 exact(incident.cost.amount),
                 exact(incident.impact.amount),
-                format!("{:.2}", incident.score),
+                exact(incident.score),
+                Shown::made_up(incident).join("; "),
                 budget.days_checked.to_string(),
                 String::new(),
             ]);
@@ -114,7 +141,7 @@ impl Answer for Shown {
         let is_quiet = |one: &&BudgetReport| one.incidents.is_empty();
         for budget in self.report.budgets.iter().filter(is_quiet) {
             let mut row = vec![budget.budget.clone()];
-            row.extend(std::iter::repeat_n(String::new(), 9));
+            row.extend(std::iter::repeat_n(String::new(), 10));
             row.push(budget.days_checked.to_string());
             row.push(budget.problem.clone().unwrap_or_default());
             records.add(row);
@@ -123,7 +150,7 @@ impl Answer for Shown {
     }
 }
 
-fn table(incidents: &[(&BudgetReport, &Incident)]) -> Table {
+fn table(incidents: &[(&BudgetReport, &Anomaly)]) -> Table {
     let mut table = Table::new(vec![
         Column::left("Budget"),
         Column::left("What"),
@@ -132,6 +159,7 @@ fn table(incidents: &[(&BudgetReport, &Incident)]) -> Table {
         Column::right("Expected"),
         Column::right("Cost"),
         Column::right("Impact"),
+        Column::left("What made it up"),
     ]);
     for (budget, incident) in incidents {
         let last: Cow<'static, str> = match incident.is_open {
@@ -142,34 +170,24 @@ fn table(incidents: &[(&BudgetReport, &Incident)]) -> Table {
             true => Color::Yellow,
             false => Color::Red,
         };
+        let made_up = Shown::made_up(incident);
+        let tied: Vec<String> = made_up.iter().map(|part| output::tied(part)).collect();
         table.add(vec![
             budget.budget.as_str().into(),
-            what(incident.kind).into(),
+            words::unusual(incident.kind).into(),
             incident.first.to_string().into(),
             last.into(),
             output::tied(&incident.expected.to_string()).into(),
             output::tied(&incident.cost.to_string()).into(),
             Cell::colored(output::tied(&incident.impact.to_string()), color),
+            tied.join(", ").into(),
         ]);
     }
     table
 }
 
-/// What happened, in a few words.
-fn what(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Spike => "spike",
-        Kind::Step => "new level",
-        Kind::Ramp => "climb",
-        Kind::Drop => "drop",
-        Kind::WeekendNotResting => "weekend not resting",
-        Kind::NewCost => "new cost",
-        Kind::StoppedCost => "cost stopped",
-    }
-}
-
 /// A number of things: `1,080 days`.
-fn counted(count: usize, thing: &str) -> String {
+fn counted(count: u64, thing: &str) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
