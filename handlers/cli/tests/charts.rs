@@ -33,13 +33,17 @@ fn folder(name: &str, cost: impl Fn(Date) -> u32) -> TempDir {
         costs.push_str(&format!("{written},1f2e,a,{},EUR\n", cost(day)));
         day = day.checked_add(1.day()).unwrap();
     }
-    let path = folder.path().join("costs.csv");
+    write_costs(folder.path(), &costs);
+    folder
+}
+
+fn write_costs(folder: &Path, costs: &str) {
+    let path = folder.join("costs.csv");
     std::fs::write(&path, costs).unwrap();
     // A file is as old as its last change: 2026-11-20, 12:00 UTC.
     let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_521_600);
     let file = std::fs::File::options().write(true).open(path).unwrap();
     file.set_modified(written).unwrap();
-    folder
 }
 
 /// A hundred a day.
@@ -273,6 +277,43 @@ fn a_spike_is_an_incident_with_its_cost_and_impact() {
     // Not a day of the last thirty.
     let output = anomalies(folder.path(), &["--days", "30"]);
     assert!(stdout(&output).starts_with("no anomalies: 1 budget, "));
+}
+
+#[test]
+fn what_made_an_event_up_is_told_by_any_column() {
+    let folder = constant();
+    let spike = date(2026, 10, 14);
+    let mut costs = "Date,SubscriptionId,ResourceGroup,ResourceId,MeterName,CostInBillingCurrency,\
+                     BillingCurrencyCode\n"
+        .to_owned();
+    let mut day = FIRST;
+    while day <= LAST {
+        let written = day.strftime("%m/%d/%Y");
+        let group = "/subscriptions/1f2e/resourceGroups/a/providers/p/vms";
+        let one = if day == spike { 660 } else { 60 };
+        costs.push_str(&format!("{written},1f2e,a,{group}/one,D4s,{one},EUR\n"));
+        costs.push_str(&format!("{written},1f2e,a,{group}/two,D2s,40,EUR\n"));
+        day = day.checked_add(1.day()).unwrap();
+    }
+    write_costs(folder.path(), &costs);
+    for (by, made_up) in [
+        ("ResourceId", "vms/one +EUR 600.00"),
+        ("SkuMeter", "D4s +EUR 600.00"),
+        ("metername", "D4s +EUR 600.00"),
+    ] {
+        let output = anomalies(folder.path(), &["--by", by, "-o", "csv"]);
+        code(&output, 0);
+        let text = stdout(&output).to_lowercase();
+        assert!(text.contains(&made_up.to_lowercase()), "{by}: {text}");
+        assert!(
+            !text.contains("two"),
+            "what did not change is no cause: {text}"
+        );
+    }
+    let output = anomalies(folder.path(), &["--by", "Colour"]);
+    code(&output, 2);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("`Colour` is not a dimension"), "{stderr}");
 }
 
 #[test]

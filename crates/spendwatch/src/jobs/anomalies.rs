@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use budget_engine::{Anomalies, Anomaly, Budget, CostFacts, observe, plus_days};
+use budget_engine::{Anomalies, Anomaly, Aspect, Budget, CostFacts, observe, plus_days};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct Options {
     pub budgets: Vec<String>,
     /// How many days back from today, up to [`MOST_DAYS`].
     pub days: u32,
+    /// By what costs are told apart besides what the configuration asks about.
+    pub by: Vec<Aspect>,
     /// Is told about long reads.
     pub progress: Option<Arc<dyn Progress>>,
 }
@@ -118,7 +120,17 @@ async fn facts(
 ) -> anyhow::Result<(CostFacts, Vec<String>)> {
     let request = evaluate::request(app, read);
     let first = days_before(request.today, options.days.saturating_add(LEARNING_DAYS));
-    let request = reaching_back(app, read.source, request, Some(first));
+    let mut request = reaching_back(app, read.source, request, Some(first));
+    for aspect in &options.by {
+        match aspect {
+            Aspect::Dimension(dimension) => {
+                request.projection.dimensions.insert(*dimension);
+            }
+            Aspect::Tag(name) => {
+                request.projection.tags.insert(name.clone());
+            }
+        }
+    }
     let context = ReadContext {
         progress: options.progress.clone(),
         ..ReadContext::default()

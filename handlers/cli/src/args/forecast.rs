@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use budget_engine::Aspect;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use spendwatch::jobs::anomalies::MOST_DAYS;
@@ -27,6 +28,7 @@ in its place, the others are answered all the same, and the exit code is 1."#;
 
 const ANOMALY_LINES: &str = r#"Examples:
   spendwatch anomalies --days 30
+  spendwatch anomalies --budget payments-prod --by ResourceId
   spendwatch anomalies --json-lines < series.jsonl > judged.jsonl
 
 With --json-lines each line of stdin is a series, from the day `start` on, and asks whether the last of
@@ -88,11 +90,14 @@ pub(crate) struct Anomalies {
     /// How many days back to check
     #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
     pub(crate) days: u32,
+    /// Tell what made events up by this: a column such as ResourceId or SkuMeter, or tag:NAME
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) by: Option<Aspect>,
     /// Check as on this day, at noon UTC
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) as_of: Option<Date>,
     /// Judge the last day of series of daily costs from stdin, one JSON object a line; needs no
     /// configuration
-    #[arg(long, conflicts_with_all = ["budget", "days", "as_of"])]
+    #[arg(long, conflicts_with_all = ["budget", "days", "by", "as_of"])]
     pub(crate) json_lines: bool,
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use budget_engine::Anomaly;
+use budget_engine::{Anomaly, Aspect};
 use serde::Serialize;
 use spendwatch::jobs::anomalies::{self, BudgetReport, Options, Report};
 
@@ -26,15 +26,19 @@ struct Shown {
     report: Report,
     budgets_checked: usize,
     days_checked: u64,
+    /// By what it is shown what made events up; by service if not set.
+    #[serde(skip)]
+    by: Option<Aspect>,
 }
 
 impl Shown {
-    fn of(report: Report) -> Shown {
+    fn of(report: Report, by: Option<Aspect>) -> Shown {
         let checked = report.budgets.iter().filter(|one| one.problem.is_none());
         Shown {
             budgets_checked: checked.clone().count(),
             days_checked: checked.map(|one| u64::from(one.days_checked)).sum(),
             report,
+            by,
         }
     }
 
@@ -51,18 +55,23 @@ impl Shown {
         all
     }
 
-    /// What made up an event by services, largest first: `Storage +410.00`, `everything else +3.20`.
-    fn made_up(incident: &Anomaly) -> Vec<String> {
-        let Some(drivers) = incident.drivers.first() else {
+    /// What made up an event, largest first: `Storage +410.00`, `everything else +3.20`.
+    fn made_up(&self, incident: &Anomaly) -> Vec<String> {
+        let mut drivers = incident.drivers.iter();
+        let drivers = match &self.by {
+            Some(by) => drivers.find(|one| one.by == *by),
+            None => drivers.next(),
+        };
+        let Some(drivers) = drivers else {
             return Vec::new();
         };
         let items = drivers.items.iter().map(|item| (&*item.name, item.change));
         let rest = (!drivers.other.amount.is_zero()).then_some(("everything else", drivers.other));
         let parts = items.chain(rest).map(|(name, change)| {
-            let name = if name.is_empty() {
-                "(no service)"
-            } else {
-                name
+            let name = match (name, &self.by) {
+                ("", None) => "(no service)",
+                ("", Some(_)) => "(none)",
+                _ => name,
             };
             let sign = if change.amount.is_sign_negative() {
                 ""
@@ -95,7 +104,7 @@ impl Shown {
 
 impl Answer for Shown {
     fn blocks(&self) -> Vec<Block> {
-        let table = table(&self.incidents());
+        let table = self.table();
         let mut lines = vec![Cell::from(self.summary())];
         lines.extend(self.problems().map(|(budget, problem)| {
             Cell::colored(format!("{budget}: not checked: {problem}"), Color::Red)
@@ -133,7 +142,7 @@ impl Answer for Shown {
                 exact(incident.cost.amount),
                 exact(incident.impact.amount),
                 exact(incident.score),
-                Shown::made_up(incident).join("; "),
+                self.made_up(incident).join("; "),
                 budget.days_checked.to_string(),
                 String::new(),
             ]);
@@ -150,40 +159,42 @@ impl Answer for Shown {
     }
 }
 
-fn table(incidents: &[(&BudgetReport, &Anomaly)]) -> Table {
-    let mut table = Table::new(vec![
-        Column::left("Budget"),
-        Column::left("What"),
-        Column::left("First day"),
-        Column::left("Last day"),
-        Column::right("Expected"),
-        Column::right("Cost"),
-        Column::right("Impact"),
-        Column::left("What made it up"),
-    ]);
-    for (budget, incident) in incidents {
-        let last: Cow<'static, str> = match incident.is_open {
-            true => "still open".into(),
-            false => incident.last.to_string().into(),
-        };
-        let color = match incident.impact.amount.is_sign_negative() {
-            true => Color::Yellow,
-            false => Color::Red,
-        };
-        let made_up = Shown::made_up(incident);
-        let tied: Vec<String> = made_up.iter().map(|part| output::tied(part)).collect();
-        table.add(vec![
-            budget.budget.as_str().into(),
-            words::unusual(incident.kind).into(),
-            incident.first.to_string().into(),
-            last.into(),
-            output::tied(&incident.expected.to_string()).into(),
-            output::tied(&incident.cost.to_string()).into(),
-            Cell::colored(output::tied(&incident.impact.to_string()), color),
-            tied.join(", ").into(),
+impl Shown {
+    fn table(&self) -> Table {
+        let mut table = Table::new(vec![
+            Column::left("Budget"),
+            Column::left("What"),
+            Column::left("First day"),
+            Column::left("Last day"),
+            Column::right("Expected"),
+            Column::right("Cost"),
+            Column::right("Impact"),
+            Column::left("What made it up"),
         ]);
+        for (budget, incident) in self.incidents() {
+            let last: Cow<'static, str> = match incident.is_open {
+                true => "still open".into(),
+                false => incident.last.to_string().into(),
+            };
+            let color = match incident.impact.amount.is_sign_negative() {
+                true => Color::Yellow,
+                false => Color::Red,
+            };
+            let made_up = self.made_up(incident);
+            let tied: Vec<String> = made_up.iter().map(|part| output::tied(part)).collect();
+            table.add(vec![
+                budget.budget.as_str().into(),
+                words::unusual(incident.kind).into(),
+                incident.first.to_string().into(),
+                last.into(),
+                output::tied(&incident.expected.to_string()).into(),
+                output::tied(&incident.cost.to_string()).into(),
+                Cell::colored(output::tied(&incident.impact.to_string()), color),
+                tied.join(", ").into(),
+            ]);
+        }
+        table
     }
-    table
 }
 
 /// A number of things: `1,080 days`.
@@ -208,9 +219,11 @@ pub(super) async fn run(global: &Global, options: &Anomalies) -> anyhow::Result<
     let budgets: Vec<String> = options.budget.iter().cloned().collect();
     check_ids(&app, &budgets)?;
     let reading = Reading::new();
+    let by = options.by.clone();
     let options = Options {
         budgets,
         days: options.days,
+        by: by.iter().cloned().collect(),
         progress: Reading::port(&reading),
     };
     let run = anomalies::run(&app, &options);
@@ -218,7 +231,7 @@ pub(super) async fn run(global: &Global, options: &Anomalies) -> anyhow::Result<
     for note in &report.notes {
         talk(&format!("note: {note}"));
     }
-    let shown = Shown::of(report);
+    let shown = Shown::of(report, by);
     output::print(global.output, &shown)?;
     let failed = shown.problems().next().is_some();
     Ok(if failed { Exit::Failed } else { Exit::Fine })
