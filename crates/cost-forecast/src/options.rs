@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use crate::{Arrival, Scored};
 
 /// What a fit may be told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
     /// Public holidays, past and to come; none by default.
@@ -71,19 +71,6 @@ impl Part {
         Part::Weights,
         Part::OwnSpread,
     ];
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            holidays: Vec::new(),
-            planned: Vec::new(),
-            week: None,
-            arrivals: Vec::new(),
-            scored: None,
-            without: Vec::new(),
-        }
-    }
 }
 
 impl Options {
