@@ -89,13 +89,16 @@ fn made(
     let total = model.predict(start, end).total.shifted_by(settled);
     let mut totals = BTreeMap::from([(COMBINED.to_owned(), decimal(total.mean())?)]);
     for (estimate, rest) in model.totals_by_estimate(start, end) {
-        totals.insert(estimate.name().to_owned(), decimal(settled + rest)?);
+        // What one model expects may be too large to be kept, though what is told is not.
+        let total = decimal(settled + rest).ok();
+        totals.extend(total.map(|total| (estimate.name().to_owned(), total)));
     }
     let is_settled = |day: &&DailyCost| day.state == DayState::Settled && period.contains(day.date);
     let days = observed.days.iter().filter(is_settled).count();
     if days > 0 {
         let run_rate = settled * f64::from(period.days()) / days as f64;
-        totals.insert(RUN_RATE.to_owned(), decimal(run_rate)?);
+        let total = decimal(run_rate).ok();
+        totals.extend(total.map(|total| (RUN_RATE.to_owned(), total)));
     }
     let range = |Interval { low, high }| Ok::<_, String>((decimal(low)?, decimal(high)?));
     let (mean, told) = (total.mean(), total.interval(80.0));
@@ -107,7 +110,7 @@ fn made(
         totals,
         range80: range(told)?,
         range95: range(total.interval(95.0))?,
-        plain80: (spread != 1.0).then(|| range(plain)).transpose()?,
+        plain80: range(plain).ok().filter(|_| spread != 1.0),
     })
 }
 
