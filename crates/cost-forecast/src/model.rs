@@ -185,7 +185,8 @@ impl Model {
         };
         let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw))
             .weighing(options.uses(Part::Weights))
-            .with_own_spread(options.uses(Part::OwnSpread))
+            // A few days agree with each other by chance.
+            .with_own_spread(options.uses(Part::OwnSpread) && settled as f64 >= GLIMPSE)
             .with_scored(options.scored.clone());
         let season = if options.uses(Part::LastYear) {
             raw
