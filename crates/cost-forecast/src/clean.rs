@@ -1,16 +1,17 @@
-//! What is taken out of a history before its level is measured: charges that recur every month, and
-//! spikes that have ended.
+//! What is taken out of a history before its level is measured: charges and credits that recur every
+//! month, and spikes that have ended.
 
 use jiff::civil::Date;
 
 use crate::median::{median, median_around};
 
-/// A charge that falls on the same day of every month, such as a reservation or a support plan.
+/// A charge that falls on the same day of every month, such as a reservation or a support plan; or a
+/// credit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MonthlyCharge {
     /// 1 to 31; in a shorter month the charge falls on its last day.
     pub(crate) day_of_month: i8,
-    /// What the charge adds to its day.
+    /// What the charge adds to its day; negative for a credit.
     pub(crate) amount: f64,
 }
 
@@ -28,6 +29,11 @@ const SPIKE_DEVIATIONS: f64 = 3.0;
 const SPIKE_SHARE: f64 = 0.25;
 /// What happened on the newest days may be the start of something lasting.
 const NEWEST_DAYS: usize = 3;
+/// At least so many spikes ...
+const RECURRING_SPIKES: usize = 4;
+/// ... in so many newest days that make up this share of their cost are how the costs are.
+const SPIKE_DAYS: usize = 84;
+const RECURRING_SHARE: f64 = 0.15;
 
 /// Where similar days lie: a week and a fortnight away, and next to the day.
 const SIMILAR_DAYS: [isize; 6] = [-14, -7, -1, 1, 7, 14];
@@ -49,7 +55,7 @@ pub(crate) fn usual_cost(costs: &[Option<f64>], at: usize) -> Option<f64> {
 /// Takes the charges that recur every month out of `costs` and returns them.
 ///
 /// An excess recurs if, of the three newest months that reach its day of the month, the newest has
-/// it and at least one other.
+/// it and at least one other. So does what a credit takes away, where the day's cost is below zero.
 pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec<MonthlyCharge> {
     let usual: Vec<Option<f64>> = (0..costs.len()).map(|at| usual_cost(costs, at)).collect();
     let excess: Vec<Option<f64>> = costs
@@ -58,9 +64,13 @@ pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec
         .map(|(cost, usual)| Some((*cost)? - (*usual)?))
         .collect();
     let noise = CHARGE_DEVIATIONS * median_size(&excess);
-    let stands_out = |at: usize| match (excess[at], usual[at]) {
-        (Some(excess), Some(usual)) => excess > noise.max(CHARGE_SHARE * usual.abs()),
-        _ => false,
+    // 1 for a charge, -1 for a credit, 0 for neither.
+    let stands_out = |at: usize| match (costs[at], excess[at], usual[at]) {
+        (Some(cost), Some(excess), Some(usual)) => {
+            let is_far = excess.abs() > noise.max(CHARGE_SHARE * usual.abs());
+            i8::from(is_far && excess > 0.0) - i8::from(is_far && excess < 0.0 && cost < 0.0)
+        }
+        _ => 0,
     };
 
     // Days of the month with the most matches first, and the later first: a charge on the last day
@@ -73,23 +83,24 @@ pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec
         };
         let known = |&at: &usize| charge.falls_on(dates[at]) && excess[at].is_some();
         let months: Vec<usize> = (0..dates.len()).rev().filter(known).take(3).collect();
-        let matches = months.iter().filter(|&&at| stands_out(at)).count();
-        if matches >= 2 && stands_out(months[0]) {
-            candidates.push((matches, day_of_month));
+        let side = months.first().map_or(0, |&at| stands_out(at));
+        let matches = months.iter().filter(|&&at| stands_out(at) == side).count();
+        if side != 0 && matches >= 2 {
+            candidates.push((matches, day_of_month, side));
         }
     }
-    candidates.sort_by_key(|&(matches, _)| std::cmp::Reverse(matches));
+    candidates.sort_by_key(|&(matches, ..)| std::cmp::Reverse(matches));
 
     let mut taken = vec![false; costs.len()];
     let mut charges = Vec::new();
-    for (_, day_of_month) in candidates {
+    for (_, day_of_month, side) in candidates {
         let mut charge = MonthlyCharge {
             day_of_month,
             amount: 0.0,
         };
         let days = (0..dates.len())
             .rev()
-            .filter(|&at| charge.falls_on(dates[at]) && stands_out(at) && !taken[at]);
+            .filter(|&at| charge.falls_on(dates[at]) && stands_out(at) == side && !taken[at]);
         let days: Vec<usize> = days.collect();
         let mut latest: Vec<f64> = days.iter().take(2).filter_map(|&at| excess[at]).collect();
         if latest.len() < 2 {
@@ -111,7 +122,8 @@ pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec
 /// Puts spikes, up or down, back to what the weekday usually costs, once they have ended.
 ///
 /// A spike is off from the same weekdays of three weeks either side, and from the days of a week
-/// either side. What is off from the same weekdays up to the newest day has not ended, and stays.
+/// either side. What is off from the same weekdays up to the newest day has not ended, and stays; so do
+/// all, where spikes are how the costs are.
 pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
     let usual: Vec<Option<f64>> = (0..costs.len())
         .map(|at| median_around(costs, at, &SAME_WEEKDAYS))
@@ -131,9 +143,22 @@ pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
     let not_ended = (0..costs.len()).rev().take_while(|&at| is_off(at)).count();
     let end = costs.len().saturating_sub(not_ended.max(NEWEST_DAYS));
     let spikes: Vec<usize> = (0..end).filter(is_spike).collect();
+    if recurs(costs, &off, &spikes) {
+        return;
+    }
     for at in spikes {
         costs[at] = usual[at];
     }
+}
+
+/// Whether spikes come so often and are so large that costs without them would not be those of the
+/// series: batches that run now and then, or days that differ by multiples.
+fn recurs(costs: &[Option<f64>], off: &[Option<f64>], spikes: &[usize]) -> bool {
+    let newest = costs.len().saturating_sub(SPIKE_DAYS);
+    let newest_spikes = || spikes.iter().filter(|&&at| at >= newest);
+    let above: f64 = newest_spikes().filter_map(|&at| off[at]).sum();
+    let whole: f64 = costs[newest..].iter().flatten().sum();
+    newest_spikes().count() >= RECURRING_SPIKES && above > RECURRING_SHARE * whole.abs()
 }
 
 /// The median size of the known values, 0 if there are none.

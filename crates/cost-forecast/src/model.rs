@@ -325,15 +325,6 @@ impl Fitted {
                 Some(HistoryDay::Open { usual, posted }) => (*usual, *posted),
                 _ => (None, None),
             };
-            // Where the days are credits, what is posted may still fall.
-            let floor = if self.is_credit {
-                f64::NEG_INFINITY
-            } else {
-                posted.unwrap_or(0.0).max(0.0)
-            };
-            let everyday = usual
-                .unwrap_or(level * self.last_year.factor(index) + self.profile[index % 7])
-                * self.holidays.factor(date);
             let planned: f64 = planned_on(&self.planned, date).map(|one| one.daily).sum();
             let charges: f64 = self
                 .charges
@@ -341,16 +332,31 @@ impl Fitted {
                 .filter(|charge| charge.falls_on(date))
                 .map(|charge| charge.amount)
                 .sum();
-            let usual = everyday + charges + planned;
-            let arrival = self.arrivals.iter().find(|one| one.date == date);
-            let mean = match arrival.zip(posted) {
-                Some((arrival, posted)) => {
-                    let one_day = self.levels.over(index.saturating_sub(settled_until), 1);
-                    let one_day = one_day.relative_error.max(LEAST_SURPRISE);
-                    arrival.complete(posted, usual, one_day)
-                }
-                None => usual,
+            // Where the days are credits, or one is to come, what is posted may still fall.
+            let is_credit = self.is_credit || charges < 0.0;
+            let floor = match posted {
+                _ if is_credit => f64::NEG_INFINITY,
+                Some(posted) if posted < 0.0 => f64::NEG_INFINITY,
+                posted => posted.unwrap_or(0.0),
             };
+            let everyday = usual
+                .unwrap_or(level * self.last_year.factor(index) + self.profile[index % 7])
+                * self.holidays.factor(date);
+            let arrival = self.arrivals.iter().find(|one| one.date == date);
+            let everyday = everyday + planned;
+            let everyday = match arrival.zip(posted) {
+                // A charge is posted as a whole, and is no share of anything.
+                Some((arrival, posted)) => {
+                    let one_day = self
+                        .levels
+                        .over(index.saturating_sub(settled_until), 1)
+                        .relative_error
+                        .max(LEAST_SURPRISE);
+                    arrival.complete(posted - charges, everyday, one_day)
+                }
+                None => everyday,
+            };
+            let mean = everyday + charges;
             path.push(DayForecast {
                 date,
                 mean: beyond(floor) + (mean.max(floor) - beyond(floor)) * self.factor,
@@ -362,10 +368,12 @@ impl Fitted {
 
     /// The total of the first `count` days of `open`, at least one, with the spread of `level`.
     pub(crate) fn total_of(&self, open: &OpenDays, count: usize, level: Level) -> Distribution {
-        let center: f64 = open.path[..count].iter().map(|day| day.mean).sum();
-        let scale = self.widening
-            * level.relative_error
-            * center.abs().max(level.least_size * count as f64);
+        let days = || open.path[..count].iter().map(|day| day.mean);
+        let center: f64 = days().sum();
+        // A credit makes the total smaller, and not the error.
+        let size: f64 = days().map(f64::abs).sum();
+        let scale =
+            self.widening * level.relative_error * size.max(level.least_size * count as f64);
         let floor = open.floors[..count].iter().sum();
         Distribution::around(center, scale, floor)
     }

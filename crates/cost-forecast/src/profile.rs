@@ -6,6 +6,8 @@ use crate::{median::median, options::WeekShape, series::date_after};
 
 /// A profile is steady for months; eight weeks are enough to tell it from noise.
 const WEEKS: usize = 8;
+/// So many weekdays have to be known.
+const FEWEST_WEEKDAYS: usize = 5;
 /// The variance of a median of n draws, as a multiple of that of their mean.
 const VARIANCE_OF_MEDIAN: f64 = std::f64::consts::FRAC_PI_2;
 
@@ -29,26 +31,40 @@ pub(crate) fn weekday_profile(costs: &[Option<f64>]) -> [f64; 7] {
             }
         }
     }
-    if deviations.iter().any(|of_day| of_day.len() < 2) {
+    let known = deviations.iter().filter(|of_day| of_day.len() >= 2).count();
+    if known < FEWEST_WEEKDAYS {
         return [0.0; 7];
     }
+    let known = known as f64;
 
     let mut profile = [0.0; 7];
     let mut noise = 0.0;
-    for (day, of_day) in deviations.iter_mut().enumerate() {
+    let is_known = deviations.each_ref().map(|of_day| of_day.len() >= 2);
+    for (day, of_day) in deviations
+        .iter_mut()
+        .enumerate()
+        .filter(|(day, _)| is_known[*day])
+    {
         let count = of_day.len() as f64;
         let mean = of_day.iter().sum::<f64>() / count;
         let variance = of_day.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0);
-        noise += VARIANCE_OF_MEDIAN * variance / count / 7.0;
+        noise += VARIANCE_OF_MEDIAN * variance / count / known;
         profile[day] = median(of_day).unwrap_or_default();
     }
-    let mean = profile.iter().sum::<f64>() / 7.0;
-    profile.iter_mut().for_each(|deviation| *deviation -= mean);
+    // A weekday of which nothing is known costs what the mean of the others does.
+    let mean = profile.iter().sum::<f64>() / known;
+    for (deviation, _) in profile
+        .iter_mut()
+        .zip(is_known)
+        .filter(|(_, is_known)| *is_known)
+    {
+        *deviation -= mean;
+    }
     let signal = profile
         .iter()
         .map(|deviation| deviation.powi(2))
         .sum::<f64>()
-        / 7.0;
+        / known;
     if signal <= noise {
         return [0.0; 7];
     }
