@@ -232,21 +232,26 @@ impl Anomaly {
     }
 
     /// The same with what made it up, by the costs that a budget counts; `None` when a sum does not fit.
+    /// What was `asked` for comes first, though it has one value only.
     #[must_use]
     pub fn explained(
         self,
         facts: &CostFacts,
         budget: &Budget,
         selectors: &[Selector<'_>],
+        asked: Option<&Aspect>,
     ) -> Option<Anomaly> {
         let series = counted_series(facts, selectors);
         let first_day = series.iter().filter_map(|one| one.days.first());
         let first_day = first_day.map(|day| day.date).min()?;
         let table = Table::of(&self, &series, budget.cost_basis, first_day)?;
         let mut drivers = Vec::new();
-        for aspect in aspects(facts) {
+        let others = aspects(facts);
+        let others = others.iter().filter(|aspect| asked != Some(*aspect));
+        for aspect in asked.into_iter().chain(others) {
             if drivers.len() < MOST_ASPECTS {
-                drivers.extend(table.drivers(&self, &aspect, facts)?);
+                let is_asked = asked == Some(aspect);
+                drivers.extend(table.drivers(&self, aspect, facts, is_asked)?);
             }
         }
         Some(Anomaly { drivers, ..self })
@@ -356,6 +361,7 @@ impl<'a> Table<'a> {
         anomaly: &Anomaly,
         aspect: &Aspect,
         facts: &CostFacts,
+        is_asked: bool,
     ) -> Option<Option<AnomalyDrivers>> {
         let mut sums: HashMap<&str, Vec<Decimal>> = HashMap::new();
         for (series, costs) in &self.costs {
@@ -371,7 +377,7 @@ impl<'a> Table<'a> {
         }
         // One value for everything says nothing new, but which service it is.
         let is_service = *aspect == Aspect::Dimension(Dimension::ServiceName);
-        if sums.len() < 2 && !is_service {
+        if sums.len() < 2 && !is_service && !is_asked {
             return Some(None);
         }
         let money = |amount| Money::new(amount, anomaly.impact.currency);

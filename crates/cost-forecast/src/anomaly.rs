@@ -50,7 +50,7 @@ use jiff::civil::Date;
 
 pub use incident::{Incident, Summary, summarize};
 
-use crate::{DailySeries, DayState};
+use crate::{DailySeries, DayState, PlannedCost, options::planned_on};
 use past::Watch;
 
 /// What a check may be told.
@@ -61,6 +61,10 @@ pub struct Options {
     pub least_impact: f64,
     /// The score above which a day is unusual: 1 by default, higher for fewer alarms.
     pub limit: f64,
+    /// Costs that were planned: they are expected on top of what is usual. None by default.
+    pub planned: Vec<PlannedCost>,
+    /// Public holidays, on which costs may rest; none by default.
+    pub holidays: Vec<Date>,
 }
 
 /// A settled day, and what was to be expected of it.
@@ -98,7 +102,7 @@ pub enum Verdict {
 /// What kind of event an unusual day belongs to, as far as was known on that day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Far more than expected, so far for a day or two.
+    /// Far more than expected, so far for a day or two, or for a few days that are over.
     Spike,
     /// More than expected for three days: a new level.
     Step,
@@ -119,6 +123,8 @@ impl Default for Options {
         Self {
             least_impact: 0.0,
             limit: 1.0,
+            planned: Vec::new(),
+            holidays: Vec::new(),
         }
     }
 }
@@ -131,6 +137,18 @@ impl Options {
             least_impact: impact,
             ..self
         }
+    }
+
+    /// Tells of costs that were planned.
+    #[must_use]
+    pub fn with_planned(self, planned: Vec<PlannedCost>) -> Self {
+        Self { planned, ..self }
+    }
+
+    /// Tells of public holidays: a day that costs less than others is usual then, and teaches nothing.
+    #[must_use]
+    pub fn with_holidays(self, holidays: Vec<Date>) -> Self {
+        Self { holidays, ..self }
     }
 
     /// Calls a day unusual above the score `limit`.
@@ -165,8 +183,13 @@ pub fn check(series: &DailySeries, options: &Options) -> Vec<CheckedDay> {
         let date = next_date;
         next_date = date.tomorrow().unwrap_or(date);
         let settled = (day.state == DayState::Settled).then_some(day.cost);
-        let judged = watch.next(date, settled);
+        let planned: f64 = planned_on(&options.planned, date)
+            .map(|one| one.daily)
+            .sum();
+        let may_rest = options.holidays.contains(&date);
+        let judged = watch.next(date, settled.map(|cost| cost - planned), may_rest);
         if let (Some(cost), Some(judged)) = (settled, judged) {
+            let judged = judged.beyond(planned);
             checked.push(judged.into_checked(date, cost, options));
         } else if let Some(cost) = settled {
             checked.push(CheckedDay {

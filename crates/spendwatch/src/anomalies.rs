@@ -1,7 +1,7 @@
 //! Between the engine's decimals and the detector's floats: unusual days as events with money.
 
 use budget_engine::{
-    Anomalies, Anomaly, AnomalyKind, Budget, CostFacts, Currency, Money, Observed, Period,
+    Anomalies, Anomaly, AnomalyKind, Aspect, Budget, CostFacts, Currency, Money, Observed, Period,
     Selector, Status, days_between, plus_days,
 };
 use cost_forecast::anomaly::{self, CheckedDay, Incident, Verdict};
@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use crate::forecasting;
+use crate::outlook::Outlook;
 
 /// Digits kept of a score.
 const SCORE_DIGITS: u32 = 2;
@@ -22,13 +23,13 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Checks every settled day against those before it.
+    /// Checks every settled day against those before it, and what was planned.
     ///
     /// # Errors
     /// When a cost or a sum is too large, in words.
-    pub(crate) fn of(observed: &Observed) -> Result<Checked, String> {
+    pub(crate) fn of(observed: &Observed, outlook: &Outlook) -> Result<Checked, String> {
         let series = forecasting::series(observed)?;
-        let days = anomaly::check(&series, &anomaly::Options::default());
+        let days = anomaly::check(&series, &outlook.of_anomalies());
         let summary = anomaly::summarize(&days);
         let incidents = summary.incidents.iter();
         let incidents: Result<Vec<Anomaly>, String> = incidents
@@ -66,17 +67,18 @@ impl Checked {
         self.between(since, period.end())
     }
 
-    /// Looks into what made up the events that were not over before `since`.
+    /// Looks into what made up the events that were not over before `since`, by what was `asked` for first.
     pub(crate) fn explain(
         &mut self,
         since: Date,
         facts: &CostFacts,
         budget: &Budget,
         selectors: &[Selector<'_>],
+        asked: Option<&Aspect>,
     ) {
         for one in &mut self.incidents {
             if one.last >= since
-                && let Some(explained) = one.clone().explained(facts, budget, selectors)
+                && let Some(explained) = one.clone().explained(facts, budget, selectors, asked)
             {
                 *one = explained;
             }
@@ -91,14 +93,15 @@ pub(crate) fn add<'a>(
     facts: &CostFacts,
     budget: &Budget,
     selectors: &[Selector<'_>],
+    outlook: &Outlook,
 ) {
     let mut statuses: Vec<&mut Status> = statuses.collect();
     let first_day = statuses.iter().map(|status| status.period.start()).min();
     let Some(first_day) = first_day else { return };
-    match Checked::of(observed) {
+    match Checked::of(observed, outlook) {
         Ok(mut checked) => {
             let since = first_day.min(week_to(observed.data.settled_to));
-            checked.explain(since, facts, budget, selectors);
+            checked.explain(since, facts, budget, selectors, None);
             for status in &mut statuses {
                 status.anomalies = Some(checked.shown_in(&status.period));
             }

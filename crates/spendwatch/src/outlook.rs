@@ -7,7 +7,7 @@ mod family;
 use std::collections::BTreeMap;
 
 use budget_engine::{Budget, Observed};
-use cost_forecast::{Options, PlannedCost, Scored, WeekShape};
+use cost_forecast::{Options, PlannedCost, Scored, WeekShape, anomaly};
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::config::Config;
@@ -86,6 +86,13 @@ impl Outlook {
         let options = self.options.clone().with_week(week);
         let options = options.with_arrivals(arrivals);
         options.with_scored(self.kept.scored.clone())
+    }
+
+    /// What the detector of unusual days is told.
+    pub(crate) fn of_anomalies(&self) -> anomaly::Options {
+        anomaly::Options::default()
+            .with_planned(self.options.planned.clone())
+            .with_holidays(self.options.holidays.clone())
     }
 
     /// The budget whose weekdays stand in for those of a young one, by id.

@@ -150,7 +150,7 @@ impl Replay<'_> {
             // One forecast serves all variants: it does not depend on what was planned.
             let mut forecast = None;
             // One check, too.
-            let checked = needs_check.then(|| Checked::of(&observed));
+            let checked = needs_check.then(|| Checked::of(&observed, self.outlook));
             let checked = checked.and_then(Result::ok);
             for (index, variant) in variants.iter().enumerate() {
                 let Some(plan) = standing::plan(variant, day)? else {
@@ -372,7 +372,10 @@ impl Judging<'_> {
             return true;
         };
         if let When::Anomaly(..) = threshold.when {
-            add_anomalies(&mut figures.status, Checked::of(&observed).as_ref().ok());
+            add_anomalies(
+                &mut figures.status,
+                Checked::of(&observed, self.replay.outlook).as_ref().ok(),
+            );
         }
         let Figures { status, forecast } = figures;
         let ledger = Ledger::new(&alone.id, &status.period_key);

@@ -36,7 +36,16 @@ pub(crate) async fn evaluate(
             continue;
         }
         if dry_run {
-            read.budgets.retain(is_asked);
+            // Forecasts of budgets that are parts of each other are brought to add up.
+            let asked: Vec<&str> = read
+                .budgets
+                .iter()
+                .filter(|id| is_asked(id))
+                .map(|id| whole_of(app, id))
+                .collect();
+            let asked: Vec<String> = asked.into_iter().map(str::to_owned).collect();
+            read.budgets
+                .retain(|id| asked.iter().any(|whole| whole == whole_of(app, id)));
         }
         let reading = Reading::new();
         let options = Options {
@@ -68,6 +77,13 @@ pub(crate) async fn evaluate(
     };
     evaluated.budgets.sort_by_key(place);
     Ok(evaluated)
+}
+
+/// The budget that a budget is a part of in the end, or itself.
+fn whole_of<'a>(app: &'a App, id: &'a str) -> &'a str {
+    let budgets = &app.config().budgets;
+    let parent = |id: &&'a str| budgets.get(id)?.parent.as_deref();
+    std::iter::successors(Some(id), parent).last().unwrap_or(id)
 }
 
 fn failed(budget: &Budget, at: Timestamp, error: &anyhow::Error) -> BudgetReport {

@@ -475,7 +475,7 @@ fn drivers_say_what_made_up_an_event_and_add_up() {
     let (budget, facts) = rise();
     let budgets = Budgets::new(vec![budget.clone()]).unwrap();
     let explained = risen()
-        .explained(&facts, &budget, &budgets.selectors(&budget))
+        .explained(&facts, &budget, &budgets.selectors(&budget), None)
         .unwrap();
     let by: Vec<String> = explained
         .drivers
@@ -528,7 +528,7 @@ fn a_long_event_is_compared_with_the_weeks_before_it() {
         ..event(3, 17, "1650", true)
     };
     let explained = long
-        .explained(&facts, &budget, &budgets.selectors(&budget))
+        .explained(&facts, &budget, &budgets.selectors(&budget), None)
         .unwrap();
     assert_eq!(
         named(&explained.drivers[0]),
@@ -552,7 +552,7 @@ fn a_fall_names_what_fell() {
         ..event(16, 17, "26", true)
     };
     let explained = fall
-        .explained(&facts, &budget, &budgets.selectors(&budget))
+        .explained(&facts, &budget, &budgets.selectors(&budget), None)
         .unwrap();
     let services = &explained.drivers[0];
     assert_eq!(named(services), [("Backup", "-100", Cause::Stopped)]);
@@ -564,7 +564,7 @@ fn what_was_decided_about_an_event_comes_out_again() {
     let (budget, facts) = rise();
     let budgets = Budgets::new(vec![budget.clone()]).unwrap();
     let explained = risen()
-        .explained(&facts, &budget, &budgets.selectors(&budget))
+        .explained(&facts, &budget, &budgets.selectors(&budget), None)
         .unwrap();
     let first = step(
         &budget,

@@ -13,7 +13,8 @@ const LONGEST_GAP: i64 = 2;
 /// A lasting change makes a few unusual days; then it is what is expected, and the incident is over.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Incident {
-    /// What happened, as far as its newest day tells; a cost that is new or has stopped stays that.
+    /// What happened, as far as its newest day tells; a cost that is new or has stopped stays that. What
+    /// turned out to pass is a spike once it is over.
     pub kind: Kind,
     /// First unusual day.
     pub first: Date,
@@ -55,6 +56,9 @@ pub fn summarize(days: &[CheckedDay]) -> Summary {
     if let Some(newest) = days.last() {
         for incident in &mut incidents {
             incident.is_open = days_between(incident.last, newest.date) < LONGEST_GAP;
+            if !incident.is_open && incident.has_passed(days) {
+                incident.kind = Kind::Spike;
+            }
         }
     }
     let is_judged = |day: &&CheckedDay| day.verdict != Verdict::TooLittleHistory;
@@ -80,6 +84,23 @@ impl Incident {
     fn continues_on(&self, day: &CheckedDay) -> bool {
         let is_same_side = (day.impact() < 0.0) == (self.impact < 0.0);
         is_same_side && days_between(self.last, day.date) <= LONGEST_GAP
+    }
+
+    /// Whether costs rose and then were as before: the day after it does not cost half of what its days did
+    /// more than the same weekday before it.
+    fn has_passed(&self, days: &[CheckedDay]) -> bool {
+        if !matches!(self.kind, Kind::Step | Kind::Ramp) {
+            return false;
+        }
+        let Some(after) = days.iter().find(|day| day.date > self.last) else {
+            return false;
+        };
+        let is_same_weekday = |day: &&CheckedDay| {
+            day.date < self.first && days_between(day.date, after.date) % 7 == 0
+        };
+        let before = days.iter().rev().find(is_same_weekday);
+        let moved = before.map(|before| after.cost - before.cost);
+        moved.is_some_and(|moved| moved < 0.5 * self.impact / self.days as f64)
     }
 
     fn add(&mut self, day: &CheckedDay, kind: Kind) {

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::{CheckedDay, Kind, Options, Verdict};
 
 /// A day is off by so many standard deviations of such errors.
-const DAY_SIGMAS: f64 = 5.4;
+pub(crate) const DAY_SIGMAS: f64 = 5.4;
 /// The mean of three days is off by fewer of its own, ...
 const THREE_SIGMAS: f64 = 2.5;
 /// ... and by this share of the level.
@@ -179,6 +179,24 @@ pub(crate) struct Judged {
 const RANGE_SIGMAS: f64 = 2.0;
 
 impl Judged {
+    /// A day that is usual at what it cost.
+    pub(crate) fn usual(cost: f64, sigma: f64) -> Self {
+        Self {
+            expected: cost,
+            sigma,
+            score: 0.0,
+            kind: Kind::Drop,
+        }
+    }
+
+    /// The same of a day on which so much more was expected.
+    pub(crate) fn beyond(self, planned: f64) -> Self {
+        Self {
+            expected: self.expected + planned,
+            ..self
+        }
+    }
+
     pub(crate) fn into_checked(self, date: Date, cost: f64, options: &Options) -> CheckedDay {
         let is_unusual =
             self.score > options.limit && (cost - self.expected).abs() >= options.least_impact;

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::{
     Kind,
     calendar::days_since_same_day,
-    judge::{Evidence, Judged, Question, Shift, Weekend, judge},
+    judge::{DAY_SIGMAS, Evidence, Judged, Question, Shift, Weekend, judge},
     noise::{MAD_TO_SIGMA, Noise},
     profile::weekday_profile,
     sorted::{mean, median, median_of},
@@ -153,8 +153,9 @@ impl Watch {
     }
 
     /// Judges the next day, which is `date`, and learns from it. `None` if its cost is not known, or
-    /// too few days came before.
-    pub(crate) fn next(&mut self, date: Date, cost: Option<f64>) -> Option<Judged> {
+    /// too few days came before. On a day that `may_rest` a cost below the expected one is usual, and
+    /// teaches nothing.
+    pub(crate) fn next(&mut self, date: Date, cost: Option<f64>, may_rest: bool) -> Option<Judged> {
         if self.costs.is_empty() && cost.is_none() {
             return None;
         }
@@ -164,6 +165,13 @@ impl Watch {
             None
         } else {
             let outlook = self.outlook();
+            if let Some(rested) = cost.filter(|cost| may_rest && *cost < outlook.expected) {
+                self.remember(outlook.expected, outlook.expected, 0.0, 0.0, None);
+                self.climb_noise.push(None);
+                self.costs.push(None);
+                self.settled += 1;
+                return (self.settled > NEEDED_DAYS).then(|| Judged::usual(rested, outlook.sigma));
+            }
             if let Some(cost) = cost {
                 self.read(date, cost, &outlook)
             } else {
@@ -237,7 +245,13 @@ impl Watch {
                 },
             sigma: outlook.sigma,
             score,
-            kind: self.kind(cost, off, question),
+            // A sudden day is no climb, whatever else can be said of it.
+            kind: match question {
+                Question::Climb if off.abs() > DAY_SIGMAS * outlook.sigma => {
+                    self.kind(cost, off, Question::Day)
+                }
+                question => self.kind(cost, off, question),
+            },
         });
 
         let is_odd = off.abs() > (ODD_SIGMAS * outlook.sigma).max(ODD_SHARE * outlook.level);

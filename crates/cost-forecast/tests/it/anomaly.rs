@@ -1,7 +1,7 @@
 //! What a check of unusual days says of series whose answer is plain.
 
 use cost_forecast::{
-    DailySeries, Day,
+    DailySeries, Day, PlannedCost,
     anomaly::{self, CheckedDay, Incident, Kind, Options, Summary, Verdict},
 };
 use jiff::civil::{Date, date};
@@ -173,4 +173,75 @@ fn credits_have_anomalies_as_well() {
     let mut costs = vec![-50.0; 60];
     costs[50] = -150.0;
     assert_eq!(only_incident(&costs).impact, -100.0);
+}
+
+/// A hundred a day for `days` days from 2026-01-01, changed by `change`.
+fn hundreds(days: usize, change: impl Fn(Date) -> Option<f64>) -> DailySeries {
+    let start = date(2026, 1, 1);
+    let dates = start.series(jiff::Span::new().days(1)).take(days);
+    let days = dates.map(|day| Day::settled(change(day).unwrap_or(100.0)));
+    DailySeries::try_new(start, days.collect()).expect("plausible costs")
+}
+
+#[test]
+fn planned_costs_are_no_anomaly_and_more_than_planned_is() {
+    let (from, until) = (date(2026, 3, 10), date(2026, 3, 13));
+    let is_planned = |day: Date| (from..until).contains(&day);
+    let options = Options::default().with_planned(vec![PlannedCost {
+        from,
+        until,
+        daily: 400.0,
+    }]);
+    let as_planned = hundreds(90, |day| is_planned(day).then_some(500.0));
+    assert!(
+        anomaly::summarize(&anomaly::check(&as_planned, &options))
+            .incidents
+            .is_empty()
+    );
+    let alone = anomaly::summarize(&anomaly::check(&as_planned, &Options::default()));
+    assert_eq!(alone.incidents.len(), 1);
+    let more = hundreds(90, |day| is_planned(day).then_some(800.0));
+    let more = anomaly::summarize(&anomaly::check(&more, &options)).incidents;
+    assert_eq!((more.len(), more[0].days, more[0].impact), (1, 3, 900.0));
+}
+
+#[test]
+fn a_holiday_may_rest_but_not_cost_more() {
+    let holiday = date(2026, 3, 10);
+    let options = Options::default().with_holidays(vec![holiday]);
+    let on_it = |cost: f64| hundreds(90, |day| (day == holiday).then_some(cost));
+    assert!(
+        anomaly::summarize(&anomaly::check(&on_it(5.0), &options))
+            .incidents
+            .is_empty()
+    );
+    assert_eq!(
+        anomaly::summarize(&anomaly::check(&on_it(5.0), &Options::default()))
+            .incidents
+            .len(),
+        1
+    );
+    assert_eq!(
+        anomaly::summarize(&anomaly::check(&on_it(300.0), &options))
+            .incidents
+            .len(),
+        1
+    );
+    // What it costs is not what is expected a week later.
+    let next = anomaly::check(&on_it(5.0), &options);
+    let next = next.iter().find(|day| day.date == date(2026, 3, 17));
+    assert_eq!(next.expect("a checked day").expected, 100.0);
+}
+
+#[test]
+fn what_passes_is_a_spike_once_it_is_over_and_what_stays_a_step() {
+    let (from, until) = (date(2026, 3, 10), date(2026, 3, 14));
+    let passed = hundreds(90, |day| (from..until).contains(&day).then_some(300.0));
+    let passed = anomaly::summarize(&anomaly::check(&passed, &Options::default())).incidents;
+    let kinds: Vec<Kind> = passed.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds.first(), Some(&Kind::Spike), "{passed:?}");
+    let stayed = hundreds(90, |day| (day >= from).then_some(300.0));
+    let stayed = anomaly::summarize(&anomaly::check(&stayed, &Options::default())).incidents;
+    let kinds: Vec<Kind> = stayed.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [Kind::Step], "{stayed:?}");
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::backtest::{each, reaching_back};
 use crate::jobs::evaluate;
+use crate::outlook::Outlook;
 use crate::reads::Read;
 use crate::sources::{Progress, ReadContext};
 
@@ -29,8 +30,8 @@ pub struct Options {
     pub budgets: Vec<String>,
     /// How many days back from today, up to [`MOST_DAYS`].
     pub days: u32,
-    /// By what costs are told apart besides what the configuration asks about.
-    pub by: Vec<Aspect>,
+    /// By what it is to be told first what made events up, besides what the configuration asks about.
+    pub by: Option<Aspect>,
     /// Is told about long reads.
     pub progress: Option<Arc<dyn Progress>>,
 }
@@ -91,7 +92,15 @@ pub async fn run(app: &App, options: &Options) -> anyhow::Result<Report> {
             Ok((facts, notes)) => {
                 report.notes.extend(notes);
                 let checked = each(&budgets, |budget| {
-                    check(app, &read, budget, &facts, since, today)
+                    check(
+                        app,
+                        &read,
+                        budget,
+                        &facts,
+                        since,
+                        today,
+                        options.by.as_ref(),
+                    )
                 });
                 let checked = budgets.iter().zip(checked);
                 report
@@ -121,15 +130,14 @@ async fn facts(
     let request = evaluate::request(app, read);
     let first = days_before(request.today, options.days.saturating_add(LEARNING_DAYS));
     let mut request = reaching_back(app, read.source, request, Some(first));
-    for aspect in &options.by {
-        match aspect {
-            Aspect::Dimension(dimension) => {
-                request.projection.dimensions.insert(*dimension);
-            }
-            Aspect::Tag(name) => {
-                request.projection.tags.insert(name.clone());
-            }
+    match &options.by {
+        Some(Aspect::Dimension(dimension)) => {
+            request.projection.dimensions.insert(*dimension);
         }
+        Some(Aspect::Tag(name)) => {
+            request.projection.tags.insert(name.clone());
+        }
+        None => {}
     }
     let context = ReadContext {
         progress: options.progress.clone(),
@@ -147,13 +155,14 @@ fn check(
     facts: &CostFacts,
     since: Date,
     today: Date,
+    by: Option<&Aspect>,
 ) -> Result<Anomalies, String> {
     let selectors = app.config().budgets.selectors(budget);
     let lag = evaluate::lag_of(app, read);
     let observed = observe(facts, budget, &selectors, lag, today);
     let observed = observed.map_err(|error| error.to_string())?;
-    let mut checked = Checked::of(&observed)?;
-    checked.explain(since, facts, budget, &selectors);
+    let mut checked = Checked::of(&observed, &Outlook::configured(app.config(), budget))?;
+    checked.explain(since, facts, budget, &selectors, by);
     Ok(checked.between(since, plus_days(today, 1)))
 }
 

@@ -684,7 +684,14 @@ fn figures(
     };
     let current = periods.current.iter_mut().flat_map(Result::as_mut);
     let statuses = current.chain(&mut periods.ended).map(|one| &mut one.status);
-    anomalies::add(statuses, &observed, known.facts, budget, &selectors);
+    anomalies::add(
+        statuses,
+        &observed,
+        known.facts,
+        budget,
+        &selectors,
+        outlook,
+    );
     periods.seen = Some(Seen {
         observed,
         made,

@@ -213,7 +213,7 @@ async fn the_command_finds_what_evaluations_find() {
     let options = Options {
         budgets: Vec::new(),
         days: 30,
-        by: Vec::new(),
+        by: None,
         progress: None,
     };
     let report = anomalies::run(&world.app, &options).await.unwrap();

@@ -223,7 +223,7 @@ pub(super) async fn run(global: &Global, options: &Anomalies) -> anyhow::Result<
     let options = Options {
         budgets,
         days: options.days,
-        by: by.iter().cloned().collect(),
+        by: by.clone(),
         progress: Reading::port(&reading),
     };
     let run = anomalies::run(&app, &options);
