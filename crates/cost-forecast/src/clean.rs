@@ -33,7 +33,7 @@ const NEWEST_DAYS: usize = 3;
 const RECURRING_SPIKES: usize = 4;
 /// ... in so many newest days that make up this share of their cost are how the costs are.
 const SPIKE_DAYS: usize = 84;
-const RECURRING_SHARE: f64 = 0.15;
+const RECURRING_SHARE: f64 = 0.3;
 
 /// Where similar days lie: a week and a fortnight away, and next to the day.
 const SIMILAR_DAYS: [isize; 6] = [-14, -7, -1, 1, 7, 14];
