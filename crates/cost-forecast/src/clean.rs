@@ -29,11 +29,14 @@ const SPIKE_DEVIATIONS: f64 = 3.0;
 const SPIKE_SHARE: f64 = 0.25;
 /// What happened on the newest days may be the start of something lasting.
 const NEWEST_DAYS: usize = 3;
-/// At least so many spikes ...
+/// At least so many spikes that make up this share of the cost are how the costs are, and stay; ...
 const RECURRING_SPIKES: usize = 4;
-/// ... in so many newest days that make up this share of their cost are how the costs are.
-const SPIKE_DAYS: usize = 84;
 const RECURRING_SHARE: f64 = 0.3;
+/// ... two, if there is hardly any other cost.
+const ONLY_SPIKES: usize = 2;
+const ONLY_SHARE: f64 = 0.8;
+/// The newest days in which they are counted.
+const SPIKE_DAYS: usize = 84;
 
 /// Where similar days lie: a week and a fortnight away, and next to the day.
 const SIMILAR_DAYS: [isize; 6] = [-14, -7, -1, 1, 7, 14];
@@ -123,8 +126,8 @@ pub(crate) fn take_out_charges(dates: &[Date], costs: &mut [Option<f64>]) -> Vec
 ///
 /// A spike is off from the same weekdays of three weeks either side, and from the days of a week
 /// either side. What is off from the same weekdays up to the newest day has not ended, and stays; so do
-/// all, where spikes are how the costs are.
-pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
+/// all, where spikes are how the costs are. The answer is whether there is hardly any other cost.
+pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) -> bool {
     let usual: Vec<Option<f64>> = (0..costs.len())
         .map(|at| median_around(costs, at, &SAME_WEEKDAYS))
         .collect();
@@ -143,22 +146,26 @@ pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) {
     let not_ended = (0..costs.len()).rev().take_while(|&at| is_off(at)).count();
     let end = costs.len().saturating_sub(not_ended.max(NEWEST_DAYS));
     let spikes: Vec<usize> = (0..end).filter(is_spike).collect();
-    if recurs(costs, &off, &spikes) {
-        return;
+    let (count, share) = newest_spikes(costs, &off, &spikes);
+    let is_all = count >= ONLY_SPIKES && share > ONLY_SHARE;
+    if is_all || count >= RECURRING_SPIKES && share > RECURRING_SHARE {
+        return is_all;
     }
     for at in spikes {
         costs[at] = usual[at];
     }
+    false
 }
 
-/// Whether spikes come so often and are so large that costs without them would not be those of the
-/// series: batches that run now and then, or days that differ by multiples.
-fn recurs(costs: &[Option<f64>], off: &[Option<f64>], spikes: &[usize]) -> bool {
+/// How many spikes twelve weeks have had, and which share of their cost: much, where batches run now and
+/// then or days differ by multiples.
+fn newest_spikes(costs: &[Option<f64>], off: &[Option<f64>], spikes: &[usize]) -> (usize, f64) {
     let newest = costs.len().saturating_sub(SPIKE_DAYS);
-    let newest_spikes = || spikes.iter().filter(|&&at| at >= newest);
-    let above: f64 = newest_spikes().filter_map(|&at| off[at]).sum();
+    let spikes = || spikes.iter().filter(|&&at| at >= newest);
+    let above: f64 = spikes().filter_map(|&at| off[at]).sum();
     let whole: f64 = costs[newest..].iter().flatten().sum();
-    newest_spikes().count() >= RECURRING_SPIKES && above > RECURRING_SHARE * whole.abs()
+    let share = if whole > 0.0 { above / whole } else { 0.0 };
+    (spikes().count(), share)
 }
 
 /// The median size of the known values, 0 if there are none.

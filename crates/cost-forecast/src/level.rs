@@ -13,6 +13,12 @@ const MEANS: [usize; 1] = [56];
 const MEDIANS: [usize; 3] = [5, 7, 14];
 const LONGEST_MEDIAN: usize = 14;
 
+/// Those of them that are means of many days, as places in the order above.
+const LONG_MEANS: [usize; 3] = [0, 1, 4];
+
+/// Where costs come in spikes, the typical error is so many times that of the backtest, which is a mean.
+const ERROR_OF_SPIKES: f64 = 1.5;
+
 /// Days in which the backtest starts.
 const BACKTEST_DAYS: usize = 120;
 /// Every so many days one backtest: neighbors say nearly the same.
@@ -59,6 +65,8 @@ pub(crate) struct LevelHistory {
     is_weighing: bool,
     /// ... and whether the spread depends on the history at all.
     has_own_spread: bool,
+    /// Whether spikes are how the costs are, so that only long means say what comes.
+    comes_in_spikes: bool,
     /// How earlier forecasts turned out.
     scored: Option<Scored>,
 }
@@ -124,6 +132,7 @@ impl LevelHistory {
             usual_size,
             is_weighing: true,
             has_own_spread: true,
+            comes_in_spikes: false,
             scored: None,
         }
     }
@@ -131,6 +140,13 @@ impl LevelHistory {
     pub(crate) fn weighing(self, is_weighing: bool) -> Self {
         Self {
             is_weighing,
+            ..self
+        }
+    }
+
+    pub(crate) fn coming_in_spikes(self, comes_in_spikes: bool) -> Self {
+        Self {
+            comes_in_spikes,
             ..self
         }
     }
@@ -200,7 +216,18 @@ impl LevelHistory {
         if !self.is_weighing {
             errors = [0.0; ESTIMATES];
         }
-        let weights = weights(&errors, self.usual_size);
+        let mut weights = weights(&errors, self.usual_size);
+        if self.comes_in_spikes {
+            let sum: f64 = LONG_MEANS.iter().map(|&index| weights[index]).sum();
+            let of_mean = |index| {
+                if LONG_MEANS.contains(&index) {
+                    weights[index] / sum
+                } else {
+                    0.0
+                }
+            };
+            weights = std::array::from_fn(of_mean);
+        }
         let combined = |origin: usize| weighted_median(at(origin), &weights);
 
         let least_size = SMALLEST_LEVEL * self.usual_size;
@@ -219,7 +246,11 @@ impl LevelHistory {
             / (origins.len() as f64 + PRIOR_WEIGHT);
         let apart = at(days - 1).iter().map(|one| share(one - mean, mean));
         let disagreement = apart.sum::<f64>() / ESTIMATES as f64;
-        let relative_error = if self.has_own_spread {
+        let relative_error = if self.comes_in_spikes && self.has_own_spread {
+            // By chance more or fewer come: the backtest says by how much, and little else does.
+            let spread = self.scored.as_ref().map_or(1.0, Scored::spread);
+            spread * ERROR_OF_SPIKES * backtest_error
+        } else if self.has_own_spread {
             let spread = self.scored.as_ref().map_or(1.0, Scored::spread);
             spread * typical_error(horizon, backtest_error, disagreement)
         } else {

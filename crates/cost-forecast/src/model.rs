@@ -162,9 +162,8 @@ impl Model {
             Vec::new()
         };
         let mut cleaned = raw.clone();
-        if options.uses(Part::EndedSpikes) {
-            clean::damp_ended_spikes(&mut cleaned);
-        }
+        let comes_in_spikes =
+            options.uses(Part::EndedSpikes) && clean::damp_ended_spikes(&mut cleaned);
         let week = options.week.filter(|_| settled < ENOUGH_DAYS);
         let profile = match week {
             Some(week) => week.profile(start, &cleaned),
@@ -185,6 +184,7 @@ impl Model {
         };
         let levels = LevelHistory::new(&without_profile(&cleaned), &without_profile(&raw))
             .weighing(options.uses(Part::Weights))
+            .coming_in_spikes(comes_in_spikes)
             // A few days agree with each other by chance.
             .with_own_spread(options.uses(Part::OwnSpread) && settled as f64 >= GLIMPSE)
             .with_scored(options.scored.clone());

@@ -540,3 +540,55 @@ fn what_is_to_come_can_be_multiplied_but_not_what_is_posted() {
     // In proportion to the total.
     check_near(twice.1, whole.1 * 92.0 / 50.0, 1e-12);
 }
+
+#[test]
+fn costs_that_come_now_and_then_are_expected_at_their_mean() {
+    // 500 on about one day of ten, at no regular distance.
+    let is_due = |day: usize| (day * day * 31 + day * 17) % 101 < 10;
+    let cost = |day: usize| if is_due(day) { 500.0 } else { 0.0 };
+    let days = (0..182).map(|day| Day::settled(cost(day))).collect();
+    let mean = (126..182).map(cost).sum::<f64>() / 56.0;
+    assert!((30.0..80.0).contains(&mean), "{mean}");
+    let fitted = fitted(START, days);
+    let month = fitted.predict(date(2026, 7, 2), date(2026, 8, 1)).total;
+    check_near(month.mean(), 30.0 * mean, 0.35 * 30.0 * mean);
+    // Two or four times may come as well as three.
+    let range = month.interval(80.0);
+    assert!(range.low <= 1000.0 && range.high >= 2000.0, "{range:?}");
+}
+
+#[test]
+fn a_credit_that_recurs_is_expected_and_does_not_move_the_rest() {
+    let credit = |day: Date| if day.day() == 1 { -1400.0 } else { 100.0 };
+    let days = dates(START, 181)
+        .into_iter()
+        .map(|day| Day::settled(credit(day)));
+    let fitted = fitted(START, days.collect());
+    // July: 31 days, one of which is the credit.
+    let month = fitted.predict(date(2026, 7, 1), date(2026, 8, 1)).total;
+    check_near(month.mean(), 30.0 * 100.0 - 1400.0, 1.0);
+    let rest = fitted.predict(date(2026, 7, 2), date(2026, 8, 1));
+    check_near(rest.total.mean(), 3000.0, 1.0);
+}
+
+#[test]
+fn a_charge_that_is_posted_is_no_share_of_its_day() {
+    // 100 a day and 300 more on the first; on 1 July half of the 100 is posted, and all of the 300.
+    let cost = |day: Date| if day.day() == 1 { 400.0 } else { 100.0 };
+    let mut days: Vec<Day> = dates(START, 181)
+        .into_iter()
+        .map(|day| Day::settled(cost(day)))
+        .collect();
+    days.push(Day::settling(350.0));
+    let series = DailySeries::try_new(START, days).expect("costs are plausible");
+    let first = date(2026, 7, 1);
+    let arrival = Arrival {
+        date: first,
+        share: 0.5,
+        error: 0.01,
+    };
+    let options = Options::default().with_arrivals(vec![arrival]);
+    let fitted = Model::fit(&series, &options).expect("half a year");
+    let day = fitted.predict(first, date(2026, 7, 2)).total;
+    check_near(day.mean(), 400.0, 1.0);
+}
