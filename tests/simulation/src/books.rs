@@ -94,6 +94,9 @@ pub(crate) struct Transition {
     pub(crate) at: Timestamp,
     pub(crate) route: Option<Vec<Routed>>,
     pub(crate) routed: bool,
+    /// What it takes back or ends, as ids.
+    #[serde(default)]
+    pub(crate) follows: Vec<String>,
 }
 
 impl Transition {

@@ -130,12 +130,18 @@ fn fates_are_true(
 ) {
     // The number of the last end of each alert.
     let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
+    // One correction takes back what several notices told.
+    let mut ended: BTreeSet<&str> = BTreeSet::new();
     for transition in ledgers.values().flat_map(|ledger| &ledger.transitions) {
         if !transition.change.leaves_standing() {
             ends.insert(&transition.alert, transition.sequence);
+            ended.extend(transition.follows.iter().map(String::as_str));
         }
     }
-    let is_over = |what: &Crossing| ends.get(&*what.alert) > Some(&what.sequence);
+    let is_over = |what: &Crossing| {
+        let id = format!("{}-{}", what.alert, what.sequence);
+        ends.get(&*what.alert) > Some(&what.sequence) || ended.contains(&*id)
+    };
     let told_instead: BTreeSet<(&str, &str, u32)> = finished
         .values()
         .filter_map(|one| match (&one.notice.instead_of, &one.notice.message) {
