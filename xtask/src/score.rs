@@ -61,6 +61,7 @@ enum Period {
 }
 
 /// One forecast to be made.
+#[derive(Clone, Copy)]
 struct Question<'a> {
     series: &'a Series,
     /// Which of the five days it is.
@@ -109,12 +110,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     if settings.wholes {
         let wholes = whole::wholes(&series);
-        let asked = |one: &Series| {
-            let questions = self::questions(std::slice::from_ref(one), &settings);
-            let places = |one: &Question| [one.moment, one.first, one.begins, one.from, one.ends];
-            questions.iter().map(places).collect()
-        };
-        let figures = whole::figures(&series, &wholes, asked)?;
+        let figures = whole::figures(&series, &wholes, &settings)?;
         println!();
         println!("{}", Tally::header("sums of files"));
         println!("{}", figures.whole.line("wholes, by themselves"));

@@ -9,7 +9,7 @@ use crate::{
     holidays::Holidays,
     level::{Level, LevelHistory},
     options::planned_on,
-    profile::weekday_profile,
+    profile::{weekday_at, weekday_profile},
     series::{date_after, days_between},
     year::LastYear,
 };
@@ -269,10 +269,7 @@ impl Fitted {
         }
         let mut multiples = [0.0; 7];
         for (index, deviation) in self.profile.iter().enumerate() {
-            let weekday = date_after(self.start, index)
-                .weekday()
-                .to_monday_zero_offset();
-            multiples[usize::try_from(weekday).ok()?] = (1.0 + deviation / mean).max(0.0);
+            multiples[weekday_at(self.start, index)] = (1.0 + deviation / mean).max(0.0);
         }
         let sum: f64 = multiples.iter().sum();
         (sum > 0.0).then(|| WeekShape {

@@ -1,5 +1,7 @@
 //! Evaluating all reads, or some budgets of them, with progress.
 
+use std::collections::BTreeSet;
+
 use budget_engine::Budget;
 use jiff::Timestamp;
 use spendwatch::jobs::evaluate::{self, BudgetReport, Options};
@@ -37,15 +39,9 @@ pub(crate) async fn evaluate(
         }
         if dry_run {
             // Forecasts of budgets that are parts of each other are brought to add up.
-            let asked: Vec<&str> = read
-                .budgets
-                .iter()
-                .filter(|id| is_asked(id))
-                .map(|id| whole_of(app, id))
-                .collect();
-            let asked: Vec<String> = asked.into_iter().map(str::to_owned).collect();
-            read.budgets
-                .retain(|id| asked.iter().any(|whole| whole == whole_of(app, id)));
+            let asked = read.budgets.iter().filter(|id| is_asked(id));
+            let wholes: BTreeSet<String> = asked.map(|id| whole_of(app, id).to_owned()).collect();
+            read.budgets.retain(|id| wholes.contains(whole_of(app, id)));
         }
         let reading = Reading::new();
         let options = Options {

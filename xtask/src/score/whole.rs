@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cost_forecast::{DailySeries, Day, Fitted, Model, Node, Options, reconcile};
 
 use super::tally::Tally;
-use super::{Question, Series};
+use super::{Question, Series, Settings};
 
 /// More parts of one whole are not looked at.
 const MOST_PARTS: usize = 20;
@@ -52,7 +52,7 @@ pub(super) struct Figures {
 pub(super) fn figures(
     series: &[Series],
     wholes: &[(Series, Vec<usize>)],
-    asked: impl Fn(&Series) -> Vec<[usize; 5]>,
+    settings: &Settings,
 ) -> anyhow::Result<Figures> {
     let mut figures = Figures {
         whole: Tally::default(),
@@ -61,16 +61,16 @@ pub(super) fn figures(
         parts_reconciled: Tally::default(),
     };
     for (whole, parts) in wholes {
-        for [moment, first, begins, from, ends] in asked(whole) {
+        for question in super::questions(std::slice::from_ref(whole), settings) {
             let of = |one: &'_ Series| -> anyhow::Result<Known> {
                 let shift = super::place(one.start, whole.start).unwrap_or(0);
                 let question = Question {
                     series: one,
-                    moment,
-                    first: first + shift,
-                    begins: begins + shift,
-                    from: from + shift,
-                    ends: ends + shift,
+                    first: question.first + shift,
+                    begins: question.begins + shift,
+                    from: question.from + shift,
+                    ends: question.ends + shift,
+                    ..question
                 };
                 let truth = question.truth();
                 let shown = &one.costs[question.first..question.from];
