@@ -32,6 +32,7 @@ mod environment;
 mod forecasting;
 mod gathering;
 pub mod jobs;
+mod kept;
 mod ledgers;
 mod links;
 mod outbox;

@@ -14,7 +14,6 @@ mod tests;
 use std::collections::BTreeMap;
 
 use budget_engine::{Budget, Observed, Period, Selector, days_between, plus_days};
-use futures::future::join_all;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -23,6 +22,7 @@ use state_store::{Documents, json};
 
 use self::period::PeriodScore;
 use crate::config::Config;
+use crate::kept;
 use crate::standing::CLOSING_DAYS;
 
 pub use self::record::{Figures, ModelScore, Stage};
@@ -37,8 +37,8 @@ const MOST_PERIODS: usize = 24;
 /// Of one period it keeps at most so many forecasts: one a day of a month, fewer of longer periods,
 /// where those of neighboring days say nearly the same.
 const MOST_FORECASTS: u32 = 31;
-/// How many documents are fetched at a time.
-const AT_ONCE: usize = 16;
+/// Where the documents live in the store.
+const FOLDER: &str = "scores";
 /// A period that could not be compared so many days after its end never will be.
 const GIVEN_UP_AFTER_DAYS: i32 = 60;
 
@@ -206,10 +206,6 @@ pub(crate) fn definition(budget: &Budget, selectors: &[Selector<'_>]) -> String 
         .collect()
 }
 
-fn key(budget: &str) -> String {
-    format!("scores/{budget}")
-}
-
 /// The board of a budget; `None` if there is none of what it counts today.
 ///
 /// # Errors
@@ -219,36 +215,24 @@ pub(crate) async fn load(
     config: &Config,
     budget: &Budget,
 ) -> state_store::Result<Option<Board>> {
-    let stored = json::get::<Board>(documents, &key(&budget.id)).await?;
+    let stored = json::get::<Board>(documents, &kept::key(FOLDER, &budget.id)).await?;
     let definition = definition(budget, &config.budgets.selectors(budget));
     let board = stored.map(|(board, _)| board);
     Ok(board.filter(|board| board.definition == definition))
 }
 
-/// The boards of budgets, by id. Without one a forecast is only less sure of itself, so a failure is logged
-/// and nothing else.
+/// The boards of budgets, by id: those that are of what they count today.
 pub(crate) async fn load_all(
     documents: &dyn Documents,
     config: &Config,
     budgets: &[&Budget],
 ) -> BTreeMap<String, Board> {
-    let mut boards = BTreeMap::new();
-    for some in budgets.chunks(AT_ONCE) {
-        let loads = some.iter().map(|budget| load(documents, config, budget));
-        for (budget, loaded) in some.iter().zip(join_all(loads).await) {
-            match loaded {
-                Ok(board) => boards.extend(board.map(|board| (budget.id.clone(), board))),
-                Err(error) => {
-                    let error = format!("{:#}", anyhow::Error::from(error));
-                    tracing::warn!(
-                        budget.id = budget.id,
-                        error,
-                        "the scoreboard could not be read"
-                    );
-                }
-            }
-        }
-    }
+    let mut boards: BTreeMap<String, Board> = kept::load(documents, FOLDER, budgets).await;
+    boards.retain(|id, board| {
+        let budget = config.budgets.get(id);
+        let definition = budget.map(|budget| definition(budget, &config.budgets.selectors(budget)));
+        definition.as_ref() == Some(&board.definition)
+    });
     boards
 }
 
@@ -280,6 +264,6 @@ pub(crate) async fn update(
         let is_same = stored.map_or(board.periods.is_empty(), |stored| *stored == board);
         Ok::<_, state_store::Error>((!is_same).then_some(board))
     };
-    json::update(documents, &key(&budget.id), change).await?;
+    json::update(documents, &kept::key(FOLDER, &budget.id), change).await?;
     Ok(())
 }

@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 
 use budget_engine::{Budget, DayState, Observed, plus_days};
 use cost_forecast::{Arrival, SettlingCurve};
-use futures::future::try_join_all;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
-use state_store::{Documents, Error, Version, json};
+use state_store::{Documents, Error, json};
 
 use crate::config::Config;
+use crate::kept;
 use crate::scores::definition;
 
 /// Ages are counted in steps of this many hours since the day began.
 const HOURS: i64 = 6;
 /// What is older than this many days is forgotten.
 const KEPT_DAYS: i32 = 60;
-/// How many documents are fetched at a time.
-const AT_ONCE: usize = 16;
+/// Where the documents live in the store.
+const FOLDER: &str = "settling";
 
 /// What was posted of the last days of a budget: the document `settling/<budget>`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,60 +33,44 @@ pub(crate) struct Postings {
     days: BTreeMap<Date, BTreeMap<u32, Decimal>>,
 }
 
-/// What is known of the last days of budgets, by id.
-///
-/// # Errors
-/// When the store fails.
+/// What is known of the last days of budgets, by id; of each one something.
 pub(crate) async fn load(
     documents: &dyn Documents,
     config: &Config,
     budgets: &[&Budget],
-) -> anyhow::Result<BTreeMap<String, Postings>> {
-    let keys: Vec<String> = budgets.iter().map(|budget| key(&budget.id)).collect();
-    let mut kept: Vec<Option<Postings>> = Vec::with_capacity(keys.len());
-    for some in keys.chunks(AT_ONCE) {
-        kept.extend(try_join_all(some.iter().map(|key| fetch(documents, key))).await?);
-    }
-    let mut known = BTreeMap::new();
-    for (budget, kept) in budgets.iter().zip(kept) {
+) -> BTreeMap<String, Postings> {
+    let mut kept: BTreeMap<String, Postings> = kept::load(documents, FOLDER, budgets).await;
+    let known = budgets.iter().map(|budget| {
         let counts = definition(budget, &config.budgets.selectors(budget));
+        let kept = kept.remove(&budget.id);
         let kept = kept.filter(|kept| kept.counts == counts);
         let kept = kept.unwrap_or_else(|| Postings {
             counts,
             days: BTreeMap::new(),
         });
-        known.insert(budget.id.clone(), kept);
-    }
-    Ok(known)
+        (budget.id.clone(), kept)
+    });
+    known.collect()
 }
 
-async fn fetch(documents: &dyn Documents, key: &str) -> state_store::Result<Option<Postings>> {
-    let kept: Option<(Postings, Version)> = json::get(documents, key).await?;
-    Ok(kept.map(|(kept, _)| kept))
-}
-
-/// Writes what is known now beside what was known before. Whoever else writes it at the same time knows
-/// as much.
+/// Writes what is known now. Whoever else writes it at the same time knows as much.
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails or the document cannot be read.
 pub(crate) async fn keep(
     documents: &dyn Documents,
     budget: &Budget,
     postings: &Postings,
-) -> anyhow::Result<()> {
-    let written = json::update(documents, &key(&budget.id), |stored: Option<&Postings>| {
+) -> state_store::Result<()> {
+    let key = kept::key(FOLDER, &budget.id);
+    let written = json::update(documents, &key, |stored: Option<&Postings>| {
         Ok::<_, Error>((stored != Some(postings)).then(|| postings.clone()))
     })
     .await;
     match written {
         Ok(_) | Err(Error::Moved { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
-}
-
-fn key(budget: &str) -> String {
-    format!("settling/{budget}")
 }
 
 impl Postings {

@@ -24,6 +24,7 @@ use crate::app::{App, Hint};
 use crate::clock::day_of;
 use crate::config::OWNERS;
 use crate::forecasting;
+use crate::kept;
 use crate::ledgers::{self, Decided};
 use crate::outlook::{self, Kept, Outlook, Outlooks};
 use crate::reads::{Read, counted};
@@ -182,7 +183,7 @@ pub async fn run(app: &App, read: &Read, options: &Options) -> anyhow::Result<Re
         notes: answer.notes,
         budgets: vec![],
     };
-    let (boards, outlooks) = outlooks(app, read, &answer.facts, now).await?;
+    let (boards, outlooks) = outlooks(app, read, &answer.facts, now).await;
     let mut hints = BTreeSet::new();
     let mut failure = None;
     // Parts first, so that the notice of a budget can tell of theirs.
@@ -399,16 +400,16 @@ async fn outlooks(
     read: &Read,
     facts: &CostFacts,
     now: Timestamp,
-) -> anyhow::Result<(BTreeMap<String, Board>, Outlooks)> {
+) -> (BTreeMap<String, Board>, Outlooks) {
     let budgets = budgets_of(app, read);
     let boards = scores::load_all(app.documents(), app.config(), &budgets).await;
-    let mut postings = settling::load(app.documents(), app.config(), &budgets).await?;
+    let mut postings = settling::load(app.documents(), app.config(), &budgets).await;
     let kept = |budget: &Budget| Kept {
         postings: postings.remove(&budget.id).unwrap_or_default(),
         scored: boards.get(&budget.id).and_then(Board::scored),
     };
     let outlooks = outlook::prepare(app, read, facts, day_of(now), kept);
-    Ok((boards, outlooks))
+    (boards, outlooks)
 }
 
 async fn evaluate_budget(
@@ -470,32 +471,23 @@ async fn evaluate_budget(
         None => report.problem = Some("the budget is not running today".to_owned()),
     }
     if let Some(seen) = seen.filter(|_| !dry_run) {
-        settling::keep(app.documents(), budget, &seen.postings).await?;
-        keep_score(app, budget, seen, day_of(now)).await;
+        keep(app, budget, &seen, now).await;
     }
     Ok(report)
 }
 
-/// Keeps the forecast of the day, and compares earlier ones with what came. A failure is only logged: the
-/// next evaluation makes up for it.
-async fn keep_score(app: &App, budget: &Budget, seen: Seen, today: Date) {
-    let Seen { observed, made, .. } = seen;
-    let kept = scores::update(
-        app.documents(),
-        app.config(),
+/// Keeps what the forecasts to come are told: the forecast of the day beside what came of earlier ones,
+/// and what is posted of the last days.
+async fn keep(app: &App, budget: &Budget, seen: &Seen, now: Timestamp) {
+    let documents = app.documents();
+    kept::log(
         budget,
-        &observed,
-        made,
-        today,
+        settling::keep(documents, budget, &seen.postings).await,
     );
-    if let Err(error) = kept.await {
-        let error = format!("{:#}", anyhow::Error::from(error));
-        tracing::warn!(
-            budget.id = budget.id,
-            error,
-            "the scoreboard could not be written"
-        );
-    }
+    let (observed, made) = (&seen.observed, seen.made.clone());
+    let today = day_of(now);
+    let scored = scores::update(documents, app.config(), budget, observed, made, today);
+    kept::log(budget, scored.await);
 }
 
 /// What was decided about one period, and what came of it.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use budget_engine::{ForecastScore, Percent};
+use budget_engine::{ForecastScore, Percent, Statistic};
 use cost_forecast::{Estimate, Scored};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -79,7 +79,7 @@ impl Board {
         let score = ForecastScore {
             periods: u32::try_from(periods.len()).ok()?,
             covered: u32::try_from(covered).ok()?,
-            error: Percent(median(&mut errors)?.round_dp(4)),
+            error: Percent(Statistic::Median.of(&mut errors)?.round_dp(4)),
             bias: Percent(average(biases)?.round_dp(4)),
             held: false,
         };
@@ -177,21 +177,5 @@ fn figures<'a>(periods: impl Iterator<Item = &'a StageScore>, model: &str) -> Op
 
 /// The mean; `None` of nothing.
 fn average(values: impl Iterator<Item = Decimal>) -> Option<Decimal> {
-    let (mut sum, mut count) = (Decimal::ZERO, Decimal::ZERO);
-    for value in values {
-        sum = sum.checked_add(value)?;
-        count += Decimal::ONE;
-    }
-    sum.checked_div(count)
-}
-
-/// The middle one, or the mean of the two in the middle; `None` of nothing.
-fn median(values: &mut [Decimal]) -> Option<Decimal> {
-    values.sort_unstable();
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    match values.len() % 2 {
-        0 => Some((values.get(middle.checked_sub(1)?)? + upper) / Decimal::TWO),
-        _ => Some(upper),
-    }
+    Statistic::Mean.of(&mut values.collect::<Vec<_>>())
 }
