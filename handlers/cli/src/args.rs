@@ -34,7 +34,7 @@ example with made-up data in the current folder.";
 
 /// Watches Azure spending against budgets, and tells people in time.
 #[derive(Debug, Parser)]
-#[command(name = "spendwatch", version, after_help = AFTER_HELP)]
+#[command(name = "spendwatch", version = build_info::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -123,6 +123,8 @@ pub(crate) enum Command {
     Schema,
     /// Print the completions of a shell
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder
+    Man(Pages),
 }
 
 #[derive(Debug, Args)]
@@ -395,6 +397,13 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pages {
+    /// Write one page per command into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// What is wrong with the command line, where only the command itself can tell: exit code 2.

@@ -14,6 +14,7 @@ pub(crate) mod evaluate;
 mod explain;
 mod forecast;
 mod import;
+mod man;
 mod plan;
 mod probe;
 mod sandbox;
@@ -79,6 +80,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Sandbox(options)) => sandbox::run(options).await,
         Some(Command::Schema) => schema::run(global.output),
         Some(Command::Completions(options)) => completions::run(options),
+        Some(Command::Man(options)) => man::run(options),
         None if setup::find_config(global).is_some() => {
             status::run(global, &Default::default()).await
         }
