@@ -1,5 +1,5 @@
-//! What `cargo xtask package` and `cargo xtask dist` make, built once per process without optimization
-//! but as it is shipped: static, and for x86-64.
+//! What `cargo xtask package` and `cargo xtask dist` make, once per process: static as it is shipped,
+//! but linked from what the tests use.
 
 use std::{
     env,

@@ -48,6 +48,12 @@ fn environment() -> PathBuf {
         .join("test-python")
 }
 
+/// A program that one of the required packages brings.
+pub fn tool(name: &str) -> Command {
+    let folder = if cfg!(windows) { "Scripts" } else { "bin" };
+    Command::new(environment().join(folder).join(name))
+}
+
 /// A command that runs `script`, a file name in [`directory`], with the required packages and
 /// nothing of the user's own. Its standard input and output are pipes.
 pub fn command(script: &str) -> Command {

@@ -39,7 +39,7 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// This checkout, built into its own target folder.
     pub(crate) fn here(debug: bool, native: bool) -> anyhow::Result<Self> {
-        let triple = match native {
+        let triple = match native || debug {
             true => host()?,
             false => static_triple(),
         };

@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Probe(Probe),
     /// Evaluate and deliver on a schedule, and serve the HTTP API on this machine
     Serve(Serve),
+    /// Ask a running `serve` whether all is well: for health checks of containers
+    Health(Health),
     /// Show what Azure's cost APIs say: usage, costs, prices, reservations, balances and more
     Azure(Box<azure::Azure>),
     /// Serve a made-up bill the way Azure's cost APIs do, on this machine
@@ -364,6 +366,13 @@ pub(crate) struct Serve {
     /// Time between two evaluations, such as 90m or 4h
     #[arg(long, value_name = "TIME", default_value = "4h", value_parser = duration)]
     pub(crate) every: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Where it listens
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub(crate) address: SocketAddr,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod deliveries;
 pub(crate) mod evaluate;
 mod explain;
 mod forecast;
+mod health;
 mod import;
 mod man;
 mod plan;
@@ -76,6 +77,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Actions(options)) => actions::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
+        Some(Command::Health(options)) => health::run(options),
         Some(Command::Azure(options)) => azure::run(global, options).await,
         Some(Command::Sandbox(options)) => sandbox::run(options).await,
         Some(Command::Schema) => schema::run(global.output),

@@ -1,5 +1,5 @@
-//! What is released besides the app: the command line as an archive, bills of materials, and that
-//! nothing of this machine is in them.
+//! What is released besides the app: the command line as an archive, and bills of materials; and what
+//! `spendwatch serve` is deployed with.
 
 use std::fs;
 use std::io::Write;
@@ -88,49 +88,43 @@ fn packing_the_command_line_again_gives_the_same_bytes() {
     assert!(fs::read(first).unwrap() == fs::read(second).unwrap());
 }
 
+/// In releases with the commit, see `crates/build-info`.
 #[test]
-fn both_executables_say_version_and_commit_and_name_no_folder_of_this_machine() {
+fn both_executables_say_their_version() {
     let unpacked = unpacked();
     let app = packaged::app().join("app");
-    for (name, path) in [
-        ("spendwatch", unpacked.path().join("spendwatch")),
-        ("spendwatch-functions", app.join("spendwatch-functions")),
+    for (name, folder) in [
+        ("spendwatch", unpacked.path()),
+        ("spendwatch-functions", &app),
     ] {
-        let output = Command::new(&path).arg("--version").output().unwrap();
-        assert!(output.status.success());
-        let said = String::from_utf8(output.stdout).unwrap();
-        let expected = format!("{name} {}{}\n", env!("CARGO_PKG_VERSION"), commit());
-        assert_eq!(said, expected);
-        let bytes = fs::read(&path).unwrap();
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let home = std::env::home_dir().unwrap().join(".cargo");
-        for folder in [checkout, &home] {
-            let folder = folder.to_str().unwrap().as_bytes();
-            let found = bytes.windows(folder.len()).any(|one| one == folder);
-            assert!(!found, "{name} names {}", String::from_utf8_lossy(folder));
-        }
+        let output = Command::new(folder.join(name)).arg("--version").output();
+        let said = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert_eq!(said, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
     }
 }
 
-/// What git says, in the words of `--version`; nothing without git.
-fn commit() -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output().ok()?;
-        let said = String::from_utf8(output.stdout).ok()?;
-        output.status.success().then(|| said.trim().to_owned())
-    };
-    let Some(said) = git(&[
-        "log",
-        "-1",
-        "--date=short",
-        "--format=%h%%%cd",
-        "--abbrev=7",
-    ]) else {
-        return String::new();
-    };
-    let (hash, date) = said.split_once('%').unwrap();
-    let clean = git(&["diff", "HEAD", "--quiet"]).is_some();
-    format!(" ({hash}{} {date})", if clean { "" } else { "-modified" })
+#[test]
+fn every_command_has_a_page_that_says_what_it_does() {
+    let unpacked = unpacked();
+    let pages = fs::read_dir(unpacked.path().join("man/man1")).unwrap();
+    let mut count = 0;
+    for page in pages {
+        let path = page.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        for heading in [".SH NAME\n", ".SH SYNOPSIS\n", ".SH DESCRIPTION\n"] {
+            let (_, below) = text.split_once(heading).unwrap();
+            assert!(!below.starts_with(".SH"), "{}", path.display());
+        }
+        count += 1;
+    }
+    let help = Command::new(unpacked.path().join("spendwatch"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    assert!(count > commands.count(), "{count} pages");
 }
 
 #[test]
@@ -174,4 +168,50 @@ fn what_deny_toml_forbids_is_nowhere() {
     let output = packaged::xtask().arg("deny").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn the_image_is_made_as_its_linter_wants() {
+    if !python::available("the linter of Dockerfiles") {
+        return;
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let output = python::tool("hadolint")
+        .arg(workspace.join("Dockerfile"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn systemd_takes_the_unit_and_finds_it_hardened() {
+    let available = Command::new("systemd-analyze").arg("--version").output();
+    if !available.is_ok_and(|output| output.status.success()) {
+        // It belongs to the system, so that the complete tests do not insist on it.
+        let line = "left out: the unit of systemd (there is no systemd-analyze)\n";
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        return;
+    }
+    let unpacked = unpacked();
+    let unit = fs::read_to_string(unpacked.path().join("spendwatch.service")).unwrap();
+    let installed = "/usr/local/bin/spendwatch";
+    assert!(unit.contains(installed));
+    let here = unpacked.path().join("spendwatch");
+    let changed = tempfile::tempdir().unwrap();
+    let path = changed.path().join("spendwatch.service");
+    fs::write(&path, unit.replace(installed, here.to_str().unwrap())).unwrap();
+    for arguments in [
+        &["verify", "--man=no"][..],
+        // Out of 100; most services of a distribution have more than 90.
+        &["security", "--offline=true", "--threshold=15"],
+    ] {
+        let output = Command::new("systemd-analyze")
+            .args(arguments)
+            .arg(&path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{said}");
+    }
 }

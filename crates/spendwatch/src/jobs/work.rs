@@ -99,6 +99,32 @@ async fn drain(app: &App, queue: &str, poll_every: Duration) {
     }
 }
 
+/// Takes what waits in both queues and works on it, until they are empty or `until` has come. For processes
+/// that nothing wakes when a message arrives.
+///
+/// # Errors
+/// When a queue cannot be read. Messages that fail are logged, and given again.
+pub async fn drain_until(app: &App, until: Instant) -> anyhow::Result<usize> {
+    let mut done = 0;
+    loop {
+        let before = done;
+        // Evaluations first: they make deliveries.
+        for queue in [EVALUATIONS, DELIVERIES] {
+            while Instant::now() < until {
+                let messages = app.queues().receive(queue, 1, VISIBILITY).await?;
+                let Some(message) = messages.first() else {
+                    break;
+                };
+                handle(app, queue, message).await;
+                done += 1;
+            }
+        }
+        if done == before {
+            return Ok(done);
+        }
+    }
+}
+
 /// Works on one message, and takes it from the queue unless it is to be given again.
 async fn handle(app: &App, queue: &str, message: &Message) {
     let outcome = match serde_json::from_str::<Hint>(&message.text) {
