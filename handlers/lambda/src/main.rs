@@ -90,8 +90,8 @@ async fn run(opened: &Opened, event: &Value, until: Instant) -> anyhow::Result<V
     let job = Job::of(event)?;
     let worked = async {
         let app = opened.app().await?;
-        begin(&app, job).await?;
-        jobs::work::drain_until(&app, until).await
+        begin(app, job).await?;
+        jobs::work::drain_until(app, until).await
     };
     let done = match tokio::time::timeout_at(until, worked).await {
         Ok(done) => Some(done?),
