@@ -21,6 +21,7 @@ pub mod azurite;
 pub mod chromium;
 pub mod host;
 pub mod node;
+pub mod otlp;
 pub mod proxy;
 pub mod python;
 pub mod scripted_smtp;

@@ -35,6 +35,8 @@ pub mod jobs;
 mod kept;
 mod ledgers;
 mod links;
+mod live;
+pub mod measures;
 mod outbox;
 mod outlook;
 mod reads;
@@ -56,14 +58,15 @@ pub use budget_engine::{Check, NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
-    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, ForecastSettings, Hook, Inherited,
-    Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged,
-    Task, Tolerance, Weekly, budget_toml, imported_toml,
+    ChannelKind, Config, ConfigError, ConfigPlace, Connection, Delivery as DeliverySettings,
+    DigestSettings, Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, ForecastSettings,
+    Hook, Inherited, Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source,
+    SourceKind, Tagged, Task, Tolerance, Weekly, budget_toml, imported_toml,
 };
 pub use entra::Denied;
-pub use environment::{Environment, StateLocation};
+pub use environment::{Environment, StateLocation, telemetry_credential};
 pub use links::{BadLink, Permission, Purpose};
+pub use live::{Live, Refusal, open};
 pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
 pub use scores::{COMBINED, Figures as ScoreFigures, ModelScore, RUN_RATE, Stage};

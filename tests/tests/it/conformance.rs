@@ -10,6 +10,7 @@ mod packaging;
 mod requests;
 mod responses;
 mod startup;
+mod telemetry;
 
 use std::{
     collections::BTreeMap,

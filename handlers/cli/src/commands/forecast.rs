@@ -242,7 +242,7 @@ pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<E
         return score::run(global, options).await;
     }
     let picture = charts::Picture::of(global, options)?;
-    let app = setup::app(global, State::Looked, options.as_of)?;
+    let app = setup::app(global, State::Looked, options.as_of).await?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     let evaluated = evaluation::evaluate(&app, &only, true).await?;
     tell_notes(&evaluated);
