@@ -43,6 +43,7 @@ mod reads;
 pub mod replay;
 mod routing;
 mod scores;
+pub mod settings;
 mod settling;
 mod silences;
 mod snapshots;

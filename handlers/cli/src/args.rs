@@ -243,6 +243,16 @@ pub(crate) struct Check {
     /// Ask the sources, too: which API works for each scope, and which role is missing
     #[arg(long)]
     pub(crate) online: bool,
+    /// Check what a deployment needs to work: settings, identity, rights, storage, queues, channels, clock and
+    /// the age of data. Of the function app or service at this address, with its key in SPENDWATCH_API_KEY;
+    /// without an address, of this process and its settings
+    #[arg(
+        long,
+        value_name = "URL",
+        num_args = 0..=1,
+        conflicts_with_all = ["path", "online"]
+    )]
+    pub(crate) deployment: Option<Option<url::Url>>,
 }
 
 #[derive(Debug, Args)]

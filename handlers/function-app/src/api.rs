@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::act;
+use spendwatch::jobs::deployment;
 use spendwatch::jobs::evaluate::BudgetReport;
 use spendwatch::jobs::native_alert::{self, Refused};
 use spendwatch::jobs::twin::{self, TwinFinding};
@@ -42,6 +43,7 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/api/apply", post(apply))
         .route("/api/evaluate", post(evaluate))
         .route("/api/health", get(health))
+        .route("/api/check", get(check))
         .route("/api/actions", get(actions))
         .route(
             "/api/approve-action",
@@ -212,6 +214,11 @@ async fn receive_alert(
         }
         Err(Refused::Failed(error)) => Err(error.into()),
     }
+}
+
+/// Whether the deployment has what it needs, a line for each thing.
+async fn check(State(live): State<Arc<Live>>) -> Response {
+    Json(serde_json::json!({ "lines": deployment::run(&live).await })).into_response()
 }
 
 /// Whether the watcher itself is well. Anonymous, so it tells no particulars.

@@ -21,7 +21,8 @@ use tracing::field::Empty;
 use crate::api;
 use crate::envelope::{HttpCall, Invocation, Reply};
 use crate::functions::{
-    self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, sweep, sync_budgets,
+    self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, export_arrived, sweep,
+    sync_budgets,
 };
 use spendwatch::{Environment, Live, measures};
 use telemetry::Telemetry;
@@ -109,6 +110,7 @@ async fn run(
         "deliveries" => http(live, functions::deliveries::PATH, call).await,
         "explain" => http(live, functions::explain::PATH, call).await,
         "silences" => http(live, functions::silences::PATH, call).await,
+        "check" => http(live, functions::check::PATH, call).await,
         "plan" => http(live, functions::plan::PATH, call).await,
         "apply" => http(live, functions::apply::PATH, call).await,
         "evaluate" => http(live, functions::evaluate::PATH, call).await,
@@ -116,6 +118,7 @@ async fn run(
         "native-alert" => http(live, functions::native_alert::PATH, call).await,
         "evaluate-budgets" => evaluate_budgets::run(&*live.app().await?, call).await,
         "evaluate-scope" => evaluate_scope::run(&*live.app().await?, call, waits_until).await,
+        "export-arrived" => export_arrived::run(&*live.app().await?, call).await,
         "deliver-notices" => deliver_notices::run(&*live.app().await?, call).await,
         "sweep" => sweep::run(&*live.app().await?, call).await,
         "sync-budgets" => sync_budgets::run(&*live.app().await?, call).await,

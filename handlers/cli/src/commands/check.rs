@@ -1,5 +1,7 @@
 //! `check`: all mistakes of a configuration, then what it may still get wrong.
 
+mod deployment;
+
 use serde::Serialize;
 use spendwatch::jobs::check::{self, Level};
 use spendwatch::{App, ConfigError, ConfigPlace, Environment};
@@ -91,6 +93,9 @@ impl Answer for Findings {
 }
 
 pub(super) async fn run(global: &Global, options: &Check) -> anyhow::Result<Exit> {
+    if let Some(address) = &options.deployment {
+        return deployment::run(global, address.as_ref()).await;
+    }
     let place = match &options.path {
         Some(path) => ConfigPlace::Path(path.clone()),
         None => setup::config_place(global)?,
