@@ -38,9 +38,9 @@ impl Otlp {
     /// # Panics
     /// When no port can be had.
     pub async fn start() -> Otlp {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let otlp = Otlp {
-            endpoint: format!("http://{}", listener.local_addr().unwrap()),
+            endpoint: format!("http://{}", listener.local_addr().expect("an address")),
             received: Arc::default(),
         };
         let router = Router::new()
@@ -56,7 +56,7 @@ impl Otlp {
     /// # Panics
     /// After a panic while something was received.
     pub fn spans(&self) -> Vec<Span> {
-        self.received.lock().unwrap().spans.clone()
+        self.received.lock().expect("no panic before").spans.clone()
     }
 
     /// The names of the services that sent spans.
@@ -64,7 +64,11 @@ impl Otlp {
     /// # Panics
     /// After a panic while something was received.
     pub fn services(&self) -> Vec<String> {
-        self.received.lock().unwrap().services.clone()
+        self.received
+            .lock()
+            .expect("no panic before")
+            .services
+            .clone()
     }
 
     /// The last figure of a metric whose attributes include these; of a histogram its count.
@@ -72,7 +76,7 @@ impl Otlp {
     /// # Panics
     /// After a panic while something was received.
     pub fn figure(&self, name: &str, attributes: &[(&str, &str)]) -> Option<f64> {
-        let received = self.received.lock().unwrap();
+        let received = self.received.lock().expect("no panic before");
         let of_name = received.metrics.iter().rev().filter(|one| one.name == name);
         of_name
             .filter_map(|metric| figure(metric, attributes))
@@ -120,8 +124,8 @@ fn figure(metric: &Metric, wanted: &[(&str, &str)]) -> Option<f64> {
 
 async fn traces(State(otlp): State<Otlp>, headers: HeaderMap, body: Bytes) -> Response {
     assert_eq!(headers[CONTENT_TYPE], "application/x-protobuf");
-    let request = ExportTraceServiceRequest::decode(body).unwrap();
-    let mut received = otlp.received.lock().unwrap();
+    let request = ExportTraceServiceRequest::decode(body).expect("the published schema");
+    let mut received = otlp.received.lock().expect("no panic before");
     for resource in request.resource_spans {
         let attributes = resource.resource.into_iter().flat_map(|one| one.attributes);
         let names = attributes.filter(|one| one.key == "service.name");
@@ -136,8 +140,8 @@ async fn traces(State(otlp): State<Otlp>, headers: HeaderMap, body: Bytes) -> Re
 }
 
 async fn metrics(State(otlp): State<Otlp>, body: Bytes) -> Response {
-    let request = ExportMetricsServiceRequest::decode(body).unwrap();
-    let mut received = otlp.received.lock().unwrap();
+    let request = ExportMetricsServiceRequest::decode(body).expect("the published schema");
+    let mut received = otlp.received.lock().expect("no panic before");
     for resource in request.resource_metrics {
         for scope in resource.scope_metrics {
             received.metrics.extend(scope.metrics);

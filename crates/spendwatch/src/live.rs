@@ -47,7 +47,7 @@ enum Origin {
     /// What the environment says.
     Environment,
     /// What a command line says.
-    Given(ConfigPlace, StateLocation),
+    Given(Box<(ConfigPlace, StateLocation)>),
 }
 
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl Live {
 
     /// By the configuration at this place, with this store.
     pub fn at(place: ConfigPlace, state: StateLocation, environment: Environment) -> Live {
-        Live::new(Origin::Given(place, state), environment, None)
+        Live::new(Origin::Given(Box::new((place, state))), environment, None)
     }
 
     /// An application that is open already and never changes.
@@ -207,8 +207,8 @@ impl Live {
     }
 
     fn places(&self) -> anyhow::Result<(ConfigPlace, StateLocation)> {
-        if let Origin::Given(place, state) = &self.origin {
-            return Ok((place.clone(), state.clone()));
+        if let Origin::Given(given) = &self.origin {
+            return Ok((**given).clone());
         }
         let place = ConfigPlace::from_environment(&self.environment)?;
         let state = StateLocation::from_environment(&self.environment)?.context(

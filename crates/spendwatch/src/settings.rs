@@ -50,9 +50,7 @@ pub const SETTINGS: [Setting; 19] = [
 ];
 
 /// Settings that look like ours and are none, each with the one that was probably meant.
-pub fn unknown<'a>(
-    names: impl Iterator<Item = &'a str>,
-) -> Vec<(&'a str, Option<&'static str>)> {
+pub fn unknown<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, Option<&'static str>)> {
     let is_ours = |name: &str| name.starts_with("SPENDWATCH_");
     let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
     names
@@ -74,7 +72,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_found_and_those_of_others_are_not() {
-        let names = ["SPENDWATCH_CONFG", "SPENDWATCH_CONFIG", "PATH", "SPENDWATCH_COLOUR_OF_MAILS"];
+        let names = [
+            "SPENDWATCH_CONFG",
+            "SPENDWATCH_CONFIG",
+            "PATH",
+            "SPENDWATCH_COLOUR_OF_MAILS",
+        ];
         assert_eq!(
             unknown(names.into_iter()),
             [

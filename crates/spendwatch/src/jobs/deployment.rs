@@ -103,19 +103,29 @@ fn of_settings(environment: &Environment) -> Vec<Line> {
     }
     for (name, meant) in settings::unknown(variables.keys().map(String::as_str)) {
         let meant = meant.map_or_else(String::new, |meant| format!(": {meant} was perhaps meant"));
-        lines.push(line("settings", State::Warning, format!("nothing reads {name}{meant}")));
+        lines.push(line(
+            "settings",
+            State::Warning,
+            format!("nothing reads {name}{meant}"),
+        ));
     }
     let is_hosted = environment.get("FUNCTIONS_WORKER_RUNTIME").is_some()
-        || environment.get("AzureWebJobsStorage__blobServiceUri").is_some();
+        || environment
+            .get("AzureWebJobsStorage__blobServiceUri")
+            .is_some();
     for name in ["EVALUATE_SCHEDULE", "SYNC_SCHEDULE"] {
-        let fields = environment.get(name).map(|text| text.split_whitespace().count());
+        let fields = environment
+            .get(name)
+            .map(|text| text.split_whitespace().count());
         let message = match fields {
             Some(6) => continue,
             None if !is_hosted => continue,
             Some(count) => format!(
                 "{name} has {count} fields and needs six, seconds first: 0 0 */4 * * * is every four hours"
             ),
-            None => format!("{name} is not set, so the host cannot index its function: 0 0 */4 * * *"),
+            None => {
+                format!("{name} is not set, so the host cannot index its function: 0 0 */4 * * *")
+            }
         };
         lines.push(line("settings", State::Failed, message));
     }
@@ -159,9 +169,11 @@ async fn of_identity(app: &App, environment: &Environment) -> Line {
         let scope = connection.cloud.token_scope();
         anyhow::Ok(credential.get_token(&[scope], None).await?)
     };
-    let needs_azure = app.config().sources.iter().any(|source| {
-        !matches!(source.kind, crate::config::SourceKind::Files { .. })
-    });
+    let needs_azure = app
+        .config()
+        .sources
+        .iter()
+        .any(|source| !matches!(source.kind, crate::config::SourceKind::Files { .. }));
     match tokio::time::timeout(PATIENCE, signed_in).await {
         Ok(Ok(token)) => ok(about, format!("signed in{}", claims(token.token.secret()))),
         _ if !needs_azure => ok(about, "none, and no source asks for one"),
@@ -184,11 +196,17 @@ async fn of_identity(app: &App, environment: &Environment) -> Line {
 /// What a token says of its holder, without a check of its signature: it is ours, and shown to us.
 fn claims(token: &str) -> String {
     let said = || -> Option<serde_json::Value> {
-        let body = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        let body = BASE64_URL_SAFE_NO_PAD
+            .decode(token.split('.').nth(1)?)
+            .ok()?;
         serde_json::from_slice(&body).ok()
     };
     let said = said().unwrap_or_default();
-    let words = [("appid", "client id"), ("oid", "object id"), ("tid", "tenant")];
+    let words = [
+        ("appid", "client id"),
+        ("oid", "object id"),
+        ("tid", "tenant"),
+    ];
     let words = words.iter().filter_map(|(claim, word)| {
         let value = said[*claim].as_str()?;
         Some(format!(", {word} {value}"))
@@ -207,7 +225,11 @@ async fn of_costs(app: &App) -> Vec<Line> {
                 Level::Warning => State::Warning,
                 Level::Error => State::Failed,
             };
-            line(format!("costs of {}", finding.about), state, finding.message)
+            line(
+                format!("costs of {}", finding.about),
+                state,
+                finding.message,
+            )
         })
         .collect()
 }
@@ -228,7 +250,10 @@ async fn of_storage(app: &App) -> Line {
     match tokio::time::timeout(PATIENCE, tried).await {
         Ok(Ok(Err(Error::Moved { .. }))) => {
             let millis = began.elapsed().as_millis();
-            ok(about, format!("reads, writes and keeps versions, in {millis} ms"))
+            ok(
+                about,
+                format!("reads, writes and keeps versions, in {millis} ms"),
+            )
         }
         Ok(Ok(_)) => line(
             about,
@@ -275,7 +300,9 @@ async fn of_queue(app: &App) -> Line {
         Ok(Err(error)) => line(
             about,
             State::Failed,
-            format!("{error}. The identity needs the role Storage Queue Data Contributor on the account"),
+            format!(
+                "{error}. The identity needs the role Storage Queue Data Contributor on the account"
+            ),
         ),
         Err(_) => line(about, State::Failed, "they did not answer in time"),
     }
@@ -283,10 +310,9 @@ async fn of_queue(app: &App) -> Line {
 
 /// Messages that failed too often. They stay where they are.
 async fn of_poison(app: &App, queue: &str) -> Line {
-    let about = format!("queue {queue}-poison");
-    let received = app
-        .queues()
-        .receive(&format!("{queue}-poison"), 32, Duration::from_secs(1));
+    let poison = format!("{queue}-poison");
+    let about = format!("queue {poison}");
+    let received = app.queues().receive(&poison, 32, Duration::from_secs(1));
     match tokio::time::timeout(PATIENCE, received).await {
         Ok(Ok(messages)) if messages.is_empty() => ok(about, "empty"),
         Ok(Ok(messages)) => line(
@@ -322,7 +348,11 @@ async fn of_channels(app: &App) -> Vec<Line> {
                 format!("not reached: {}; {advice}", failure.detail),
             ),
             Ok(None) => ok(about, format!("only a notice would tell: {advice}")),
-            Err(_) => line(about, State::Failed, format!("it did not answer in time; {advice}")),
+            Err(_) => line(
+                about,
+                State::Failed,
+                format!("it did not answer in time; {advice}"),
+            ),
         }
     });
     futures::future::join_all(looks).await
@@ -388,7 +418,9 @@ async fn of_data(app: &App) -> Vec<Line> {
         true => line(
             about,
             State::Failed,
-            format!("a read was last evaluated at {at:.0}, which is too long ago; the log says why"),
+            format!(
+                "a read was last evaluated at {at:.0}, which is too long ago; the log says why"
+            ),
         ),
         false => ok(about, format!("evaluated at {at:.0}")),
     }];
@@ -404,7 +436,11 @@ async fn of_data(app: &App) -> Vec<Line> {
                 "no costs after {}, {} days ago: look whether the export runs and what the identity may read",
                 status.data.last_day, status.data.age_days
             );
-            lines.push(line(format!("budget.{}", status.budget), State::Warning, message));
+            lines.push(line(
+                format!("budget.{}", status.budget),
+                State::Warning,
+                message,
+            ));
         }
     }
     if stale == 0 {
@@ -431,10 +467,16 @@ mod tests {
         };
         assert_eq!(said(&[]), ["all are known and resolved"]);
         let wrong = said(&[
-            ("SMTP_PASSWORD", "@Microsoft.KeyVault(SecretUri=https://v/secrets/s)"),
+            (
+                "SMTP_PASSWORD",
+                "@Microsoft.KeyVault(SecretUri=https://v/secrets/s)",
+            ),
             ("SPENDWATCH_STAET", "x"),
             ("EVALUATE_SCHEDULE", "0 */4 * * *"),
-            ("AzureWebJobsStorage__blobServiceUri", "https://a.blob.core.windows.net"),
+            (
+                "AzureWebJobsStorage__blobServiceUri",
+                "https://a.blob.core.windows.net",
+            ),
         ]);
         let all = wrong.join("\n");
         for part in [

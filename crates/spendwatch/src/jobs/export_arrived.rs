@@ -39,7 +39,10 @@ pub fn read(text: &str) -> anyhow::Result<Vec<Event>> {
         Told::One(event) => vec![event],
         Told::Many(events) => events,
     };
-    ensure!(!events.is_empty(), "the queue message is an empty list of events");
+    ensure!(
+        !events.is_empty(),
+        "the queue message is an empty list of events"
+    );
     Ok(events)
 }
 
@@ -95,7 +98,10 @@ mod tests {
             "id":"1","data":{"api":"PutBlob","url":"https://a.blob.core.windows.net/exports/x.csv"},"specversion":"1.0"}"#;
         for text in [own.to_owned(), cloud.to_owned(), format!("[{own}]")] {
             let events = read(&text).unwrap();
-            assert_eq!(events[0].data.url.host_str(), Some("a.blob.core.windows.net"));
+            assert_eq!(
+                events[0].data.url.host_str(),
+                Some("a.blob.core.windows.net")
+            );
         }
         for wrong in ["", "{}", "[]", "hello", r#"{"data":{"url":"no"}}"#] {
             assert!(read(wrong).is_err(), "{wrong}");
@@ -106,7 +112,9 @@ mod tests {
     fn a_blob_belongs_to_the_folder_it_lies_in() {
         let container: Url = "https://a.blob.core.windows.net/exports".parse().unwrap();
         let blob = |path: &str| -> Url {
-            format!("https://A.blob.core.windows.net/{path}").parse().unwrap()
+            format!("https://A.blob.core.windows.net/{path}")
+                .parse()
+                .unwrap()
         };
         for (path, prefix, expected) in [
             ("exports/root/daily/1/manifest.json", "", true),
@@ -115,7 +123,11 @@ mod tests {
             ("exports/root/daily2/1/manifest.json", "root/daily", false),
             ("exports2/root/daily/1/manifest.json", "", false),
         ] {
-            assert_eq!(lies_in(&blob(path), &container, prefix), expected, "{path} {prefix}");
+            assert_eq!(
+                lies_in(&blob(path), &container, prefix),
+                expected,
+                "{path} {prefix}"
+            );
         }
         let other: Url = "https://b.blob.core.windows.net/exports/x".parse().unwrap();
         assert!(!lies_in(&other, &container, ""));

@@ -58,7 +58,13 @@ pub(super) async fn run(global: &Global, address: Option<&Url>) -> anyhow::Resul
     };
     let answer = Lines { lines };
     output::print(global.output, &answer)?;
-    let count = |state| answer.lines.iter().filter(|line| line.state == state).count();
+    let count = |state| {
+        answer
+            .lines
+            .iter()
+            .filter(|line| line.state == state)
+            .count()
+    };
     let (failed, warnings) = (count(State::Failed), count(State::Warning));
     talk(&format!(
         "{} not working, {}",
@@ -90,7 +96,9 @@ async fn asked(address: &Url, environment: &Environment) -> anyhow::Result<Vec<L
             "{host} wants a key: set SPENDWATCH_API_KEY; of a function app \
              `az functionapp keys list --resource-group GROUP --name APP --query functionKeys.default` shows it"
         ),
-        404 => bail!("{host} answers, but has no function `check`: is the app deployed, and not an older one?"),
+        404 => bail!(
+            "{host} answers, but has no function `check`: is the app deployed, and not an older one?"
+        ),
         status => bail!("{host} answered {status}; the log of the app says why"),
     }
     let bytes = answer.bytes().await.map_err(reqwest::Error::without_url)?;
