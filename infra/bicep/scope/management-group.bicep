@@ -82,13 +82,12 @@ resource costExport 'Microsoft.CostManagement/exports@2025-03-01' = if (enableCo
     compressionMode: 'gzip'
     dataOverwriteBehavior: 'CreateNewReport'
     definition: {
-      dataSet: union({
-        granularity: 'Daily'
-      }, exportType == 'FocusCost' ? {
-        configuration: {
+      dataSet: {
+        configuration: exportType == 'FocusCost' ? {
           dataVersion: '1.0r2'
-        }
-      } : {})
+        } : null
+        granularity: 'Daily'
+      }
       timeframe: 'MonthToDate'
       type: exportType
     }
