@@ -94,10 +94,10 @@ param publicInbound bool = true
 @description('Whether there is an action group that tells the app of alerts of the budgets that Azure keeps. Only once the code is deployed.')
 param enableActionGroup bool = false
 
-@description('Object id of the service principal whose tokens the action group shows. Without one it shows a function key only.')
+@description('Object id of the app registration that the action group gets tokens for. Without one it shows a function key only.')
 param nativeAlertObjectId string = ''
 
-@description('Audience of these tokens, such as api://spendwatch.')
+@description('Audience of these tokens: the identifier URI of the app registration.')
 param nativeAlertIdentifierUri string = ''
 
 @description('Whether there is a storage account for exports of costs, with a queue that hears of them.')

@@ -178,13 +178,13 @@ variable "enable_action_group" {
 
 variable "native_alert_object_id" {
   type        = string
-  description = "Object id of the service principal whose tokens the action group shows. Without one it shows a function key only."
+  description = "Object id of the app registration that the action group gets tokens for. Without one it shows a function key only."
   default     = ""
 }
 
 variable "native_alert_identifier_uri" {
   type        = string
-  description = "Audience of these tokens, such as api://spendwatch."
+  description = "Audience of these tokens: the identifier URI of the app registration."
   default     = ""
 }
 
