@@ -465,7 +465,7 @@ resource secretsUploadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' 
 }
 
 module subscriptions 'scope/subscription.bicep' = [for id in (assignRoles ? subscriptionIds : []): {
-  name: '${name}-scope-${uniqueString(id)}'
+  name: '${base}-scope-${uniqueString(id)}'
   scope: subscription(id)
   params: {
     principalId: identity.properties.principalId
@@ -545,12 +545,13 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     queues
     secretsRole
     stateContainer
+    subscriptions
     tableRole
   ]
 }
 
 module settings 'settings.bicep' = {
-  name: '${name}-settings'
+  name: '${base}-settings'
   params: {
     siteName: site.name
     appSettings: appSettings
@@ -581,7 +582,7 @@ resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2
 // What is there only if it is asked for.
 
 module network 'network.bicep' = if (isPrivate) {
-  name: '${name}-network'
+  name: '${base}-network'
   params: {
     base: base
     location: location
@@ -595,7 +596,7 @@ module network 'network.bicep' = if (isPrivate) {
 }
 
 module inbound 'inbound.bicep' = if (isPrivate && !publicInbound) {
-  name: '${name}-inbound'
+  name: '${base}-inbound'
   params: {
     base: base
     location: location
@@ -607,7 +608,7 @@ module inbound 'inbound.bicep' = if (isPrivate && !publicInbound) {
 }
 
 module exportLanding 'export.bicep' = if (enableCostExport) {
-  name: '${name}-export'
+  name: '${base}-export'
   params: {
     base: base
     location: location
@@ -624,7 +625,7 @@ module exportLanding 'export.bicep' = if (enableCostExport) {
 }
 
 module subscriptionExport 'scope/subscription.bicep' = if (!empty(exportSubscriptionId)) {
-  name: '${name}-subscription-export'
+  name: '${base}-subscription-export'
   scope: subscription(empty(exportSubscriptionId) ? subscription().subscriptionId : exportSubscriptionId)
   params: {
     assignRoles: false
@@ -637,7 +638,7 @@ module subscriptionExport 'scope/subscription.bicep' = if (!empty(exportSubscrip
 }
 
 module subscriptionExportAccess 'export-access.bicep' = if (!empty(exportSubscriptionId) && assignRoles) {
-  name: '${name}-subscription-export-access'
+  name: '${base}-subscription-export-access'
   params: {
     storageName: enableCostExport ? exportLanding!.outputs.storageName : ''
     exportScope: exportScope
@@ -646,7 +647,7 @@ module subscriptionExportAccess 'export-access.bicep' = if (!empty(exportSubscri
 }
 
 module communication 'communication.bicep' = if (enableCommunication) {
-  name: '${name}-communication'
+  name: '${base}-communication'
   params: {
     base: base
     tags: tags
@@ -659,7 +660,7 @@ module communication 'communication.bicep' = if (enableCommunication) {
 }
 
 module alerts 'alerts.bicep' = {
-  name: '${name}-alerts'
+  name: '${base}-alerts'
   params: {
     base: base
     location: location

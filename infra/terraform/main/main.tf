@@ -285,6 +285,7 @@ resource "azapi_resource" "site" {
     azurerm_role_assignment.table_role,
     azurerm_storage_container.state_container,
     azurerm_storage_queue.queues,
+    module.subscriptions,
   ]
 }
 

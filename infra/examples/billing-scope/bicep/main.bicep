@@ -1,7 +1,7 @@
 // spendwatch for a billing account: the app and the place where exports land. Roles at billing accounts
 // are none of Azure Resource Manager's; README.md beside this folder has the requests that assign them.
 //
-//   az deployment sub create --location westeurope --template-file main.bicep \
+//   az deployment sub create --name spendwatch --location westeurope --template-file main.bicep \
 //     --parameters alertEmails='["you@contoso.example"]'
 
 targetScope = 'subscription'
@@ -37,6 +37,7 @@ module spendwatch '../../../bicep/main.bicep' = {
 
 output functionAppName string = spendwatch.outputs.functionAppName
 output functionAppUrl string = spendwatch.outputs.functionAppUrl
+output resourceGroupName string = spendwatch.outputs.resourceGroupName
 output identityPrincipalId string = spendwatch.outputs.identityPrincipalId
 output storageAccountName string = spendwatch.outputs.storageAccountName
 output keyVaultName string = spendwatch.outputs.keyVaultName

@@ -2,7 +2,7 @@
 // an export of costs in each of those that are large. Deployed at the group, because a deployment to a
 // resource group cannot reach it.
 //
-//   az deployment mg create --management-group-id contoso --location westeurope --template-file main.bicep \
+//   az deployment mg create --name spendwatch --management-group-id contoso --location westeurope --template-file main.bicep \
 //     --parameters subscriptionId=00000000-0000-0000-0000-000000000000 alertEmails='["you@contoso.example"]' \
 //       exportSubscriptionIds='["11111111-1111-1111-1111-111111111111"]'
 
@@ -85,6 +85,8 @@ module exportAccess '../../../bicep/export-access.bicep' = [for (id, index) in e
 
 output functionAppName string = spendwatch.outputs.functionAppName
 output functionAppUrl string = spendwatch.outputs.functionAppUrl
+output resourceGroupName string = spendwatch.outputs.resourceGroupName
+output identityPrincipalId string = spendwatch.outputs.identityPrincipalId
 output storageAccountName string = spendwatch.outputs.storageAccountName
 output keyVaultName string = spendwatch.outputs.keyVaultName
 output exportContainerUrl string = spendwatch.outputs.exportContainerUrl

@@ -151,6 +151,14 @@ output "function_app_url" {
   value = module.spendwatch.function_app_url
 }
 
+output "resource_group_name" {
+  value = module.spendwatch.resource_group_name
+}
+
+output "identity_principal_id" {
+  value = module.spendwatch.identity_principal_id
+}
+
 output "storage_account_name" {
   value = module.spendwatch.storage_account_name
 }

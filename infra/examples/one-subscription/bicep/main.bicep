@@ -1,6 +1,6 @@
 // spendwatch for the subscription that it is deployed to, with a resource group of its own.
 //
-//   az deployment sub create --location westeurope --template-file main.bicep \
+//   az deployment sub create --name spendwatch --location westeurope --template-file main.bicep \
 //     --parameters alertEmails='["you@contoso.example"]' deploymentPrincipalId=$(az ad signed-in-user show --query id -o tsv)
 
 targetScope = 'subscription'
@@ -42,5 +42,7 @@ module spendwatch '../../../bicep/main.bicep' = {
 
 output functionAppName string = spendwatch.outputs.functionAppName
 output functionAppUrl string = spendwatch.outputs.functionAppUrl
+output resourceGroupName string = spendwatch.outputs.resourceGroupName
+output identityPrincipalId string = spendwatch.outputs.identityPrincipalId
 output storageAccountName string = spendwatch.outputs.storageAccountName
 output keyVaultName string = spendwatch.outputs.keyVaultName
