@@ -678,26 +678,15 @@ module alerts 'alerts.bicep' = {
   ]
 }
 
-// The key that the address holds is read from the app while this is deployed, and nowhere else.
-resource nativeAlertGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (enableActionGroup) {
-  name: 'ag-native-${base}'
-  location: 'global'
-  tags: tags
-  properties: {
-    enabled: true
-    groupShortName: take(name, 12)
-    webhookReceivers: [
-      union({
-        name: 'native-alert'
-        serviceUri: 'https://${site.properties.defaultHostName}/api/native-alert?code=${listKeys('${site.id}/functions/native-alert', '2025-03-01').default}'
-        useCommonAlertSchema: true
-      }, empty(nativeAlertObjectId) ? {} : {
-        useAadAuth: true
-        objectId: nativeAlertObjectId
-        identifierUri: nativeAlertIdentifierUri
-        tenantId: tenant().tenantId
-      })
-    ]
+module nativeAlert 'native-alert.bicep' = if (enableActionGroup) {
+  name: '${base}-native-alert'
+  params: {
+    base: base
+    tags: tags
+    siteId: site.id
+    siteHostName: site.properties.defaultHostName
+    objectId: nativeAlertObjectId
+    identifierUri: nativeAlertIdentifierUri
   }
 }
 
@@ -753,4 +742,4 @@ output communicationEndpoint string = enableCommunication ? communication!.outpu
 output mailFrom string = enableCommunication ? communication!.outputs.mailFrom : ''
 
 @description('Resource id of the action group for the budgets that Azure keeps; empty without one.')
-output nativeAlertGroupId string = enableActionGroup ? nativeAlertGroup.id : ''
+output nativeAlertGroupId string = enableActionGroup ? nativeAlert!.outputs.actionGroupId : ''

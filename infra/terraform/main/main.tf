@@ -339,7 +339,7 @@ resource "azapi_resource" "native_alert_group" {
   body = {
     properties = {
       enabled        = true
-      groupShortName = substr(var.name, 0, 12)
+      groupShortName = "spendwatch"
     }
   }
 
