@@ -79,3 +79,5 @@ pub use silences::{
 pub const EVALUATIONS: &str = "evaluations";
 /// Queue whose messages name a destination with work, or an action.
 pub const DELIVERIES: &str = "deliveries";
+/// Queue of what Event Grid tells of exports.
+pub const EXPORTS: &str = "exports";

@@ -176,6 +176,7 @@ fn small(folder: &std::path::Path) {
         id = "all"
         scopes = ["/subscriptions/a"]
         amount = 1000
+        thresholds = []
         notify = []
         "#;
     std::fs::write(folder.join("spendwatch.toml"), config).unwrap();

@@ -17,7 +17,7 @@ use crate::environment::Environment;
 use crate::live::Live;
 use crate::settings;
 use crate::sources::{http, native_connection};
-use crate::{DELIVERIES, EVALUATIONS};
+use crate::{DELIVERIES, EVALUATIONS, EXPORTS};
 
 /// How far the clock may be off: tokens are valid five minutes around, leases last for seconds.
 const CLOCK_MAY_DIFFER: SignedDuration = SignedDuration::from_secs(60);
@@ -78,7 +78,7 @@ pub async fn run(live: &Live) -> Vec<Line> {
     lines.extend(of_costs(&app).await);
     lines.push(of_storage(&app).await);
     lines.push(of_queue(&app).await);
-    for queue in [EVALUATIONS, DELIVERIES] {
+    for queue in [EVALUATIONS, DELIVERIES, EXPORTS] {
         lines.push(of_poison(&app, queue).await);
     }
     lines.extend(of_channels(&app).await);
@@ -149,7 +149,7 @@ fn of_configuration(live: &Live, app: &App) -> Line {
         None => match app.reads() {
             Ok(reads) => ok(
                 "configuration",
-                format!("{budgets} budgets, served by {} reads", reads.len()),
+                format!("budgets: {budgets}, and reads that serve them: {}", reads.len()),
             ),
             Err(problems) => line("configuration", State::Failed, problems.to_string()),
         },
