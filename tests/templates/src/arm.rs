@@ -10,7 +10,7 @@ use crate::bicep;
 use crate::expression::{Expression, Property, Value};
 use crate::finding::{Finding, Place, nearest};
 use crate::model::Parameter;
-use crate::terraform;
+use crate::terraform::{self, Mode};
 
 /// What belongs to Bicep and not to the body of a resource.
 const LANGUAGE: [&str; 3] = ["parent", "scope", "dependsOn"];
@@ -150,7 +150,7 @@ impl Types {
         let mut findings = Vec::new();
         for resource in &folder.resources {
             let arguments = AZAPI.iter().find(|(name, _)| *name == resource.kind);
-            let Some((_, arguments)) = arguments.filter(|_| !resource.data) else {
+            let Some((_, arguments)) = arguments.filter(|_| resource.mode != Mode::Data) else {
                 continue;
             };
             let about = format!("{}.{}", resource.kind, resource.name);
@@ -170,15 +170,16 @@ impl Types {
                 findings.push(Finding::new(&resource.place, message));
                 continue;
             };
+            if resource.kind == "azapi_resource_action" {
+                // What actions take is not described.
+                continue;
+            }
             let described = match self.resource(kind, &resource.place) {
                 Ok(described) => described,
                 Err(finding) => {
                     findings.push(finding);
                     continue;
                 }
-            };
-            let Some(body) = resource.body.get("body") else {
-                continue;
             };
             let mut walk = Walk {
                 about,
@@ -192,11 +193,30 @@ impl Types {
                 // It changes what is there already.
                 elsewhere.extend(required(&described["body"]));
             }
+            // What is secret of a body stands in another one.
+            let body = match (resource.body.get("body"), resource.body.get("sensitive_body")) {
+                (Some(body), Some(sensitive)) => &joined(body, sensitive),
+                (Some(body), None) | (None, Some(body)) => body,
+                (None, None) => continue,
+            };
             walk.check(&described["body"], body, "body", &elsewhere);
             findings.extend(walk.findings);
         }
         findings
     }
+}
+
+/// Two objects as one, objects in them included.
+fn joined(one: &Expression, other: &Expression) -> Expression {
+    let mut properties = one.properties().to_vec();
+    for added in other.properties() {
+        let name = added.name();
+        match properties.iter_mut().find(|it| name.is_some() && it.name() == name) {
+            Some(there) => there.value = joined(&there.value, &added.value),
+            None => properties.push(added.clone()),
+        }
+    }
+    Expression::new(&one.place, Value::Object(properties))
 }
 
 fn required(node: &Json) -> Vec<&str> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use crate::expression::{Expression, Value};
 use crate::finding::{Finding, Place, nearest};
 use crate::model::{Parameter, Variable};
-use crate::terraform::{Body, Folder};
+use crate::terraform::{Body, Folder, Mode};
 
 /// What the provider takes, with the changes up to the version that the templates ask for.
 pub struct Provider {
@@ -57,9 +57,13 @@ impl Provider {
             if !resource.kind.starts_with("azurerm_") {
                 continue;
             }
-            let (part, what) = match resource.data {
-                true => ("dataSources", "data source"),
-                false => ("resources", "resource"),
+            let (_, what) = resource.mode.words();
+            let part = match resource.mode {
+                Mode::Data => "dataSources",
+                // An ephemeral resource mostly takes what the resource or the data source takes, but
+                // none is described.
+                Mode::Ephemeral => "ephemeral",
+                Mode::Managed => "resources",
             };
             match self.data[part].get(&resource.kind) {
                 Some(node) => {

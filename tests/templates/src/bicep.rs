@@ -112,6 +112,9 @@ pub fn read(file: &str, text: &str) -> Result<Template, Vec<Finding>> {
     let mut reader = Reader {
         file: file.into(),
         text,
+        starts: std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect(),
         at: 0,
         nested: 0,
         findings: Vec::new(),
@@ -141,6 +144,8 @@ const OPERATORS: [&[&str]; 7] = [
 struct Reader<'a> {
     file: Arc<str>,
     text: &'a str,
+    /// Where lines begin.
+    starts: Vec<usize>,
     at: usize,
     /// In how many parentheses we are: line breaks are blanks there.
     nested: usize,
@@ -158,10 +163,9 @@ type Read<T> = Result<T, Finding>;
 
 impl<'a> Reader<'a> {
     fn place(&self) -> Place {
-        let before = &self.text[..self.at.min(self.text.len())];
         Place {
             file: self.file.clone(),
-            line: before.matches('\n').count() + 1,
+            line: self.starts.partition_point(|start| *start <= self.at),
         }
     }
 

@@ -13,13 +13,13 @@
 //! expressions are reduced, but types of expressions and the arguments of functions are not checked.
 //!
 //! ```
-//! use templates::{Project, bicep};
+//! use templates::{Project, Templates};
 //!
 //! let mut project = Project::default();
 //! project.put("infra/main.bicep", "param name string = 'spendwatch'\n");
-//! let (templates, findings) = bicep::read_all(&project);
-//! assert!(findings.is_empty());
-//! assert_eq!(templates[0].parameters[0].name, "name");
+//! let templates = Templates::read(&project);
+//! assert!(templates.unread.is_empty());
+//! assert_eq!(templates.bicep[0].parameters[0].name, "name");
 //! ```
 
 pub mod arm;
@@ -37,5 +37,5 @@ pub mod terraform;
 
 pub use finding::{Finding, Place, nearest};
 pub use model::{Loop, Output, Parameter, Variable};
-pub use project::Project;
+pub use project::{Project, Templates};
 pub use schema::folder as schema_folder;

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
+use crate::finding::Finding;
+use crate::{bicep, terraform};
+
 /// Files of the project by their paths from its root.
 #[derive(Debug, Clone, Default)]
 pub struct Project {
@@ -96,9 +99,34 @@ impl Project {
     }
 }
 
+/// The templates of a project, read once.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    /// The Bicep files.
+    pub bicep: Vec<bicep::Template>,
+    /// The Terraform folders.
+    pub terraform: Vec<terraform::Folder>,
+    /// What could not be read.
+    pub unread: Vec<Finding>,
+}
+
+impl Templates {
+    /// Reads all templates below `infra`.
+    pub fn read(project: &Project) -> Self {
+        let (bicep, mut unread) = bicep::read_all(project);
+        let (terraform, of_terraform) = terraform::read_all(project);
+        unread.extend(of_terraform);
+        Templates {
+            bicep,
+            terraform,
+            unread,
+        }
+    }
+}
+
 fn is_text(path: &str) -> bool {
     let ends = [
-        ".bicep", ".bicepparam", ".tf", ".tfvars", ".md", ".json", ".yaml", ".yml",
+        ".bicep", ".bicepparam", ".json", ".kql", ".md", ".tf", ".tfvars", ".yaml", ".yml",
     ];
     ends.iter().any(|end| path.ends_with(end))
 }

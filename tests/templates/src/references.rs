@@ -7,7 +7,7 @@ use crate::bicep;
 use crate::expression::{Expression, Property, Value};
 use crate::finding::{Finding, Place, nearest};
 use crate::model::{Output, Parameter};
-use crate::terraform::{self, Body};
+use crate::terraform::{self, Body, Mode};
 
 /// Functions of Bicep that templates may call.
 const BICEP_FUNCTIONS: [&str; 84] = [
@@ -26,8 +26,8 @@ const BICEP_FUNCTIONS: [&str; 84] = [
 ];
 
 /// Functions of Terraform that templates may call.
-const TERRAFORM_FUNCTIONS: [&str; 97] = [
-    "abs", "alltrue", "anytrue", "base64decode", "base64encode", "base64gzip", "base64sha256",
+const TERRAFORM_FUNCTIONS: [&str; 98] = [
+    "abs", "alltrue", "anytrue", "base64decode", "base64encode", "base64gzip", "base64sha256", "basename",
     "can", "ceil", "chomp", "chunklist", "cidrhost", "cidrnetmask", "cidrsubnet", "cidrsubnets",
     "coalesce", "coalescelist", "compact", "concat", "contains", "csvdecode", "dirname", "distinct",
     "element", "endswith", "file", "filebase64", "fileexists", "fileset", "filesha256", "flatten",
@@ -231,6 +231,8 @@ fn bicep_module(
     check_arguments(&module.place, &module.name, given, &called.parameters, findings);
     let scope = module.body.get("scope").and_then(|scope| match &scope.value {
         Value::Call { on: None, name, .. } => Some(name.as_str()),
+        // A group that the template makes.
+        Value::Name(_) => Some("resourceGroup"),
         _ => None,
     });
     let scope = scope.unwrap_or(&template.target_scope);
@@ -398,9 +400,9 @@ fn terraform_names(
     let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
     let variables: Vec<&str> = folder.parameters.iter().map(|it| it.name.as_str()).collect();
     let locals: Vec<&str> = folder.locals.iter().map(|it| it.name.as_str()).collect();
-    let of = |data: bool, kind: &str| -> Vec<&str> {
+    let of = |mode: Mode, kind: &str| -> Vec<&str> {
         let resources = folder.resources.iter();
-        let resources = resources.filter(|it| it.data == data && it.kind == kind);
+        let resources = resources.filter(|it| it.mode == mode && it.kind == kind);
         resources.map(|it| it.name.as_str()).collect()
     };
     for (expression, names) in terraform_expressions(folder) {
@@ -435,7 +437,13 @@ fn terraform_names(
                     used.insert(("local value", name));
                     miss("local value", name, &locals);
                 }
-                ["data", kind, name] => miss(&format!("data source {kind}"), name, &of(true, kind)),
+                ["data", kind, name] => {
+                    miss(&format!("data source {kind}"), name, &of(Mode::Data, kind));
+                }
+                ["ephemeral", kind, name] => {
+                    let known = of(Mode::Ephemeral, kind);
+                    miss(&format!("ephemeral resource {kind}"), name, &known);
+                }
                 ["module", name] => {
                     let known: Vec<&str> = folder.modules.iter().map(|it| it.name.as_str()).collect();
                     miss("module", name, &known);
@@ -448,8 +456,8 @@ fn terraform_names(
                         miss(&format!("output of module {name}"), output, &known);
                     }
                 }
-                ["var" | "local" | "data" | "module" | "each" | "count" | "self" | "path" | "terraform", ..] => {}
-                [kind, name] => miss(&format!("resource {kind}"), name, &of(false, kind)),
+                ["var" | "local" | "data" | "ephemeral" | "module" | "each" | "count" | "self" | "path" | "terraform", ..] => {}
+                [kind, name] => miss(&format!("resource {kind}"), name, &of(Mode::Managed, kind)),
                 [name] if !name.contains('_') => {
                     let message = format!("nothing here is called {name}");
                     findings.push(Finding::new(&inner.place, message));

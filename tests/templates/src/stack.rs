@@ -10,7 +10,7 @@ use crate::bicep;
 use crate::expression::{Each, Expression, Property, Value};
 use crate::finding::Place;
 use crate::model::{Loop, Output, Parameter};
-use crate::terraform::{self, Body};
+use crate::terraform::{self, Body, Mode};
 
 /// The main stack in one language.
 #[derive(Debug, Clone)]
@@ -51,7 +51,8 @@ pub fn snake(name: &str) -> String {
     let mut snake = String::new();
     let mut before = '_';
     for character in name.chars() {
-        if character.is_ascii_uppercase() && before != '_' && !before.is_ascii_uppercase() {
+        let starts = before.is_ascii_lowercase() || before.is_ascii_digit();
+        if character.is_ascii_uppercase() && starts {
             snake.push('_');
         }
         snake.push(character.to_ascii_lowercase());
@@ -76,6 +77,8 @@ fn path(expression: &Expression) -> Option<Vec<&str>> {
             path.push(name);
             Some(path)
         }
+        // A module that is there once or never: `module.x[0].y`.
+        Value::Index(object, _) => path(object).filter(|path| path[0] == "module"),
         _ => None,
     }
 }
@@ -135,8 +138,11 @@ fn reduce(expression: &Expression, bound: &mut Bound, scope: &dyn Scope) -> Expr
                 (Value::Array(items), Value::Number(at)) if (*at as usize) < items.len() => {
                     return items[*at as usize].clone();
                 }
-                // One of several: the same for what is compared here.
-                (Value::Name(resource), _) if resource.starts_with('@') => return object,
+                // What is there once or never; or one of several.
+                (Value::Name(resource), _) if resource.starts_with('@') => match index.text() {
+                    Some(index) => Value::Name(format!("{resource}[{index}]")),
+                    None => return object,
+                },
                 _ => Value::Index(Box::new(object), Box::new(index)),
             }
         }
@@ -473,6 +479,34 @@ impl<'a> Instance<'a> {
     }
 }
 
+impl Instance<'_> {
+    /// The resource of the stack that a module or another resource refers to by its name.
+    fn made(&self, kind: &str, called: &Expression) -> Option<String> {
+        for outcome in called.outcomes() {
+            if let Value::Member(object, member) = &outcome.value
+                && let Value::Name(resource) = &object.value
+                && member == "name"
+                && resource.starts_with('@')
+            {
+                return Some(resource.clone());
+            }
+        }
+        let called = called.text()?;
+        let resources = self.all.iter().flat_map(|it| &it.resources);
+        let same: Vec<&bicep::Resource> = resources
+            .filter(|it| !it.existing && it.kind == kind)
+            .collect();
+        let of_name = same
+            .iter()
+            .find(|it| it.body.get("name").and_then(Expression::text) == Some(called));
+        if let Some(resource) = of_name {
+            return Some(format!("@{}", snake(&resource.name)));
+        }
+        let looped = same.iter().find(|it| it.each.is_some())?;
+        Some(format!("@{}[{called}]", snake(&looped.name)))
+    }
+}
+
 impl Scope for Instance<'_> {
     fn lookup(&self, path: &[&str], place: &Place) -> Option<Expression> {
         let template = self.template;
@@ -495,12 +529,9 @@ impl Scope for Instance<'_> {
                 if resource.existing
                     && let Some(of) = resource.body.get("name")
                 {
-                    // A module refers to what its caller made by its name.
                     let of = reduce(of, &mut Vec::new(), self);
-                    if let Value::Member(object, member) = &of.value
-                        && member == "name"
-                    {
-                        return Some((**object).clone());
+                    if let Some(made) = self.made(&resource.kind, &of) {
+                        return Some(name(made, place));
                     }
                 }
                 Some(name(format!("@{}", snake(one)), place))
@@ -685,15 +716,15 @@ impl Scope for Called<'_> {
                 let output = child.folder.outputs.iter().find(|it| it.name == *output)?;
                 Some(reduce(&output.value, &mut Vec::new(), &child))
             }
-            ["data", kind, one] => folder
+            [mode @ ("data" | "ephemeral"), kind, one] => folder
                 .resources
                 .iter()
-                .any(|it| it.data && it.kind == *kind && it.name == *one)
-                .then(|| name(format!("data {one}"), place)),
+                .any(|it| it.mode.words().0 == Some(mode) && it.kind == *kind && it.name == *one)
+                .then(|| name(format!("{mode} {one}"), place)),
             [kind, one] => folder
                 .resources
                 .iter()
-                .any(|it| !it.data && it.kind == *kind && it.name == *one)
+                .any(|it| it.mode == Mode::Managed && it.kind == *kind && it.name == *one)
                 .then(|| name(format!("@{one}"), place)),
             _ => None,
         }
@@ -791,7 +822,7 @@ fn flatten_terraform(
     resources: &mut Vec<Resource>,
     depth: usize,
 ) {
-    for resource in called.folder.resources.iter().filter(|it| !it.data) {
+    for resource in called.folder.resources.iter().filter(|it| it.mode == Mode::Managed) {
         let (rounds, condition) = repeated(&resource.body, called);
         let conditions: Vec<Expression> = conditions.iter().cloned().chain(condition).collect();
         if never(&conditions) {

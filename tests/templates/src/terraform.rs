@@ -36,6 +36,28 @@ pub struct Folder {
     pub others: Vec<Block>,
 }
 
+/// What Terraform does with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It makes and changes it.
+    Managed,
+    /// It reads it: a data source.
+    Data,
+    /// It reads it and forgets it.
+    Ephemeral,
+}
+
+impl Mode {
+    /// What a reference to one begins with, if anything, and how people call it.
+    pub fn words(self) -> (Option<&'static str>, &'static str) {
+        match self {
+            Mode::Managed => (None, "resource"),
+            Mode::Data => (Some("data"), "data source"),
+            Mode::Ephemeral => (Some("ephemeral"), "ephemeral resource"),
+        }
+    }
+}
+
 /// A resource or a data source.
 #[derive(Debug, Clone)]
 pub struct Resource {
@@ -45,8 +67,8 @@ pub struct Resource {
     pub place: Place,
     /// Its type, like `azurerm_storage_queue`.
     pub kind: String,
-    /// Whether it is a data source.
-    pub data: bool,
+    /// Whether it is made or only read.
+    pub mode: Mode,
     /// What it is made of.
     pub body: Body,
 }
@@ -169,7 +191,7 @@ fn once(folder: &Folder, findings: &mut Vec<Finding>) {
         .chain((folder.modules.iter()).map(|it| (format!("module {}", it.name), &it.place)))
         .chain((folder.outputs.iter()).map(|it| (format!("output {}", it.name), &it.place)))
         .chain((folder.resources.iter()).map(|it| {
-            let what = if it.data { "data source" } else { "resource" };
+            let (_, what) = it.mode.words();
             (format!("{what} {}.{}", it.kind, it.name), &it.place)
         }));
     let mut places: BTreeMap<String, &Place> = BTreeMap::new();
@@ -243,11 +265,15 @@ impl Reader<'_> {
                     });
                 }
             }
-            ("resource" | "data", 2) => folder.resources.push(Resource {
+            ("resource" | "data" | "ephemeral", 2) => folder.resources.push(Resource {
                 name: label(1),
                 place,
                 kind: label(0),
-                data: block.name == "data",
+                mode: match block.name.as_str() {
+                    "data" => Mode::Data,
+                    "ephemeral" => Mode::Ephemeral,
+                    _ => Mode::Managed,
+                },
                 body: block.body,
             }),
             ("module", 1) => folder.modules.push(Module {

@@ -3,45 +3,26 @@
 
 mod common;
 
-use common::{project, quiet, schema};
-use templates::{bicep, references, terraform};
+use common::{names, quiet, schema, templates};
 
 #[test]
 fn templates_can_be_read_and_every_name_is_declared_and_used() {
-    let project = project();
-    let (templates, mut findings) = bicep::read_all(&project);
-    let (folders, of_terraform) = terraform::read_all(&project);
-    assert!(!templates.is_empty() && !folders.is_empty());
-    findings.extend(of_terraform);
-    findings.extend(references::of_bicep(&templates));
-    findings.extend(references::of_terraform(&folders));
-    quiet(&findings);
+    let templates = templates();
+    assert!(templates.bicep.len() > 10, "{}", templates.bicep.len());
+    assert!(templates.terraform.len() > 3, "{}", templates.terraform.len());
+    quiet(&names(&templates));
 }
 
 #[test]
 fn properties_of_bicep_resources_and_azapi_bodies_exist() {
-    let Some(schema) = schema("properties of Bicep resources and azapi bodies") else {
-        return;
-    };
-    let project = project();
-    let mut findings = Vec::new();
-    for template in bicep::read_all(&project).0 {
-        findings.extend(schema.types.check_bicep(&template));
+    if let Some(schema) = schema("properties of Bicep resources and azapi bodies") {
+        quiet(&schema.properties(&templates()));
     }
-    for folder in terraform::read_all(&project).0 {
-        findings.extend(schema.types.check_azapi(&folder));
-    }
-    quiet(&findings);
 }
 
 #[test]
 fn arguments_of_terraform_resources_exist() {
-    let Some(schema) = schema("arguments of Terraform resources") else {
-        return;
-    };
-    let mut findings = Vec::new();
-    for folder in terraform::read_all(&project()).0 {
-        findings.extend(schema.provider.check(&folder));
+    if let Some(schema) = schema("arguments of Terraform resources") {
+        quiet(&schema.arguments(&templates()));
     }
-    quiet(&findings);
 }
