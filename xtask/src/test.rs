@@ -10,17 +10,7 @@ use crate::{cargo, root, succeed};
 /// Installs what the tests need, runs them all, and prints the counts in one closing line.
 /// Arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    install_node_packages()?;
-    install_python_packages(
-        "test-python",
-        "requirements.txt",
-        "Microsoft's Python clients",
-    )?;
-    install_python_packages(
-        "test-tools",
-        "requirements-tools.txt",
-        "what checks templates and Dockerfiles",
-    )?;
+    install()?;
     // A test that finds a counterpart missing now fails instead of saying what it left out.
     let mut child = cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -50,6 +40,31 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         bail!("no test ran");
     }
     Ok(())
+}
+
+/// Installs all that the tests need, at the same time: most of it is waiting.
+fn install() -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        let node = scope.spawn(install_node_packages);
+        let clients = scope.spawn(|| {
+            install_python_packages(
+                "test-python",
+                "requirements.txt",
+                "Microsoft's Python clients",
+            )
+        });
+        let tools = install_python_packages(
+            "test-tools",
+            "requirements-tools.txt",
+            "what checks templates and Dockerfiles",
+        );
+        let joined = |result: std::thread::Result<anyhow::Result<()>>| {
+            result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        joined(node.join())?;
+        joined(clients.join())?;
+        tools
+    })
 }
 
 /// `npm ci` in `tests/`, unless what is there was installed from the same lock file.

@@ -20,30 +20,73 @@ const AZAPI: [(&str, &[&str]); 3] = [
     (
         "azapi_resource",
         &[
-            "type", "name", "parent_id", "location", "identity", "tags", "body", "sensitive_body",
-            "sensitive_body_version", "response_export_values", "schema_validation_enabled",
-            "ignore_casing", "ignore_missing_property", "ignore_null_property", "locks", "retry",
-            "replace_triggers_external_values", "replace_triggers_refs", "timeouts",
-            "create_headers", "create_query_parameters", "update_headers",
-            "update_query_parameters", "read_headers", "read_query_parameters", "delete_headers",
+            "type",
+            "name",
+            "parent_id",
+            "location",
+            "identity",
+            "tags",
+            "body",
+            "sensitive_body",
+            "sensitive_body_version",
+            "response_export_values",
+            "schema_validation_enabled",
+            "ignore_casing",
+            "ignore_missing_property",
+            "ignore_null_property",
+            "locks",
+            "retry",
+            "replace_triggers_external_values",
+            "replace_triggers_refs",
+            "timeouts",
+            "create_headers",
+            "create_query_parameters",
+            "update_headers",
+            "update_query_parameters",
+            "read_headers",
+            "read_query_parameters",
+            "delete_headers",
             "delete_query_parameters",
         ],
     ),
     (
         "azapi_update_resource",
         &[
-            "type", "name", "parent_id", "resource_id", "body", "sensitive_body",
-            "sensitive_body_version", "response_export_values", "ignore_casing",
-            "ignore_missing_property", "locks", "retry", "timeouts", "update_headers",
-            "update_query_parameters", "read_headers", "read_query_parameters",
+            "type",
+            "name",
+            "parent_id",
+            "resource_id",
+            "body",
+            "sensitive_body",
+            "sensitive_body_version",
+            "response_export_values",
+            "ignore_casing",
+            "ignore_missing_property",
+            "locks",
+            "retry",
+            "timeouts",
+            "update_headers",
+            "update_query_parameters",
+            "read_headers",
+            "read_query_parameters",
         ],
     ),
     (
         "azapi_resource_action",
         &[
-            "type", "resource_id", "action", "method", "body", "when", "locks",
-            "response_export_values", "sensitive_response_export_values", "retry", "timeouts",
-            "headers", "query_parameters",
+            "type",
+            "resource_id",
+            "action",
+            "method",
+            "body",
+            "when",
+            "locks",
+            "response_export_values",
+            "sensitive_response_export_values",
+            "retry",
+            "timeouts",
+            "headers",
+            "query_parameters",
         ],
     ),
 ];
@@ -95,7 +138,10 @@ impl Types {
             });
             let same: Vec<&str> = same.collect();
             let message = if same.is_empty() {
-                let bare_names = self.names.iter().map(|name| &name[..name.find('@').unwrap_or(0)]);
+                let bare_names = self
+                    .names
+                    .iter()
+                    .map(|name| &name[..name.find('@').unwrap_or(0)]);
                 let similar = nearest(bare, bare_names);
                 format!("the resource type {bare} is not described{similar}")
             } else {
@@ -155,8 +201,16 @@ impl Types {
             };
             let about = format!("{}.{}", resource.kind, resource.name);
             let meta = ["count", "for_each", "depends_on", "provider", "lifecycle"];
-            let written = resource.body.attributes.iter().map(|it| (it.name(), &it.key.place));
-            let blocks = resource.body.blocks.iter().map(|it| (Some(it.name.as_str()), &it.place));
+            let written = resource
+                .body
+                .attributes
+                .iter()
+                .map(|it| (it.name(), &it.key.place));
+            let blocks = resource
+                .body
+                .blocks
+                .iter()
+                .map(|it| (Some(it.name.as_str()), &it.place));
             for (name, place) in written.chain(blocks) {
                 let name = name.unwrap_or_default();
                 if !arguments.contains(&name) && !meta.contains(&name) {
@@ -194,7 +248,10 @@ impl Types {
                 elsewhere.extend(required(&described["body"]));
             }
             // What is secret of a body stands in another one.
-            let body = match (resource.body.get("body"), resource.body.get("sensitive_body")) {
+            let body = match (
+                resource.body.get("body"),
+                resource.body.get("sensitive_body"),
+            ) {
                 (Some(body), Some(sensitive)) => &joined(body, sensitive),
                 (Some(body), None) | (None, Some(body)) => body,
                 (None, None) => continue,
@@ -211,7 +268,10 @@ fn joined(one: &Expression, other: &Expression) -> Expression {
     let mut properties = one.properties().to_vec();
     for added in other.properties() {
         let name = added.name();
-        match properties.iter_mut().find(|it| name.is_some() && it.name() == name) {
+        match properties
+            .iter_mut()
+            .find(|it| name.is_some() && it.name() == name)
+        {
             Some(there) => there.value = joined(&there.value, &added.value),
             None => properties.push(added.clone()),
         }
@@ -236,10 +296,21 @@ impl Walk<'_> {
     /// The type can be written where the file writes it.
     fn scope(&mut self, described: &Json, scope: &str, resource: &bicep::Resource) {
         let scopes = described["writableScopes"].as_array();
-        let scopes: Vec<&str> = scopes.into_iter().flatten().filter_map(Json::as_str).collect();
+        let scopes: Vec<&str> = scopes
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
         if !scopes.contains(&scope) {
-            let scopes = if scopes.is_empty() { "nowhere".to_owned() } else { scopes.join(", ") };
-            let message = format!("{} is written at scope {scope}, but can be at: {scopes}", resource.kind);
+            let scopes = if scopes.is_empty() {
+                "nowhere".to_owned()
+            } else {
+                scopes.join(", ")
+            };
+            let message = format!(
+                "{} is written at scope {scope}, but can be at: {scopes}",
+                resource.kind
+            );
             self.complain(&resource.place, "", message);
         }
     }
@@ -257,14 +328,26 @@ impl Walk<'_> {
                 },
                 _ => return vec![outcome.clone()],
             };
-            let variable = self.variables.iter().find(|it| of != "var" && it.name == *name);
+            let variable = self
+                .variables
+                .iter()
+                .find(|it| of != "var" && it.name == *name);
             if let Some(variable) = variable.filter(|_| depth < 8) {
                 return self.outcomes(&variable.value, depth + 1);
             }
-            let parameter = self.parameters.iter().find(|it| of != "local" && it.name == *name);
+            let parameter = self
+                .parameters
+                .iter()
+                .find(|it| of != "local" && it.name == *name);
             match parameter {
-                Some(Parameter { allowed: Some(allowed), .. }) => allowed.clone(),
-                Some(Parameter { default: Some(default), .. }) if default.is_constant() => {
+                Some(Parameter {
+                    allowed: Some(allowed),
+                    ..
+                }) => allowed.clone(),
+                Some(Parameter {
+                    default: Some(default),
+                    ..
+                }) if default.is_constant() => {
                     vec![default.clone()]
                 }
                 _ => vec![outcome.clone()],
@@ -281,11 +364,17 @@ impl Walk<'_> {
 
     fn check_one(&mut self, node: &Json, expression: &Expression, path: &str, elsewhere: &[&str]) {
         let kind = node["kind"].as_str().unwrap_or("any");
-        if kind == "any" || node.get("cut").is_some() && kind == "object" && node.get("properties").is_none() {
+        if kind == "any"
+            || node.get("cut").is_some() && kind == "object" && node.get("properties").is_none()
+        {
             return;
         }
         let wrong = |walk: &mut Self, is: &str| {
-            let article = if is.starts_with(['a', 'o', 'i']) { "an" } else { "a" };
+            let article = if is.starts_with(['a', 'o', 'i']) {
+                "an"
+            } else {
+                "a"
+            };
             let wanted = match kind {
                 "literals" => "a string",
                 "array" => "an array",
@@ -296,7 +385,11 @@ impl Walk<'_> {
             };
             let value = expression.to_string();
             let short: String = value.chars().take(60).collect();
-            walk.complain(&expression.place, path, format!("{short} is {article} {is}, and {wanted} belongs here"));
+            walk.complain(
+                &expression.place,
+                path,
+                format!("{short} is {article} {is}, and {wanted} belongs here"),
+            );
         };
         match &expression.value {
             Value::Null => {}
@@ -322,20 +415,28 @@ impl Walk<'_> {
             },
             Value::Object(properties) => match kind {
                 "object" => self.object(node, None, properties, expression, path, elsewhere),
-                "discriminated" => self.discriminated(node, properties, expression, path, elsewhere),
+                "discriminated" => {
+                    self.discriminated(node, properties, expression, path, elsewhere)
+                }
                 _ => wrong(self, "object"),
             },
             Value::Each(each) if kind == "array" && each.key.is_none() => {
                 self.check(&node["items"], &each.value, &format!("{path}[]"), &[]);
             }
-            Value::Call { name, arguments, .. } if matches!(name.as_str(), "union" | "merge" | "shallowMerge") && kind == "object" => {
+            Value::Call {
+                name, arguments, ..
+            } if matches!(name.as_str(), "union" | "merge" | "shallowMerge")
+                && kind == "object" =>
+            {
                 // Each part may hold only some of what is required.
                 let required = required(node);
                 for part in arguments {
                     self.check(node, part, path, &required);
                 }
             }
-            Value::Call { name, arguments, .. } if name == "concat" && kind == "array" => {
+            Value::Call {
+                name, arguments, ..
+            } if name == "concat" && kind == "array" => {
                 let mut items = node.clone();
                 if let Json::Object(node) = &mut items {
                     node.remove("minLength");
@@ -360,25 +461,45 @@ impl Walk<'_> {
         let mut known: Map<String, Json> = Map::new();
         for part in [Some(node), branch].into_iter().flatten() {
             let properties = part["properties"].as_object();
-            known.extend(properties.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+            known.extend(
+                properties
+                    .into_iter()
+                    .flatten()
+                    .map(|(k, v)| (k.clone(), v.clone())),
+            );
         }
         let additional = branch
             .and_then(|branch| branch.get("additional"))
             .or(node.get("additional"));
         for Property { key, value } in properties {
             let Some(name) = key.text() else { continue };
-            let below = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let below = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            };
             match (known.get(name), additional) {
                 (Some(node), _) if node["readOnly"] == true => {
                     self.complain(&key.place, &below, "is read-only and must not be set");
                 }
-                (Some(_), _) if path == "body" && ["name", "location", "identity", "tags"].contains(&name) => {
-                    self.complain(&key.place, &below, format!("is the argument {name} of the block"));
+                (Some(_), _)
+                    if path == "body"
+                        && ["name", "location", "identity", "tags"].contains(&name) =>
+                {
+                    self.complain(
+                        &key.place,
+                        &below,
+                        format!("is the argument {name} of the block"),
+                    );
                 }
                 (Some(node), _) | (None, Some(node)) => self.check(node, value, &below, &[]),
                 (None, None) => {
                     let similar = nearest(name, known.keys().map(String::as_str));
-                    self.complain(&key.place, &below, format!("there is no property {name}{similar}"));
+                    self.complain(
+                        &key.place,
+                        &below,
+                        format!("there is no property {name}{similar}"),
+                    );
                 }
             }
         }
@@ -388,7 +509,11 @@ impl Walk<'_> {
         for (name, node) in &known {
             let given = properties.iter().any(|it| it.name() == Some(name));
             if node["required"] == true && !given && !elsewhere.contains(&name.as_str()) {
-                self.complain(&expression.place, path, format!("the required property {name} is missing"));
+                self.complain(
+                    &expression.place,
+                    path,
+                    format!("the required property {name} is missing"),
+                );
             }
         }
     }
@@ -422,7 +547,10 @@ impl Walk<'_> {
                 None => {
                     let known: Vec<&str> = branches.keys().map(String::as_str).collect();
                     let similar = nearest(text, known.iter().copied());
-                    let message = format!("{name} is {text:?}, which is none of {}{similar}", known.join(", "));
+                    let message = format!(
+                        "{name} is {text:?}, which is none of {}{similar}",
+                        known.join(", ")
+                    );
                     self.complain(&outcome.place, path, message);
                 }
             }
@@ -431,7 +559,11 @@ impl Walk<'_> {
 
     fn literal(&mut self, node: &Json, text: &str, expression: &Expression, path: &str) {
         let allowed = node["allowed"].as_array();
-        let allowed: Vec<&str> = allowed.into_iter().flatten().filter_map(Json::as_str).collect();
+        let allowed: Vec<&str> = allowed
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
         if !allowed.contains(&text) {
             let similar = nearest(text, allowed.iter().copied());
             let message = format!("{text:?} is none of {}{similar}", allowed.join(", "));
@@ -446,26 +578,53 @@ impl Walk<'_> {
             && let Ok(regex) = Regex::new(pattern)
             && !regex.is_match(text)
         {
-            self.complain(&expression.place, path, format!("{text:?} does not match {pattern}"));
+            self.complain(
+                &expression.place,
+                path,
+                format!("{text:?} does not match {pattern}"),
+            );
         }
     }
 
-    fn length(&mut self, node: &Json, length: usize, what: &str, expression: &Expression, path: &str) {
+    fn length(
+        &mut self,
+        node: &Json,
+        length: usize,
+        what: &str,
+        expression: &Expression,
+        path: &str,
+    ) {
         let length = length as u64;
         if let Some(min) = node["minLength"].as_u64().filter(|min| length < *min) {
-            self.complain(&expression.place, path, format!("has {length} {what}, and at least {min} are needed"));
+            self.complain(
+                &expression.place,
+                path,
+                format!("has {length} {what}, and at least {min} are needed"),
+            );
         }
         if let Some(max) = node["maxLength"].as_u64().filter(|max| length > *max) {
-            self.complain(&expression.place, path, format!("has {length} {what}, and at most {max} are allowed"));
+            self.complain(
+                &expression.place,
+                path,
+                format!("has {length} {what}, and at most {max} are allowed"),
+            );
         }
     }
 
     fn number(&mut self, node: &Json, number: f64, expression: &Expression, path: &str) {
         if let Some(min) = node["min"].as_f64().filter(|min| number < *min) {
-            self.complain(&expression.place, path, format!("{number} is less than {min}"));
+            self.complain(
+                &expression.place,
+                path,
+                format!("{number} is less than {min}"),
+            );
         }
         if let Some(max) = node["max"].as_f64().filter(|max| number > *max) {
-            self.complain(&expression.place, path, format!("{number} is more than {max}"));
+            self.complain(
+                &expression.place,
+                path,
+                format!("{number} is more than {max}"),
+            );
         }
     }
 }

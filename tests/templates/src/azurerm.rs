@@ -40,7 +40,11 @@ impl Provider {
     /// What is wrong with what a folder holds of this provider.
     pub fn check(&self, folder: &Folder) -> Vec<Finding> {
         let meta = self.data["metaArguments"].as_array();
-        let meta: Vec<&str> = meta.into_iter().flatten().filter_map(Json::as_str).collect();
+        let meta: Vec<&str> = meta
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
         let mut findings = Vec::new();
         let mut check = |about: String, node: &Json, body: &Body, place: &Place| {
             let mut walk = Walk {
@@ -111,7 +115,11 @@ fn apply(data: &mut Json, change: &Json) -> Option<()> {
     let node = match change["kind"].as_str()? {
         "provider" => data.get_mut("provider")?,
         kind => {
-            let part = if kind == "data" { "dataSources" } else { "resources" };
+            let part = if kind == "data" {
+                "dataSources"
+            } else {
+                "resources"
+            };
             data.get_mut(part)?.get_mut(change["resource"].as_str()?)?
         }
     };
@@ -128,7 +136,9 @@ fn apply(data: &mut Json, change: &Json) -> Option<()> {
         "rename" | "add" => {
             let (node, name) = parent(node, change["to"].as_str()?)?;
             for (part, key) in [("attributes", "schema"), ("blocks", "block")] {
-                let Some(added) = change.get(key) else { continue };
+                let Some(added) = change.get(key) else {
+                    continue;
+                };
                 let part = node
                     .as_object_mut()?
                     .entry(part)
@@ -160,7 +170,11 @@ fn is_output(node: &Json) -> bool {
 
 impl Walk<'_> {
     fn complain(&mut self, place: &Place, path: &str, message: &str) {
-        let path = if path.is_empty() { "" } else { &format!(" {path}:") };
+        let path = if path.is_empty() {
+            ""
+        } else {
+            &format!(" {path}:")
+        };
         let message = format!("{}:{path} {message}", self.about);
         self.findings.push(Finding::new(place, message));
     }
@@ -235,7 +249,10 @@ impl Walk<'_> {
         }
         for (name, node) in names(node, "blocks") {
             let count = body.blocks(name).count() + usize::from(body.get(name).is_some());
-            let least = node["min"].as_u64().unwrap_or(0).max(u64::from(node["required"] == true));
+            let least = node["min"]
+                .as_u64()
+                .unwrap_or(0)
+                .max(u64::from(node["required"] == true));
             if (count as u64) < least {
                 let message = format!("the required block {name} is missing");
                 self.complain(place, path, &message);
@@ -264,8 +281,14 @@ impl Walk<'_> {
             }
             let variable = self.folder.parameters.iter().find(|it| it.name == *name);
             match variable.filter(|_| of == "var") {
-                Some(Parameter { allowed: Some(allowed), .. }) => allowed.clone(),
-                Some(Parameter { default: Some(default), .. }) if default.is_constant() => {
+                Some(Parameter {
+                    allowed: Some(allowed),
+                    ..
+                }) => allowed.clone(),
+                Some(Parameter {
+                    default: Some(default),
+                    ..
+                }) if default.is_constant() => {
                     vec![default.clone()]
                 }
                 _ => vec![outcome.clone()],
@@ -291,24 +314,48 @@ impl Walk<'_> {
                     self.complain(&place, path, &format!("is a list, and {of} belongs here"));
                 }
                 Value::Object(_) if !is_map && of != "any" => {
-                    self.complain(&place, path, &format!("is an object, and {of} belongs here"));
+                    self.complain(
+                        &place,
+                        path,
+                        &format!("is an object, and {of} belongs here"),
+                    );
                 }
                 Value::String(_) | Value::Template(_) | Value::Number(_) | Value::Bool(_)
                     if is_list || is_map =>
                 {
-                    self.complain(&place, path, &format!("{outcome} stands where {of} belongs"));
+                    self.complain(
+                        &place,
+                        path,
+                        &format!("{outcome} stands where {of} belongs"),
+                    );
                 }
                 Value::String(text) if of == "bool" && text != "true" && text != "false" => {
-                    self.complain(&place, path, &format!("{outcome} stands where a bool belongs"));
+                    self.complain(
+                        &place,
+                        path,
+                        &format!("{outcome} stands where a bool belongs"),
+                    );
                 }
                 Value::String(text) if of == "number" && text.parse::<f64>().is_err() => {
-                    self.complain(&place, path, &format!("{outcome} stands where a number belongs"));
+                    self.complain(
+                        &place,
+                        path,
+                        &format!("{outcome} stands where a number belongs"),
+                    );
                 }
                 Value::Bool(_) if of == "number" => {
-                    self.complain(&place, path, &format!("{outcome} stands where a number belongs"));
+                    self.complain(
+                        &place,
+                        path,
+                        &format!("{outcome} stands where a number belongs"),
+                    );
                 }
                 Value::Number(_) if of == "bool" => {
-                    self.complain(&place, path, &format!("{outcome} stands where a bool belongs"));
+                    self.complain(
+                        &place,
+                        path,
+                        &format!("{outcome} stands where a bool belongs"),
+                    );
                 }
                 _ => self.scalar(node, &outcome, path),
             }

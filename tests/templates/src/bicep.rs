@@ -177,7 +177,10 @@ impl<'a> Reader<'a> {
             "" => "at the end of the line".to_owned(),
             short => format!("at: {short}"),
         };
-        Err(Finding::new(&self.place(), format!("not Bicep: {why} {at}")))
+        Err(Finding::new(
+            &self.place(),
+            format!("not Bicep: {why} {at}"),
+        ))
     }
 
     fn rest(&self) -> &'a str {
@@ -420,12 +423,14 @@ impl<'a> Reader<'a> {
 
     fn parameter(&mut self, place: Place, decorators: &[Expression]) -> Read<Parameter> {
         let of = |wanted: &str| {
-            decorators.iter().find_map(|decorator| match &decorator.value {
-                Value::Call {
-                    name, arguments, ..
-                } if name == wanted => arguments.first(),
-                _ => None,
-            })
+            decorators
+                .iter()
+                .find_map(|decorator| match &decorator.value {
+                    Value::Call {
+                        name, arguments, ..
+                    } if name == wanted => arguments.first(),
+                    _ => None,
+                })
         };
         let name = self.word()?;
         let type_name = self.type_name()?;
@@ -575,7 +580,8 @@ impl<'a> Reader<'a> {
                 if self.rest().starts_with('(') {
                     let arguments = self.arguments()?;
                     // The namespaces of built-in functions.
-                    let built_in = matches!(&object.value, Value::Name(on) if on == "sys" || on == "az");
+                    let built_in =
+                        matches!(&object.value, Value::Name(on) if on == "sys" || on == "az");
                     Value::Call {
                         on: (!built_in).then(|| Box::new(object)),
                         name,
@@ -807,7 +813,10 @@ impl<'a> Reader<'a> {
                         Some('r') => text.push('\r'),
                         Some('t') => text.push('\t'),
                         Some('u') => {
-                            let digits = self.rest().strip_prefix('{').and_then(|it| it.split_once('}'));
+                            let digits = self
+                                .rest()
+                                .strip_prefix('{')
+                                .and_then(|it| it.split_once('}'));
                             let code = digits.and_then(|(code, _)| {
                                 let number = u32::from_str_radix(code, 16).ok()?;
                                 Some((code.len(), char::from_u32(number)?))
@@ -839,9 +848,9 @@ impl<'a> Reader<'a> {
 }
 
 fn is_secure(decorators: &[Expression]) -> bool {
-    decorators.iter().any(|decorator| {
-        matches!(&decorator.value, Value::Call { name, .. } if name == "secure")
-    })
+    decorators
+        .iter()
+        .any(|decorator| matches!(&decorator.value, Value::Call { name, .. } if name == "secure"))
 }
 
 #[cfg(test)]
@@ -903,7 +912,10 @@ output host string = storage.properties.primaryEndpoints.blob
     fn what_the_templates_are_made_of_is_read() {
         let template = read("infra/a.bicep", SMALL).unwrap();
         let parameter = &template.parameters[1];
-        assert_eq!((parameter.name.as_str(), parameter.place.line), ("mode", 12));
+        assert_eq!(
+            (parameter.name.as_str(), parameter.place.line),
+            ("mode", 12)
+        );
         let allowed = parameter.allowed.as_ref().unwrap();
         assert_eq!(allowed[1].text(), Some("private"));
         assert!(template.parameters[2].secure && !parameter.secure);
@@ -958,7 +970,10 @@ output host string = storage.properties.primaryEndpoints.blob
         refused("var a = b\n(c)\n", "a.bicep:2: not Bicep");
         refused("var a = { b: 1 c: 2 }\n", "a.bicep:1: not Bicep");
         refused("param a string\nparam a int\n", "a.bicep:2: a is declared");
-        refused("var a = {\n  b: 1\n  b: 2\n}\n", "a.bicep:3: b stands twice");
+        refused(
+            "var a = {\n  b: 1\n  b: 2\n}\n",
+            "a.bicep:3: b stands twice",
+        );
         refused("var a = 'b\n", "a.bicep:1");
     }
 }

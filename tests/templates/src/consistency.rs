@@ -12,28 +12,88 @@ use crate::stack::{Resource, Stack, snake};
 /// Azure's built-in roles that templates may assign. The ids are the same in every tenant.
 pub const ROLES: [(&str, &str); 25] = [
     ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader"),
-    ("ac63b705-f282-497d-ac71-919bf39d939d", "Management Group Reader"),
-    ("17d1049b-9a84-46fb-8f53-869881c3d3ab", "Storage Account Contributor"),
-    ("b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "Storage Blob Data Owner"),
-    ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", "Storage Blob Data Contributor"),
-    ("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", "Storage Blob Data Reader"),
-    ("974c5e8b-45b9-4653-ba55-5f855dd0fb88", "Storage Queue Data Contributor"),
-    ("19e7f393-937e-4f77-808e-94535e297925", "Storage Queue Data Reader"),
-    ("8a0f0c08-91a1-4084-bc3d-661d67233fed", "Storage Queue Data Message Processor"),
-    ("c6a89b2d-59bc-44d0-9896-0f6e12d7b80a", "Storage Queue Data Message Sender"),
-    ("0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3", "Storage Table Data Contributor"),
-    ("4633458b-17de-408a-b874-0445c86b69e6", "Key Vault Secrets User"),
-    ("b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "Key Vault Secrets Officer"),
-    ("3913510d-42f4-4e42-8a64-420c390055eb", "Monitoring Metrics Publisher"),
+    (
+        "ac63b705-f282-497d-ac71-919bf39d939d",
+        "Management Group Reader",
+    ),
+    (
+        "17d1049b-9a84-46fb-8f53-869881c3d3ab",
+        "Storage Account Contributor",
+    ),
+    (
+        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        "Storage Blob Data Owner",
+    ),
+    (
+        "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+        "Storage Blob Data Contributor",
+    ),
+    (
+        "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+        "Storage Blob Data Reader",
+    ),
+    (
+        "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+        "Storage Queue Data Contributor",
+    ),
+    (
+        "19e7f393-937e-4f77-808e-94535e297925",
+        "Storage Queue Data Reader",
+    ),
+    (
+        "8a0f0c08-91a1-4084-bc3d-661d67233fed",
+        "Storage Queue Data Message Processor",
+    ),
+    (
+        "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
+        "Storage Queue Data Message Sender",
+    ),
+    (
+        "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+        "Storage Table Data Contributor",
+    ),
+    (
+        "4633458b-17de-408a-b874-0445c86b69e6",
+        "Key Vault Secrets User",
+    ),
+    (
+        "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+        "Key Vault Secrets Officer",
+    ),
+    (
+        "3913510d-42f4-4e42-8a64-420c390055eb",
+        "Monitoring Metrics Publisher",
+    ),
     ("43d0d8ad-25c7-4714-9337-8ba259a9fe05", "Monitoring Reader"),
-    ("73c42c96-874c-492b-b04d-ab87d138a893", "Log Analytics Reader"),
-    ("72fafb9e-0641-4937-9268-a91bfd8191a3", "Cost Management Reader"),
-    ("434105ed-43f6-45c7-a02f-909b2ba83430", "Cost Management Contributor"),
+    (
+        "73c42c96-874c-492b-b04d-ab87d138a893",
+        "Log Analytics Reader",
+    ),
+    (
+        "72fafb9e-0641-4937-9268-a91bfd8191a3",
+        "Cost Management Reader",
+    ),
+    (
+        "434105ed-43f6-45c7-a02f-909b2ba83430",
+        "Cost Management Contributor",
+    ),
     ("fa23ad8b-c56e-40d8-ac0c-ce449e1d2c64", "Billing Reader"),
-    ("d5a91429-5739-47e2-a06b-3470a27159e7", "EventGrid Data Sender"),
-    ("4d97b98b-1d4f-4787-a291-c67834d212e7", "Network Contributor"),
-    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
-    ("09976791-48a7-449e-bb21-39d1a415f350", "Communication and Email Service Owner"),
+    (
+        "d5a91429-5739-47e2-a06b-3470a27159e7",
+        "EventGrid Data Sender",
+    ),
+    (
+        "4d97b98b-1d4f-4787-a291-c67834d212e7",
+        "Network Contributor",
+    ),
+    (
+        "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
+        "Role Based Access Control Administrator",
+    ),
+    (
+        "09976791-48a7-449e-bb21-39d1a415f350",
+        "Communication and Email Service Owner",
+    ),
     ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"),
     ("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"),
 ];
@@ -49,52 +109,136 @@ pub const NEEDED_ROLES: [(&str, &str); 5] = [
 
 /// What azurerm's resources are in Azure.
 const ARM_TYPES: [(&str, &str); 34] = [
-    ("azurerm_application_insights", "Microsoft.Insights/components"),
-    ("azurerm_application_insights_workbook", "Microsoft.Insights/workbooks"),
-    ("azurerm_communication_service", "Microsoft.Communication/communicationServices"),
-    ("azurerm_email_communication_service", "Microsoft.Communication/emailServices"),
-    ("azurerm_email_communication_service_domain", "Microsoft.Communication/emailServices/domains"),
+    (
+        "azurerm_application_insights",
+        "Microsoft.Insights/components",
+    ),
+    (
+        "azurerm_application_insights_workbook",
+        "Microsoft.Insights/workbooks",
+    ),
+    (
+        "azurerm_communication_service",
+        "Microsoft.Communication/communicationServices",
+    ),
+    (
+        "azurerm_email_communication_service",
+        "Microsoft.Communication/emailServices",
+    ),
+    (
+        "azurerm_email_communication_service_domain",
+        "Microsoft.Communication/emailServices/domains",
+    ),
     (
         "azurerm_email_communication_service_domain_sender_username",
         "Microsoft.Communication/emailServices/domains/senderUsernames",
     ),
-    ("azurerm_eventgrid_system_topic", "Microsoft.EventGrid/systemTopics"),
+    (
+        "azurerm_eventgrid_system_topic",
+        "Microsoft.EventGrid/systemTopics",
+    ),
     (
         "azurerm_eventgrid_system_topic_event_subscription",
         "Microsoft.EventGrid/systemTopics/eventSubscriptions",
     ),
     ("azurerm_key_vault", "Microsoft.KeyVault/vaults"),
-    ("azurerm_key_vault_secret", "Microsoft.KeyVault/vaults/secrets"),
-    ("azurerm_log_analytics_workspace", "Microsoft.OperationalInsights/workspaces"),
-    ("azurerm_monitor_action_group", "Microsoft.Insights/actionGroups"),
-    ("azurerm_monitor_activity_log_alert", "Microsoft.Insights/activityLogAlerts"),
-    ("azurerm_monitor_diagnostic_setting", "Microsoft.Insights/diagnosticSettings"),
-    ("azurerm_monitor_metric_alert", "Microsoft.Insights/metricAlerts"),
+    (
+        "azurerm_key_vault_secret",
+        "Microsoft.KeyVault/vaults/secrets",
+    ),
+    (
+        "azurerm_log_analytics_workspace",
+        "Microsoft.OperationalInsights/workspaces",
+    ),
+    (
+        "azurerm_monitor_action_group",
+        "Microsoft.Insights/actionGroups",
+    ),
+    (
+        "azurerm_monitor_activity_log_alert",
+        "Microsoft.Insights/activityLogAlerts",
+    ),
+    (
+        "azurerm_monitor_diagnostic_setting",
+        "Microsoft.Insights/diagnosticSettings",
+    ),
+    (
+        "azurerm_monitor_metric_alert",
+        "Microsoft.Insights/metricAlerts",
+    ),
     (
         "azurerm_monitor_scheduled_query_rules_alert_v2",
         "Microsoft.Insights/scheduledQueryRules",
     ),
-    ("azurerm_network_security_group", "Microsoft.Network/networkSecurityGroups"),
-    ("azurerm_private_dns_zone", "Microsoft.Network/privateDnsZones"),
+    (
+        "azurerm_network_security_group",
+        "Microsoft.Network/networkSecurityGroups",
+    ),
+    (
+        "azurerm_private_dns_zone",
+        "Microsoft.Network/privateDnsZones",
+    ),
     (
         "azurerm_private_dns_zone_virtual_network_link",
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
     ),
-    ("azurerm_private_endpoint", "Microsoft.Network/privateEndpoints"),
-    ("azurerm_resource_group", "Microsoft.Resources/resourceGroups"),
-    ("azurerm_resource_group_cost_management_export", "Microsoft.CostManagement/exports"),
-    ("azurerm_role_assignment", "Microsoft.Authorization/roleAssignments"),
-    ("azurerm_role_definition", "Microsoft.Authorization/roleDefinitions"),
+    (
+        "azurerm_private_endpoint",
+        "Microsoft.Network/privateEndpoints",
+    ),
+    (
+        "azurerm_resource_group",
+        "Microsoft.Resources/resourceGroups",
+    ),
+    (
+        "azurerm_resource_group_cost_management_export",
+        "Microsoft.CostManagement/exports",
+    ),
+    (
+        "azurerm_role_assignment",
+        "Microsoft.Authorization/roleAssignments",
+    ),
+    (
+        "azurerm_role_definition",
+        "Microsoft.Authorization/roleDefinitions",
+    ),
     ("azurerm_service_plan", "Microsoft.Web/serverfarms"),
-    ("azurerm_storage_account", "Microsoft.Storage/storageAccounts"),
-    ("azurerm_storage_container", "Microsoft.Storage/storageAccounts/blobServices/containers"),
-    ("azurerm_storage_management_policy", "Microsoft.Storage/storageAccounts/managementPolicies"),
-    ("azurerm_storage_queue", "Microsoft.Storage/storageAccounts/queueServices/queues"),
-    ("azurerm_storage_table", "Microsoft.Storage/storageAccounts/tableServices/tables"),
-    ("azurerm_subnet", "Microsoft.Network/virtualNetworks/subnets"),
-    ("azurerm_subscription_cost_management_export", "Microsoft.CostManagement/exports"),
-    ("azurerm_user_assigned_identity", "Microsoft.ManagedIdentity/userAssignedIdentities"),
-    ("azurerm_virtual_network", "Microsoft.Network/virtualNetworks"),
+    (
+        "azurerm_storage_account",
+        "Microsoft.Storage/storageAccounts",
+    ),
+    (
+        "azurerm_storage_container",
+        "Microsoft.Storage/storageAccounts/blobServices/containers",
+    ),
+    (
+        "azurerm_storage_management_policy",
+        "Microsoft.Storage/storageAccounts/managementPolicies",
+    ),
+    (
+        "azurerm_storage_queue",
+        "Microsoft.Storage/storageAccounts/queueServices/queues",
+    ),
+    (
+        "azurerm_storage_table",
+        "Microsoft.Storage/storageAccounts/tableServices/tables",
+    ),
+    (
+        "azurerm_subnet",
+        "Microsoft.Network/virtualNetworks/subnets",
+    ),
+    (
+        "azurerm_subscription_cost_management_export",
+        "Microsoft.CostManagement/exports",
+    ),
+    (
+        "azurerm_user_assigned_identity",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+    ),
+    (
+        "azurerm_virtual_network",
+        "Microsoft.Network/virtualNetworks",
+    ),
 ];
 
 /// Types that only one language has as resources of their own: the other writes them into another.
@@ -153,7 +297,10 @@ const UNWRITTEN_SETTINGS: [&str; 3] = [
 /// Parameters whose defaults differ, and why.
 const OTHER_DEFAULTS: [(&str, &str); 3] = [
     ("location", "Terraform reads no resource group for it"),
-    ("export_location", "Terraform knows no location of a deployment"),
+    (
+        "export_location",
+        "Terraform knows no location of a deployment",
+    ),
     ("export_from", "Terraform must remember the day"),
 ];
 
@@ -186,8 +333,14 @@ pub const MAIN: (&str, &str) = ("infra/bicep/main.bicep", "infra/terraform/main"
 
 /// What is deployed for each scope whose costs are read. Terraform has one folder for all kinds of them.
 pub const SCOPES: [(&str, &str); 2] = [
-    ("infra/bicep/scope/subscription.bicep", "infra/terraform/scope"),
-    ("infra/bicep/scope/management-group.bicep", "infra/terraform/scope"),
+    (
+        "infra/bicep/scope/subscription.bicep",
+        "infra/terraform/scope",
+    ),
+    (
+        "infra/bicep/scope/management-group.bicep",
+        "infra/terraform/scope",
+    ),
 ];
 
 /// The stacks of a file and a folder.
@@ -222,7 +375,7 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
                 findings.extend(queues(project, stack, facts.queues));
                 findings.extend(containers(stack, facts.containers));
                 findings.extend(alert_rules(project, stack, facts.rules));
-                findings.extend(documented_parameters(project, stack));
+                findings.extend(documented(project, stack));
             }
         }
         Err(unread) => findings.extend(unread),
@@ -278,7 +431,8 @@ fn canonical(expression: &Expression) -> String {
         (".primary_endpoints.queue", ".primary_queue_endpoint"),
         (".primary_endpoints.table", ".primary_table_endpoint"),
     ];
-    same.iter().fold(text, |text, (from, to)| text.replace(from, to))
+    same.iter()
+        .fold(text, |text, (from, to)| text.replace(from, to))
 }
 
 /// Findings for what stands in one of two collections only.
@@ -318,7 +472,12 @@ pub fn resources(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
         }
         named
     });
-    differ("resource", (bicep, &one), (terraform, &other), &mut findings);
+    differ(
+        "resource",
+        (bicep, &one),
+        (terraform, &other),
+        &mut findings,
+    );
     findings
 }
 
@@ -344,7 +503,10 @@ fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
         let principal = get(["properties.principalId", "principal_id"]).map(roots);
         let target = match body.get("scope") {
             Some(scope) => target_of(scope),
-            None => resource.scope.as_ref().map_or_else(|| "its scope".to_owned(), target_of),
+            None => resource
+                .scope
+                .as_ref()
+                .map_or_else(|| "its scope".to_owned(), target_of),
         };
         let mut names = Vec::new();
         let by_id = get(["properties.roleDefinitionId", "role_definition_id"]);
@@ -361,7 +523,11 @@ fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
                 }
             }
         }
-        for name in body.get("role_definition_name").into_iter().flat_map(Expression::outcomes) {
+        for name in body
+            .get("role_definition_name")
+            .into_iter()
+            .flat_map(Expression::outcomes)
+        {
             match name.text() {
                 Some(text) if ROLES.iter().any(|(_, known)| *known == text) => {
                     names.push(text.to_owned());
@@ -498,7 +664,9 @@ fn settings_of(stack: &Stack) -> BTreeMap<String, (Place, Vec<Expression>)> {
             Value::Array(items) => {
                 for item in items {
                     if let (Some(name), Some(value)) = (item.get("name"), item.get("value")) {
-                        let name = name.text().map_or_else(|| format!("*{name}"), str::to_owned);
+                        let name = name
+                            .text()
+                            .map_or_else(|| format!("*{name}"), str::to_owned);
                         settings
                             .entry(name)
                             .or_insert_with(|| (item.place.clone(), Vec::new()))
@@ -574,7 +742,8 @@ pub fn settings(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
         };
         let (mine, theirs) = (values(mine), values(theirs));
         if mine != theirs {
-            let all = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(" or ");
+            let all =
+                |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(" or ");
             let message = format!(
                 "setting {name} is {} in Bicep and {} in Terraform",
                 all(mine),
@@ -638,17 +807,28 @@ pub fn parameters(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let [one, other] = [bicep, terraform].map(|stack| {
         let parameters = stack.parameters.iter();
         let parameters = parameters
-            .filter(|it| !ONE_SIDED_PARAMETERS.iter().any(|(name, _)| *name == it.name))
+            .filter(|it| {
+                !ONE_SIDED_PARAMETERS
+                    .iter()
+                    .any(|(name, _)| *name == it.name)
+            })
             .map(|it| (it.name.clone(), (it.place.clone(), it)));
         parameters.collect::<BTreeMap<String, (Place, &Parameter)>>()
     });
-    differ("parameter", (bicep, &one), (terraform, &other), &mut findings);
+    differ(
+        "parameter",
+        (bicep, &one),
+        (terraform, &other),
+        &mut findings,
+    );
     for (name, (_, mine)) in &one {
         let Some((place, theirs)) = other.get(name) else {
             continue;
         };
         let shown = |default: &Option<Expression>| {
-            default.as_ref().map_or("no default".to_owned(), ToString::to_string)
+            default
+                .as_ref()
+                .map_or("no default".to_owned(), ToString::to_string)
         };
         let same = shown(&mine.default) == shown(&theirs.default);
         if !same && !OTHER_DEFAULTS.iter().any(|(other, _)| other == name) {
@@ -761,7 +941,10 @@ pub fn routes(project: &Project, routes: &[&str]) -> Vec<Finding> {
 /// The queues of the triggers and of the code are made, with those for poison.
 pub fn queues(project: &Project, stack: &Stack, used: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let made = names_of(stack, "Microsoft.Storage/storageAccounts/queueServices/queues");
+    let made = names_of(
+        stack,
+        "Microsoft.Storage/storageAccounts/queueServices/queues",
+    );
     let mut wanted: Vec<(String, Place)> = Vec::new();
     for function in functions(project, &mut findings) {
         for binding in function.bindings.as_array().into_iter().flatten() {
@@ -770,7 +953,10 @@ pub fn queues(project: &Project, stack: &Stack, used: &[&str]) -> Vec<Finding> {
             }
         }
     }
-    wanted.extend(used.iter().map(|it| ((*it).to_owned(), stack.place.clone())));
+    wanted.extend(
+        used.iter()
+            .map(|it| ((*it).to_owned(), stack.place.clone())),
+    );
     for (queue, place) in wanted {
         for queue in [queue.clone(), format!("{queue}-poison")] {
             if !made.contains(&queue) {
@@ -785,7 +971,10 @@ pub fn queues(project: &Project, stack: &Stack, used: &[&str]) -> Vec<Finding> {
 
 /// The containers of the code are made.
 pub fn containers(stack: &Stack, used: &[&str]) -> Vec<Finding> {
-    let made = names_of(stack, "Microsoft.Storage/storageAccounts/blobServices/containers");
+    let made = names_of(
+        stack,
+        "Microsoft.Storage/storageAccounts/blobServices/containers",
+    );
     let missing = used.iter().filter(|it| !made.contains(**it));
     missing
         .map(|container| {
@@ -820,7 +1009,10 @@ pub fn settings_of_functions(project: &Project, stack: &Stack) -> Vec<Finding> {
         }
         for name in wanted.iter().filter(|it| !written.contains_key(*it)) {
             let similar = nearest(name, written.keys().map(String::as_str));
-            let message = format!("{} does not write the setting {name}{similar}", stack.language);
+            let message = format!(
+                "{} does not write the setting {name}{similar}",
+                stack.language
+            );
             findings.push(Finding::of_file(&function.file, message));
         }
     }
@@ -829,8 +1021,14 @@ pub fn settings_of_functions(project: &Project, stack: &Stack) -> Vec<Finding> {
 
 /// The last words of the names of a stack's alert rules, with the descriptions.
 fn rules_of(stack: &Stack) -> Vec<(String, String, Place)> {
-    let kinds = ["Microsoft.Insights/scheduledQueryRules", "Microsoft.Insights/metricAlerts"];
-    let rules = stack.resources.iter().filter(|it| kinds.contains(&arm_type(it).as_str()));
+    let kinds = [
+        "Microsoft.Insights/scheduledQueryRules",
+        "Microsoft.Insights/metricAlerts",
+    ];
+    let rules = stack
+        .resources
+        .iter()
+        .filter(|it| kinds.contains(&arm_type(it).as_str()));
     rules
         .map(|rule| {
             let name = match rule.body.get("name").map(|it| &it.value) {
@@ -855,7 +1053,11 @@ pub fn alert_rules(project: &Project, stack: &Stack, wanted: &[&str]) -> Vec<Fin
     let sections: Vec<String> = runbook
         .lines()
         .filter(|line| line.starts_with('#'))
-        .map(|line| line.trim_start_matches(['#', ' ']).replace('`', "").to_lowercase())
+        .map(|line| {
+            line.trim_start_matches(['#', ' '])
+                .replace('`', "")
+                .to_lowercase()
+        })
         .collect();
     let sections: Vec<String> = sections.iter().map(|it| it.replace(' ', "-")).collect();
     let rules = rules_of(stack);
@@ -866,7 +1068,8 @@ pub fn alert_rules(project: &Project, stack: &Stack, wanted: &[&str]) -> Vec<Fin
             findings.push(Finding::new(place, message));
         }
         if !description.contains(&format!("docs/runbook.md#{name}")) {
-            let message = format!("the description of rule {name} does not name docs/runbook.md#{name}");
+            let message =
+                format!("the description of rule {name} does not name docs/runbook.md#{name}");
             findings.push(Finding::new(place, message));
         }
     }
@@ -880,22 +1083,62 @@ pub fn alert_rules(project: &Project, stack: &Stack, wanted: &[&str]) -> Vec<Fin
     findings
 }
 
-/// Every parameter stands in `infra/README.md`, by the name that Bicep gives it or Terraform does.
-pub fn documented_parameters(project: &Project, stack: &Stack) -> Vec<Finding> {
-    let text = project.text("infra/README.md").unwrap_or_default();
-    let words: BTreeSet<String> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(|word| snake(word.split(['=', ' ']).next().unwrap_or_default()))
-        .collect();
-    let missing = stack.parameters.iter().filter(|it| !words.contains(&it.name));
-    missing
-        .map(|parameter| {
-            let message = format!("infra/README.md does not explain {}", parameter.name);
-            Finding::new(&parameter.place, message)
-        })
-        .collect()
+/// Every parameter stands in the table of `infra/README.md` with its default, by the name that the
+/// language gives it, and every output is named.
+pub fn documented(project: &Project, stack: &Stack) -> Vec<Finding> {
+    const README: &str = "infra/README.md";
+    let mut findings = Vec::new();
+    let text = project.text(README).unwrap_or_default();
+    let column = if stack.language == "Bicep" { 0 } else { 1 };
+    let section = text.split("\n## Parameters\n").nth(1).unwrap_or_default();
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let mut rows: BTreeMap<String, String> = BTreeMap::new();
+    for line in section.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.split('|').skip(1).map(str::trim).collect();
+        if let [_, _, default, ..] = cells[..]
+            && let Some(name) = cells[column].split('`').nth(1)
+        {
+            rows.insert(name.to_owned(), default.to_owned());
+        }
+    }
+    for parameter in &stack.parameters {
+        let written = rows.iter().find(|(name, _)| snake(name) == parameter.name);
+        let Some((_, default)) = written else {
+            let message = format!("{README} does not explain {}", parameter.name);
+            findings.push(Finding::new(&parameter.place, message));
+            continue;
+        };
+        let expected = match parameter.default.as_ref().map(|it| &it.value) {
+            Some(Value::String(text)) if text.is_empty() => "\u{2013}".to_owned(),
+            Some(Value::String(text)) => format!("`{text}`"),
+            Some(Value::Number(number)) => format!("`{number}`"),
+            Some(Value::Bool(value)) => format!("`{value}`"),
+            Some(Value::Array(items)) if items.is_empty() => "none".to_owned(),
+            Some(Value::Object(properties)) if properties.is_empty() => "none".to_owned(),
+            // Worked out, or to be given: the table says it in words.
+            _ => continue,
+        };
+        if *default != expected {
+            let message = format!(
+                "{README} says that {} is {default} by default, and it is {expected}",
+                parameter.name
+            );
+            findings.push(Finding::new(&parameter.place, message));
+        }
+    }
+    for name in rows.keys() {
+        let name = snake(name);
+        if !stack.parameters.iter().any(|it| it.name == name) {
+            let message = format!("{} has no parameter {name}", stack.language);
+            findings.push(Finding::of_file(README, message));
+        }
+    }
+    let words: BTreeSet<String> = section.split('`').skip(1).step_by(2).map(snake).collect();
+    for output in stack.outputs.iter().filter(|it| !words.contains(&it.name)) {
+        let message = format!("{README} does not name the output {}", output.name);
+        findings.push(Finding::new(&output.place, message));
+    }
+    findings
 }
 
 /// The files that templates read are there.
@@ -907,7 +1150,12 @@ pub fn loaded_files(project: &Project, templates: &Templates) -> Vec<Finding> {
             findings.push(Finding::new(place, format!("there is no file {path}")));
         }
     };
-    let in_bicep = ["loadTextContent", "loadJsonContent", "loadYamlContent", "loadFileAsBase64"];
+    let in_bicep = [
+        "loadTextContent",
+        "loadJsonContent",
+        "loadYamlContent",
+        "loadFileAsBase64",
+    ];
     let in_terraform = ["file", "templatefile", "filebase64"];
     let mut see = |inner: &Expression| {
         let Value::Call {
@@ -918,7 +1166,9 @@ pub fn loaded_files(project: &Project, templates: &Templates) -> Vec<Finding> {
         };
         let first = arguments.first().map(|it| &it.value);
         match first {
-            Some(Value::String(path)) if in_bicep.contains(&name.as_str()) => check(&inner.place, path),
+            Some(Value::String(path)) if in_bicep.contains(&name.as_str()) => {
+                check(&inner.place, path)
+            }
             Some(Value::Template(parts)) if in_terraform.contains(&name.as_str()) => {
                 // "${path.module}/x"
                 if let [module, path] = &parts[..]

@@ -135,11 +135,9 @@ impl Expression {
     /// The parts directly in it.
     pub fn children(&self) -> Vec<&Expression> {
         match &self.value {
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Name(_) => Vec::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Name(_) => {
+                Vec::new()
+            }
             Value::Template(parts) | Value::Array(parts) | Value::Operation(_, parts) => {
                 parts.iter().collect()
             }
@@ -149,7 +147,9 @@ impl Expression {
                 .collect(),
             Value::Member(object, _) => vec![object],
             Value::Index(object, index) => vec![object, index],
-            Value::Call { on, arguments, .. } => on.as_deref().into_iter().chain(arguments).collect(),
+            Value::Call { on, arguments, .. } => {
+                on.as_deref().into_iter().chain(arguments).collect()
+            }
             Value::Conditional(condition, yes, no) => vec![condition, yes, no],
             Value::Each(each) => {
                 let Each {

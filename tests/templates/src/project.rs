@@ -126,7 +126,15 @@ impl Templates {
 
 fn is_text(path: &str) -> bool {
     let ends = [
-        ".bicep", ".bicepparam", ".json", ".kql", ".md", ".tf", ".tfvars", ".yaml", ".yml",
+        ".bicep",
+        ".bicepparam",
+        ".json",
+        ".kql",
+        ".md",
+        ".tf",
+        ".tfvars",
+        ".yaml",
+        ".yml",
     ];
     ends.iter().any(|end| path.ends_with(end))
 }

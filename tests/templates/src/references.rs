@@ -11,44 +11,217 @@ use crate::terraform::{self, Body, Mode};
 
 /// Functions of Bicep that templates may call.
 const BICEP_FUNCTIONS: [&str; 84] = [
-    "any", "array", "base64", "base64ToString", "bool", "cidrHost", "cidrSubnet", "coalesce",
-    "concat", "contains", "dateTimeAdd", "dateTimeFromEpoch", "dateTimeToEpoch", "deployer",
-    "deployment", "distinct", "empty", "endsWith", "environment", "extensionResourceId", "fail",
-    "filter", "first", "flatten", "format", "getSecret", "groupBy", "guid", "indexOf", "int",
-    "intersection", "items", "join", "json", "last", "lastIndexOf", "length", "listAccountSas",
-    "listKeys", "loadFileAsBase64", "loadJsonContent", "loadTextContent", "loadYamlContent",
-    "managementGroup", "managementGroupResourceId", "map", "mapValues", "max", "min", "newGuid",
-    "objectKeys", "padLeft", "parseCidr", "pickZones", "range", "reduce", "reference", "replace",
-    "resourceGroup", "resourceId", "shallowMerge", "skip", "sort", "split", "startsWith", "string",
-    "subscription", "subscriptionResourceId", "substring", "take", "tenant", "tenantResourceId",
-    "toLogicalZone", "toLower", "toObject", "toUpper", "trim", "tryGet", "union", "uniqueString",
-    "uri", "uriComponent", "uriComponentToString", "utcNow",
+    "any",
+    "array",
+    "base64",
+    "base64ToString",
+    "bool",
+    "cidrHost",
+    "cidrSubnet",
+    "coalesce",
+    "concat",
+    "contains",
+    "dateTimeAdd",
+    "dateTimeFromEpoch",
+    "dateTimeToEpoch",
+    "deployer",
+    "deployment",
+    "distinct",
+    "empty",
+    "endsWith",
+    "environment",
+    "extensionResourceId",
+    "fail",
+    "filter",
+    "first",
+    "flatten",
+    "format",
+    "getSecret",
+    "groupBy",
+    "guid",
+    "indexOf",
+    "int",
+    "intersection",
+    "items",
+    "join",
+    "json",
+    "last",
+    "lastIndexOf",
+    "length",
+    "listAccountSas",
+    "listKeys",
+    "loadFileAsBase64",
+    "loadJsonContent",
+    "loadTextContent",
+    "loadYamlContent",
+    "managementGroup",
+    "managementGroupResourceId",
+    "map",
+    "mapValues",
+    "max",
+    "min",
+    "newGuid",
+    "objectKeys",
+    "padLeft",
+    "parseCidr",
+    "pickZones",
+    "range",
+    "reduce",
+    "reference",
+    "replace",
+    "resourceGroup",
+    "resourceId",
+    "shallowMerge",
+    "skip",
+    "sort",
+    "split",
+    "startsWith",
+    "string",
+    "subscription",
+    "subscriptionResourceId",
+    "substring",
+    "take",
+    "tenant",
+    "tenantResourceId",
+    "toLogicalZone",
+    "toLower",
+    "toObject",
+    "toUpper",
+    "trim",
+    "tryGet",
+    "union",
+    "uniqueString",
+    "uri",
+    "uriComponent",
+    "uriComponentToString",
+    "utcNow",
 ];
 
 /// Functions of Terraform that templates may call.
 const TERRAFORM_FUNCTIONS: [&str; 98] = [
-    "abs", "alltrue", "anytrue", "base64decode", "base64encode", "base64gzip", "base64sha256", "basename",
-    "can", "ceil", "chomp", "chunklist", "cidrhost", "cidrnetmask", "cidrsubnet", "cidrsubnets",
-    "coalesce", "coalescelist", "compact", "concat", "contains", "csvdecode", "dirname", "distinct",
-    "element", "endswith", "file", "filebase64", "fileexists", "fileset", "filesha256", "flatten",
-    "floor", "format", "formatdate", "formatlist", "indent", "index", "issensitive", "join",
-    "jsondecode", "jsonencode", "keys", "length", "lookup", "lower", "matchkeys", "max", "md5",
-    "merge", "min", "nonsensitive", "one", "parseint", "pathexpand", "plantimestamp",
-    "provider::azapi::build_resource_id", "provider::azapi::parse_resource_id",
-    "provider::azapi::unique_string", "range", "regex", "regexall", "replace", "reverse", "sensitive",
-    "setintersection", "setproduct", "setsubtract", "setunion", "sha1", "sha256", "signum", "slice",
-    "sort", "split", "startswith", "strcontains", "strrev", "substr", "sum", "templatefile",
-    "timeadd", "title", "tobool", "tolist", "tomap", "tonumber", "toset", "tostring", "transpose",
-    "trim", "trimprefix", "trimspace", "trimsuffix", "try", "upper", "uuidv5", "values",
+    "abs",
+    "alltrue",
+    "anytrue",
+    "base64decode",
+    "base64encode",
+    "base64gzip",
+    "base64sha256",
+    "basename",
+    "can",
+    "ceil",
+    "chomp",
+    "chunklist",
+    "cidrhost",
+    "cidrnetmask",
+    "cidrsubnet",
+    "cidrsubnets",
+    "coalesce",
+    "coalescelist",
+    "compact",
+    "concat",
+    "contains",
+    "csvdecode",
+    "dirname",
+    "distinct",
+    "element",
+    "endswith",
+    "file",
+    "filebase64",
+    "fileexists",
+    "fileset",
+    "filesha256",
+    "flatten",
+    "floor",
+    "format",
+    "formatdate",
+    "formatlist",
+    "indent",
+    "index",
+    "issensitive",
+    "join",
+    "jsondecode",
+    "jsonencode",
+    "keys",
+    "length",
+    "lookup",
+    "lower",
+    "matchkeys",
+    "max",
+    "md5",
+    "merge",
+    "min",
+    "nonsensitive",
+    "one",
+    "parseint",
+    "pathexpand",
+    "plantimestamp",
+    "provider::azapi::build_resource_id",
+    "provider::azapi::parse_resource_id",
+    "provider::azapi::unique_string",
+    "range",
+    "regex",
+    "regexall",
+    "replace",
+    "reverse",
+    "sensitive",
+    "setintersection",
+    "setproduct",
+    "setsubtract",
+    "setunion",
+    "sha1",
+    "sha256",
+    "signum",
+    "slice",
+    "sort",
+    "split",
+    "startswith",
+    "strcontains",
+    "strrev",
+    "substr",
+    "sum",
+    "templatefile",
+    "timeadd",
+    "title",
+    "tobool",
+    "tolist",
+    "tomap",
+    "tonumber",
+    "toset",
+    "tostring",
+    "transpose",
+    "trim",
+    "trimprefix",
+    "trimspace",
+    "trimsuffix",
+    "try",
+    "upper",
+    "uuidv5",
+    "values",
 ];
 
 /// What Azure gives out that lets its holder in. Attributes of Terraform and properties of Azure.
 const SECRETS: [&str; 22] = [
-    "access_key", "connection_string", "instrumentation_key", "master_key", "primary_access_key",
-    "primary_blob_connection_string", "primary_connection_string", "primary_key",
-    "primary_shared_key", "secondary_access_key", "secondary_connection_string", "secondary_key",
-    "secondary_shared_key", "default_function_key", "primary_function_key", "site_credential",
-    "client_secret", "secret_value", "connectionString", "ConnectionString", "InstrumentationKey",
+    "access_key",
+    "connection_string",
+    "instrumentation_key",
+    "master_key",
+    "primary_access_key",
+    "primary_blob_connection_string",
+    "primary_connection_string",
+    "primary_key",
+    "primary_shared_key",
+    "secondary_access_key",
+    "secondary_connection_string",
+    "secondary_key",
+    "secondary_shared_key",
+    "default_function_key",
+    "primary_function_key",
+    "site_credential",
+    "client_secret",
+    "secret_value",
+    "connectionString",
+    "ConnectionString",
+    "InstrumentationKey",
     "password",
 ];
 
@@ -227,14 +400,26 @@ fn bicep_module(
             findings.push(Finding::new(&key.place, message));
         }
     }
-    let given = module.body.get("params").map_or(&[][..], |params| params.properties());
-    check_arguments(&module.place, &module.name, given, &called.parameters, findings);
-    let scope = module.body.get("scope").and_then(|scope| match &scope.value {
-        Value::Call { on: None, name, .. } => Some(name.as_str()),
-        // A group that the template makes.
-        Value::Name(_) => Some("resourceGroup"),
-        _ => None,
-    });
+    let given = module
+        .body
+        .get("params")
+        .map_or(&[][..], |params| params.properties());
+    check_arguments(
+        &module.place,
+        &module.name,
+        given,
+        &called.parameters,
+        findings,
+    );
+    let scope = module
+        .body
+        .get("scope")
+        .and_then(|scope| match &scope.value {
+            Value::Call { on: None, name, .. } => Some(name.as_str()),
+            // A group that the template makes.
+            Value::Name(_) => Some("resourceGroup"),
+            _ => None,
+        });
     let scope = scope.unwrap_or(&template.target_scope);
     if scope != called.target_scope {
         let message = format!(
@@ -323,7 +508,11 @@ fn bicep_secret(
         if found.is_some() || !seen.insert(name.clone()) {
             continue;
         }
-        if template.parameters.iter().any(|it| it.name == *name && it.secure) {
+        if template
+            .parameters
+            .iter()
+            .any(|it| it.name == *name && it.secure)
+        {
             found = Some(format!("the secure parameter {name}"));
         } else if let Some(variable) = template.variables.iter().find(|it| it.name == *name) {
             found = bicep_secret(template, &variable.value, seen);
@@ -353,9 +542,19 @@ pub fn of_terraform(folders: &[terraform::Folder]) -> Vec<Finding> {
 }
 
 /// Names in a body that stand for no value: what `lifecycle` ignores, types, providers.
-const UNRESOLVED: [&str; 5] = ["ignore_changes", "type", "provider", "providers", "replace_triggered_by"];
+const UNRESOLVED: [&str; 5] = [
+    "ignore_changes",
+    "type",
+    "provider",
+    "providers",
+    "replace_triggered_by",
+];
 
-fn body_expressions<'a>(body: &'a Body, loops: &[String], all: &mut Vec<(&'a Expression, Vec<String>)>) {
+fn body_expressions<'a>(
+    body: &'a Body,
+    loops: &[String],
+    all: &mut Vec<(&'a Expression, Vec<String>)>,
+) {
     for attribute in &body.attributes {
         if !UNRESOLVED.contains(&attribute.name().unwrap_or_default()) {
             all.push((&attribute.value, loops.to_vec()));
@@ -398,7 +597,11 @@ fn terraform_names(
     findings: &mut Vec<Finding>,
 ) {
     let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
-    let variables: Vec<&str> = folder.parameters.iter().map(|it| it.name.as_str()).collect();
+    let variables: Vec<&str> = folder
+        .parameters
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
     let locals: Vec<&str> = folder.locals.iter().map(|it| it.name.as_str()).collect();
     let of = |mode: Mode, kind: &str| -> Vec<&str> {
         let resources = folder.resources.iter();
@@ -425,7 +628,10 @@ fn terraform_names(
                 Value::Member(..) | Value::Name(_) => path(inner).unwrap_or_default(),
                 _ => return,
             };
-            if path.first().is_some_and(|first| bound.iter().any(|it| it == first)) {
+            if path
+                .first()
+                .is_some_and(|first| bound.iter().any(|it| it == first))
+            {
                 return;
             }
             match path[..] {
@@ -445,18 +651,24 @@ fn terraform_names(
                     miss(&format!("ephemeral resource {kind}"), name, &known);
                 }
                 ["module", name] => {
-                    let known: Vec<&str> = folder.modules.iter().map(|it| it.name.as_str()).collect();
+                    let known: Vec<&str> =
+                        folder.modules.iter().map(|it| it.name.as_str()).collect();
                     miss("module", name, &known);
                 }
                 ["module", name, output] => {
                     if let Some(module) = folder.modules.iter().find(|it| it.name == name)
                         && let Some(source) = by_path.get(folder.source(module).as_str())
                     {
-                        let known: Vec<&str> = source.outputs.iter().map(|it| it.name.as_str()).collect();
+                        let known: Vec<&str> =
+                            source.outputs.iter().map(|it| it.name.as_str()).collect();
                         miss(&format!("output of module {name}"), output, &known);
                     }
                 }
-                ["var" | "local" | "data" | "ephemeral" | "module" | "each" | "count" | "self" | "path" | "terraform", ..] => {}
+                [
+                    "var" | "local" | "data" | "ephemeral" | "module" | "each" | "count" | "self"
+                    | "path" | "terraform",
+                    ..,
+                ] => {}
                 [kind, name] => miss(&format!("resource {kind}"), name, &of(Mode::Managed, kind)),
                 [name] if !name.contains('_') => {
                     let message = format!("nothing here is called {name}");
@@ -496,13 +708,26 @@ fn terraform_module(
         findings.push(Finding::new(&module.place, message));
         return;
     };
-    let meta = ["source", "version", "providers", "count", "for_each", "depends_on"];
+    let meta = [
+        "source",
+        "version",
+        "providers",
+        "count",
+        "for_each",
+        "depends_on",
+    ];
     let attributes = module.body.attributes.iter();
     let given: Vec<Property> = attributes
         .filter(|it| !meta.contains(&it.name().unwrap_or_default()))
         .cloned()
         .collect();
-    check_arguments(&module.place, &module.name, &given, &called.parameters, findings);
+    check_arguments(
+        &module.place,
+        &module.name,
+        &given,
+        &called.parameters,
+        findings,
+    );
 }
 
 fn terraform_secret(
@@ -521,7 +746,10 @@ fn terraform_secret(
         }
         match path(inner).as_deref() {
             Some(["var", name])
-                if folder.parameters.iter().any(|it| it.name == *name && it.secure) =>
+                if folder
+                    .parameters
+                    .iter()
+                    .any(|it| it.name == *name && it.secure) =>
             {
                 found = Some(format!("the sensitive variable {name}"));
             }

@@ -107,7 +107,10 @@ fn reduce(expression: &Expression, bound: &mut Bound, scope: &dyn Scope) -> Expr
         }
     }
     let mut all = |items: &[Expression]| -> Vec<Expression> {
-        items.iter().map(|item| reduce(item, bound, scope)).collect()
+        items
+            .iter()
+            .map(|item| reduce(item, bound, scope))
+            .collect()
     };
     let value = match &expression.value {
         Value::Template(parts) => template(all(parts)),
@@ -324,7 +327,10 @@ fn call(
         _ => None,
     };
     match (function, arguments) {
-        ("toset" | "tolist" | "tomap" | "any" | "distinct" | "nonsensitive" | "tostring", [one])
+        (
+            "toset" | "tolist" | "tomap" | "any" | "distinct" | "nonsensitive" | "tostring",
+            [one],
+        )
         | ("coalesce" | "try", [one]) => Some(one.value.clone()),
         ("concat", _) => {
             let items = arrays()?.into_iter().flatten().cloned();
@@ -343,7 +349,16 @@ fn call(
             }
             Some(Value::Array(flat))
         }
-        ("union", [Expression { value: Value::Array(_), .. }, ..]) => {
+        (
+            "union",
+            [
+                Expression {
+                    value: Value::Array(_),
+                    ..
+                },
+                ..,
+            ],
+        ) => {
             let items = arrays()?.into_iter().flatten().cloned();
             Some(Value::Array(items.collect()))
         }
@@ -357,7 +372,9 @@ fn call(
         ("contains", [list, item]) if list.is_constant() && item.is_constant() => {
             let (_, items) = (list, items(list)?);
             let item = item.to_string();
-            Some(Value::Bool(items.iter().any(|(_, it)| it.to_string() == item)))
+            Some(Value::Bool(
+                items.iter().any(|(_, it)| it.to_string() == item),
+            ))
         }
         ("empty", [one]) => match &one.value {
             Value::String(text) => Some(Value::Bool(text.is_empty())),
@@ -431,7 +448,9 @@ fn call(
             let mut text = text.text()?.to_owned();
             for (at, value) in rest.iter().enumerate() {
                 let value = value.text()?;
-                text = text.replace(&format!("{{{at}}}"), value).replacen("%s", value, 1);
+                text = text
+                    .replace(&format!("{{{at}}}"), value)
+                    .replacen("%s", value, 1);
             }
             Some(Value::String(text))
         }
@@ -466,7 +485,10 @@ impl<'a> Instance<'a> {
     fn child(&self, module: &bicep::Module, bound: &mut Bound) -> Option<Instance<'a>> {
         let source = self.template.source(module);
         let template = self.all.iter().find(|it| *it.file == *source)?;
-        let given = module.body.get("params").map_or(&[][..], |params| params.properties());
+        let given = module
+            .body
+            .get("params")
+            .map_or(&[][..], |params| params.properties());
         let arguments = given.iter().filter_map(|it| {
             let name = it.name()?.to_owned();
             Some((name, reduce(&it.value, bound, self)))
@@ -545,7 +567,11 @@ impl Scope for Instance<'_> {
                     }
                 }
                 let child = self.child(module, &mut bound)?;
-                let output = child.template.outputs.iter().find(|it| it.name == *output)?;
+                let output = child
+                    .template
+                    .outputs
+                    .iter()
+                    .find(|it| it.name == *output)?;
                 Some(reduce(&output.value, &mut Vec::new(), &child))
             }
             _ => None,
@@ -661,13 +687,22 @@ fn flatten_bicep(
             let own = module.body.get("scope");
             let own = own.map(|it| reduce(it, &mut round.bound, instance));
             let over = round.over.as_ref().or(over);
-            flatten_bicep(&child, &condition, over, own.as_ref().or(scope), resources, depth + 1);
+            flatten_bicep(
+                &child,
+                &condition,
+                over,
+                own.as_ref().or(scope),
+                resources,
+                depth + 1,
+            );
         }
     }
 }
 
 fn never(conditions: &[Expression]) -> bool {
-    conditions.iter().any(|it| matches!(it.value, Value::Bool(false)))
+    conditions
+        .iter()
+        .any(|it| matches!(it.value, Value::Bool(false)))
 }
 
 /// A Terraform folder with what its variables stand for.
@@ -793,7 +828,10 @@ fn repeated(body: &Body, called: &Called<'_>) -> (Vec<Round>, Option<Expression>
                 value,
             },
         ];
-        vec![("each".to_owned(), Expression::new(&place, Value::Object(pair)))]
+        vec![(
+            "each".to_owned(),
+            Expression::new(&place, Value::Object(pair)),
+        )]
     };
     let rounds = match items(&over) {
         Some(items) => items
@@ -808,7 +846,10 @@ fn repeated(body: &Body, called: &Called<'_>) -> (Vec<Round>, Option<Expression>
             })
             .collect(),
         None => vec![Round {
-            bound: each(name("each key", &over.place), name("each value", &over.place)),
+            bound: each(
+                name("each key", &over.place),
+                name("each value", &over.place),
+            ),
             over: Some(over.clone()),
         }],
     };
@@ -822,7 +863,12 @@ fn flatten_terraform(
     resources: &mut Vec<Resource>,
     depth: usize,
 ) {
-    for resource in called.folder.resources.iter().filter(|it| it.mode == Mode::Managed) {
+    for resource in called
+        .folder
+        .resources
+        .iter()
+        .filter(|it| it.mode == Mode::Managed)
+    {
         let (rounds, condition) = repeated(&resource.body, called);
         let conditions: Vec<Expression> = conditions.iter().cloned().chain(condition).collect();
         if never(&conditions) {
@@ -924,10 +970,7 @@ mod tests {
             .map(|it| it.body.get("name").unwrap().to_string())
             .collect();
         assert_eq!(names, ["\"a\"", "\"b\"", "\"a-poison\"", "\"b-poison\""]);
-        assert_eq!(
-            stack.resources[0].condition[0].to_string(),
-            "name != \"\""
-        );
+        assert_eq!(stack.resources[0].condition[0].to_string(), "name != \"\"");
         assert_eq!(stack.outputs[0].value.text(), Some("a"));
     }
 

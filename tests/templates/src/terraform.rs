@@ -621,9 +621,17 @@ output "names" {
     #[test]
     fn what_is_no_terraform_is_refused_with_its_line() {
         let (_, findings) = read("locals {\n  a = [\n}\n");
-        assert!(findings[0].to_string().starts_with("infra/a/main.tf:3: not HCL"));
+        assert!(
+            findings[0]
+                .to_string()
+                .starts_with("infra/a/main.tf:3: not HCL")
+        );
         let (_, findings) = read("variable \"a\" {}\n\nvariable \"a\" {}\n");
-        assert!(findings[0].to_string().starts_with("infra/a/main.tf:3: variable a"));
+        assert!(
+            findings[0]
+                .to_string()
+                .starts_with("infra/a/main.tf:3: variable a")
+        );
         let (_, findings) = read("resorce \"a\" \"b\" {}\n");
         assert!(findings[0].to_string().contains("no block resorce"));
     }

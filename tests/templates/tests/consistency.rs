@@ -28,7 +28,11 @@ fn in_both(check: impl Fn(&Stack) -> Vec<Finding>) -> Vec<Finding> {
 fn both_stacks_have_the_same_resources_roles_parameters_and_outputs() {
     let (bicep, terraform) = stacks(MAIN);
     assert!(bicep.resources.len() > 40, "{}", bicep.resources.len());
-    assert!(terraform.resources.len() > 40, "{}", terraform.resources.len());
+    assert!(
+        terraform.resources.len() > 40,
+        "{}",
+        terraform.resources.len()
+    );
     quiet(&consistency::same(&bicep, &terraform));
 }
 
@@ -82,9 +86,7 @@ fn alert_rules_lead_to_the_runbook() {
 }
 
 #[test]
-fn parameters_are_documented_and_files_are_there() {
-    quiet(&in_both(|it| {
-        consistency::documented_parameters(&project(), it)
-    }));
+fn parameters_and_outputs_are_documented_and_files_are_there() {
+    quiet(&in_both(|it| consistency::documented(&project(), it)));
     quiet(&consistency::loaded_files(&project(), &templates()));
 }

@@ -67,8 +67,8 @@ mistakes! {
         ["main.tf:", "no local value queues_names", "queue_names"];
     undeclared_resource: TERRAFORM, "azurerm_key_vault.vault.id" => "azurerm_key_vault.vaults.id",
         ["main.tf:", "no resource azurerm_key_vault vaults"];
-    unknown_function: BICEP, "take(name, 12)" => "takes(name, 12)",
-        ["main.bicep:", "no function takes", "did you mean take?"];
+    unknown_function: BICEP, "uniqueString(id)" => "uniqueStrings(id)",
+        ["main.bicep:", "no function uniqueStrings", "did you mean uniqueString?"];
     unknown_parameter_of_module: BICEP, "    staleDataHours: staleDataHours" => "    staleHours: staleDataHours",
         ["main.bicep:", "alerts takes no parameter staleHours"];
     missing_parameter_of_module: BICEP, "    staleDataHours: staleDataHours\n" => "",
@@ -154,7 +154,13 @@ mistakes! {
     missing_section: "docs/runbook.md", "# evaluation-late" => "# late evaluations",
         ["no section evaluation-late"];
     undocumented_parameter: "infra/README.md", "`staleDataHours`" => "`hours`",
-        ["README.md does not explain stale_data_hours"];
+        ["main.bicep:", "README.md does not explain stale_data_hours"];
+    other_default_in_document: "infra/README.md", "| `72` |" => "| `48` |",
+        ["README.md says that stale_data_hours is `48` by default, and it is `72`"];
+    parameter_of_nobody: "infra/README.md", "`stale_data_hours`" => "`staler_data_hours`",
+        ["README.md: Terraform has no parameter staler_data_hours"];
+    undocumented_output: "infra/README.md", "`keyVaultUri`, " => "",
+        ["README.md does not name the output key_vault_uri"];
 }
 
 #[test]
@@ -166,11 +172,23 @@ fn a_function_without_a_route_and_a_route_without_a_function_are_found() {
         .text("function-definitions/plan/function.json")
         .unwrap();
     wrong.put("function-definitions/plans/function.json", text);
-    caught(&before, &wrong, &["plans/function.json", "no route plans", "did you mean plan?"]);
+    caught(
+        &before,
+        &wrong,
+        &[
+            "plans/function.json",
+            "no route plans",
+            "did you mean plan?",
+        ],
+    );
 
     let mut wrong = project.clone();
     wrong.remove("function-definitions/sweep/function.json");
-    caught(&before, &wrong, &["the route sweep of the handler has no folder"]);
+    caught(
+        &before,
+        &wrong,
+        &["the route sweep of the handler has no folder"],
+    );
 }
 
 /// Replaces a text and expects the walkers to find these words.

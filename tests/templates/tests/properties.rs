@@ -9,7 +9,11 @@ use common::{names, quiet, schema, templates};
 fn templates_can_be_read_and_every_name_is_declared_and_used() {
     let templates = templates();
     assert!(templates.bicep.len() > 10, "{}", templates.bicep.len());
-    assert!(templates.terraform.len() > 3, "{}", templates.terraform.len());
+    assert!(
+        templates.terraform.len() > 3,
+        "{}",
+        templates.terraform.len()
+    );
     quiet(&names(&templates));
 }
 

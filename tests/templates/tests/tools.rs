@@ -33,7 +33,9 @@ fn terraform_files_are_formatted() {
     if !TOOLS.available("the format of Terraform files") {
         return;
     }
-    let (code, text) = run(TOOLS.command("format_terraform.py").arg(root().join("infra")));
+    let (code, text) = run(TOOLS
+        .command("format_terraform.py")
+        .arg(root().join("infra")));
     if code == Some(3) {
         // There is none for every platform.
         left_out("the format of Terraform files", text.trim());
