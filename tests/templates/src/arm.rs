@@ -493,6 +493,7 @@ impl Walk<'_> {
                     );
                 }
                 (Some(node), _) | (None, Some(node)) => self.check(node, value, &below, &[]),
+                (None, None) if node["discriminator"].as_str() == Some(name) => {}
                 (None, None) => {
                     let similar = nearest(name, known.keys().map(String::as_str));
                     self.complain(
@@ -626,5 +627,163 @@ impl Walk<'_> {
                 format!("{number} is more than {max}"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::{Project, Templates};
+
+    const TYPES: &str = r#"{ "format": 1, "resources": {
+        "Example/things@2025-01-01": {
+            "writableScopes": ["resourceGroup"], "readableScopes": ["resourceGroup"],
+            "body": { "kind": "object", "properties": {
+                "id": { "kind": "string", "readOnly": true },
+                "name": { "kind": "string", "minLength": 3, "maxLength": 8, "pattern": "^[a-z]+$", "required": true },
+                "location": { "kind": "string", "required": true },
+                "tags": { "kind": "object", "additional": { "kind": "string" } },
+                "properties": { "kind": "object", "properties": {
+                    "tier": { "kind": "literals", "allowed": ["Hot", "Cool"], "open": true },
+                    "days": { "kind": "int", "min": 1, "max": 30 },
+                    "on": { "kind": "bool" },
+                    "names": { "kind": "array", "maxLength": 2, "items": { "kind": "string" } },
+                    "target": { "kind": "discriminated", "discriminator": "kind",
+                        "properties": { "label": { "kind": "string" } },
+                        "branches": {
+                            "Queue": { "kind": "object", "properties": { "queue": { "kind": "string", "required": true } } },
+                            "Hub": { "kind": "object", "properties": { "hub": { "kind": "string" } } } } } } } } } } } }"#;
+
+    const GOOD: &str = "param tier string = 'Hot'\n\
+        resource thing 'example/Things@2025-01-01' = {\n  name: 'abc'\n  location: location()\n\
+        \x20 tags: {\n    a: 'b'\n  }\n  properties: {\n    tier: tier\n    days: 3\n    on: true\n\
+        \x20   names: [for x in y: x]\n    target: {\n      kind: 'Queue'\n      label: 'l'\n      queue: 'q'\n    }\n  }\n}\n";
+
+    fn findings(file: &str, text: &str) -> Vec<String> {
+        let mut project = Project::default();
+        project.put(file, text);
+        let templates = Templates::read(&project);
+        assert!(templates.unread.is_empty(), "{:?}", templates.unread);
+        let types = Types::read(TYPES).unwrap();
+        let bicep = templates.bicep.iter().flat_map(|it| types.check_bicep(it));
+        let azapi = templates
+            .terraform
+            .iter()
+            .flat_map(|it| types.check_azapi(it));
+        bicep.chain(azapi).map(|it| it.to_string()).collect()
+    }
+
+    /// One replacement makes one finding.
+    #[track_caller]
+    fn check(from: &str, to: &str, expected: &str) {
+        assert!(GOOD.contains(from), "{from}");
+        let found = findings("infra/a.bicep", &GOOD.replace(from, to));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{found:?}");
+    }
+
+    #[test]
+    fn each_mistake_in_bicep_is_found_once() {
+        assert_eq!(findings("infra/a.bicep", GOOD), [""; 0]);
+        check(
+            "    on: true",
+            "    off: true",
+            "infra/a.bicep:11: resource thing: properties.off: there is no property off",
+        );
+        check("    days: 3", "    dais: 3", "did you mean days?");
+        check("    on: true", "    on: 'yes'", "a bool belongs here");
+        check("    days: 3", "    days: 31", "31 is more than 30");
+        check("    days: 3", "    days: x ? 0 : 2", "0 is less than 1");
+        check(
+            "tier string = 'Hot'",
+            "tier string = 'hot'",
+            "\"hot\" is none of Hot, Cool; did you mean Hot?",
+        );
+        check(
+            "name: 'abc'",
+            "name: 'ab'",
+            "has 2 characters, and at least 3",
+        );
+        check("name: 'abc'", "name: 'a-c'", "does not match ^[a-z]+$");
+        check(
+            "  location: location()\n",
+            "",
+            "the required property location is missing",
+        );
+        check("name: 'abc'", "name: 'abc'\n  id: 'x'", "id: is read-only");
+        check("a: 'b'", "a: 1", "1 is a number, and a string belongs here");
+        check(
+            "[for x in y: x]",
+            "['a', 'b', 'c']",
+            "has 3 items, and at most 2",
+        );
+        check(
+            "[for x in y: x]",
+            "[for x in y: 1]",
+            "names[]: 1 is a number",
+        );
+        check(
+            "kind: 'Queue'",
+            "kind: 'Quene'",
+            "kind is \"Quene\", which is none of Hub, Queue",
+        );
+        check(
+            "      queue: 'q'\n",
+            "",
+            "the required property queue is missing",
+        );
+        check(
+            "      kind: 'Queue'\n",
+            "",
+            "the required property kind is missing",
+        );
+        check(
+            "label: 'l'",
+            "label: 'l'\n      hub: 'h'",
+            "there is no property hub",
+        );
+        check(
+            "Things@2025-01-01",
+            "Things@2025-01-02",
+            "there is 2025-01-01",
+        );
+        check(
+            "example/Things",
+            "example/Thing",
+            "did you mean Example/things?",
+        );
+        check(
+            "param tier",
+            "targetScope = 'subscription'\nparam tier",
+            "can be at: resourceGroup",
+        );
+    }
+
+    #[test]
+    fn bodies_of_azapi_are_checked_the_same() {
+        let good = "resource \"azapi_resource\" \"thing\" {\n  type = \"Example/things@2025-01-01\"\n  name = \"abc\"\n\
+            \x20 body = {\n    properties = { days = 3 }\n  }\n  sensitive_body = { properties = { on = true } }\n}\n";
+        assert_eq!(findings("infra/a.tf", good), [""; 0]);
+        let found = findings("infra/a.tf", &good.replace("days = 3", "dais = 3"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains("infra/a.tf:5: azapi_resource.thing: body.properties.dais"),
+            "{found:?}"
+        );
+        let found = findings("infra/a.tf", &good.replace("on = true", "on = 1"));
+        assert!(found[0].contains("a bool belongs here"), "{found:?}");
+        let found = findings("infra/a.tf", &good.replace("  body =", "  boddy ="));
+        assert!(
+            found[0].contains("there is no argument boddy; did you mean body?"),
+            "{found:?}"
+        );
+        let found = findings(
+            "infra/a.tf",
+            &good.replace("    properties = { days = 3 }", "    location = \"x\""),
+        );
+        assert!(
+            found[0].contains("is the argument location of the block"),
+            "{found:?}"
+        );
     }
 }

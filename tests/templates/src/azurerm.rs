@@ -387,3 +387,107 @@ impl Walk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::{Project, Templates};
+
+    const PROVIDER: &str = r#"{ "format": 1, "metaArguments": ["count", "for_each", "lifecycle"],
+        "provider": { "attributes": { "features": { "type": "string", "optional": true } } },
+        "dataSources": { "azurerm_thing": { "attributes": { "name": { "type": "string", "required": true } } } },
+        "resources": { "azurerm_thing": {
+            "attributes": {
+                "id": { "type": "string", "computed": true },
+                "name": { "type": "string", "required": true },
+                "old": { "type": "bool", "optional": true },
+                "days": { "type": "number", "optional": true, "min": 1, "max": 30 },
+                "tags": { "type": "map(string)", "optional": true },
+                "kinds": { "type": "set(string)", "optional": true, "values": ["A", "B"] },
+                "tier": { "type": "string", "optional": true, "values": ["Hot", "Cool"] } },
+            "blocks": {
+                "identity": { "nesting": "list", "optional": true, "max": 1,
+                    "attributes": { "type": { "type": "string", "required": true } } },
+                "rule": { "nesting": "list", "required": true, "min": 1,
+                    "attributes": { "name": { "type": "string", "required": true } } } } } },
+        "renames_5x": [
+            { "kind": "resource", "resource": "azurerm_thing", "change": "rename", "from": "old", "to": "new",
+              "schema": { "type": "bool", "optional": true } },
+            { "kind": "resource", "resource": "azurerm_thing", "change": "values", "from": "tier", "values": ["Hot"] },
+            { "kind": "resource", "resource": "azurerm_thing", "change": "length", "from": "name", "maxLength": 5 },
+            { "kind": "resource", "resource": "azurerm_thing", "change": "add", "to": "rule.level",
+              "schema": { "type": "number", "optional": true } } ] }"#;
+
+    const GOOD: &str = "variable \"tier\" {\n  default = \"Hot\"\n}\n\
+        resource \"azurerm_thing\" \"a\" {\n  count = 1\n  name = \"abc\"\n  new = true\n  days = 3\n  tags = { a = \"b\" }\n\
+        \x20 kinds = [\"A\"]\n  tier = var.tier\n  rule {\n    name = \"r\"\n    level = 1\n  }\n\
+        \x20 dynamic \"identity\" {\n    for_each = []\n    content {\n      type = \"x\"\n    }\n  }\n}\n";
+
+    fn findings(text: &str) -> Vec<String> {
+        let mut project = Project::default();
+        project.put("infra/a.tf", text);
+        let templates = Templates::read(&project);
+        assert!(templates.unread.is_empty(), "{:?}", templates.unread);
+        let provider = Provider::read(PROVIDER).unwrap();
+        let found = provider.check(&templates.terraform[0]);
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    /// One replacement makes one finding.
+    #[track_caller]
+    fn check(from: &str, to: &str, expected: &str) {
+        assert!(GOOD.contains(from), "{from}");
+        let found = findings(&GOOD.replace(from, to));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{found:?}");
+    }
+
+    #[test]
+    fn each_mistake_is_found_once() {
+        assert_eq!(findings(GOOD), [""; 0]);
+        check(
+            "new = true",
+            "old = true",
+            "infra/a.tf:7: azurerm_thing.a: old: there is no argument old",
+        );
+        check("new = true", "new = 1", "1 stands where a bool belongs");
+        check(
+            "  name = \"abc\"\n",
+            "",
+            "the required argument name is missing",
+        );
+        check("\"abc\"", "\"abcdef\"", "\"abcdef\" is longer than 5");
+        check("  days = 3", "  dayz = 3", "did you mean days?");
+        check("  days = 3", "  days = 31", "31 is more than 30");
+        check(
+            "  days = 3",
+            "  id = \"x\"",
+            "id: is an output and cannot be set",
+        );
+        check("{ a = \"b\" }", "\"b\"", "stands where map(string) belongs");
+        check("[\"A\"]", "[\"C\"]", "\"C\" is none of A, B");
+        check("[\"A\"]", "\"A\"", "stands where set(string) belongs");
+        check("\"Hot\"", "\"Cool\"", "\"Cool\" is none of Hot");
+        check(
+            "  rule {",
+            "  rules {\n  }\n  rule {",
+            "there is no block rules; did you mean rule?",
+        );
+        check(
+            "    level = 1",
+            "    levels = 1",
+            "rule.levels: there is no argument levels",
+        );
+        check(
+            "      type = \"x\"\n",
+            "",
+            "identity: the required argument type is missing",
+        );
+        check("\"identity\"", "\"identify\"", "did you mean identity?");
+        check(
+            "\"azurerm_thing\" \"a\"",
+            "\"azurerm_things\" \"a\"",
+            "did you mean azurerm_thing?",
+        );
+    }
+}

@@ -396,6 +396,10 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
 /// What is the same in both languages, whatever a stack is for.
 pub fn same(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = resources(bicep, terraform);
+    findings.extend(names(bicep, terraform));
+    findings.extend(conditions(bicep, terraform));
+    findings.extend(files(bicep, terraform));
+    findings.extend(bodies(bicep, terraform));
     findings.extend(known_roles(bicep));
     findings.extend(known_roles(terraform));
     findings.extend(roles(bicep, terraform));
@@ -479,6 +483,188 @@ pub fn resources(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
         &mut findings,
     );
     findings
+}
+
+/// Resources with constant names are called the same.
+pub fn names(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let [one, other] = [bicep, terraform].map(|stack| {
+        let mut named = BTreeMap::new();
+        for resource in &stack.resources {
+            let kind = arm_type(resource);
+            // What Azure calls `default` goes without a name in Terraform.
+            if !ONE_SIDED.contains(&kind.as_str())
+                && let Some(name) = resource.body.get("name").and_then(Expression::text)
+                && name != "default"
+            {
+                named.insert(format!("{name} ({kind})"), (resource.place.clone(), ()));
+            }
+        }
+        named
+    });
+    differ(
+        "a resource called",
+        (bicep, &one),
+        (terraform, &other),
+        &mut findings,
+    );
+    findings
+}
+
+/// Calls `compare` with the first resource of each name that both stacks have.
+fn each_pair(bicep: &Stack, terraform: &Stack, mut compare: impl FnMut(&Resource, &Resource)) {
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
+    for one in &bicep.resources {
+        let kind = arm_type(one);
+        let others = terraform.resources.iter();
+        let other = others
+            .clone()
+            .find(|it| it.name == one.name && arm_type(it) == kind);
+        if let Some(other) = other
+            && seen.insert((&one.name, kind))
+        {
+            compare(one, other);
+        }
+    }
+}
+
+/// The parameters that decide whether resources are there are the same.
+pub fn conditions(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let of = |stack: &Stack, resource: &Resource| -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for condition in resource.condition.iter().chain(&resource.over) {
+            condition.walk(&mut |inner| {
+                if let Value::Name(name) = &inner.value
+                    && stack.parameters.iter().any(|it| it.name == *name)
+                {
+                    names.insert(name.clone());
+                }
+            });
+        }
+        names
+    };
+    each_pair(bicep, terraform, |one, other| {
+        let (mine, theirs) = (of(bicep, one), of(terraform, other));
+        if mine != theirs {
+            let all = |names: BTreeSet<String>| match names.len() {
+                0 => "nothing".to_owned(),
+                _ => names.into_iter().collect::<Vec<_>>().join(", "),
+            };
+            let message = format!(
+                "whether resource {} is there depends on {} in Bicep ({}) and on {} in Terraform",
+                one.name,
+                all(mine),
+                one.place,
+                all(theirs)
+            );
+            findings.push(Finding::new(&other.place, message));
+        }
+    });
+    findings
+}
+
+/// The same files are read into the same resources.
+pub fn files(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let of = |resource: &Resource| -> BTreeSet<String> {
+        let mut files = BTreeSet::new();
+        resource
+            .body
+            .walk(&mut |it| files.extend(loaded(it).map(|(_, file)| file)));
+        files
+    };
+    each_pair(bicep, terraform, |one, other| {
+        let (mine, theirs) = (of(one), of(other));
+        if mine != theirs {
+            let message = format!(
+                "resource {} reads {mine:?} in Bicep ({}) and {theirs:?} in Terraform",
+                one.name, one.place
+            );
+            findings.push(Finding::new(&other.place, message));
+        }
+    });
+    findings
+}
+
+/// Resources that Terraform writes by azapi have the same properties and constants in them as in Bicep.
+pub fn bodies(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    each_pair(bicep, terraform, |one, other| {
+        if other.kind != "azapi_resource" {
+            return;
+        }
+        let (Some(mine), Some(theirs)) = (
+            one.body.get("properties"),
+            other.body.get("body.properties"),
+        ) else {
+            return;
+        };
+        let sensitive = other.body.get("sensitive_body.properties");
+        same_body(
+            &one.name,
+            "properties",
+            mine,
+            theirs,
+            sensitive,
+            &mut findings,
+        );
+    });
+    findings
+}
+
+/// Constants that differ, and properties that only one of two objects has.
+fn same_body(
+    name: &str,
+    path: &str,
+    mine: &Expression,
+    theirs: &Expression,
+    sensitive: Option<&Expression>,
+    findings: &mut Vec<Finding>,
+) {
+    if let (Value::Object(one), Value::Object(other)) = (&mine.value, &theirs.value) {
+        let keys = one.iter().chain(other).filter_map(Property::name);
+        for key in keys.collect::<BTreeSet<_>>() {
+            let below = format!("{path}.{key}");
+            match (mine.get(key), theirs.get(key)) {
+                // Compared as settings.
+                _ if key == "appSettings" => {}
+                (Some(mine), Some(theirs)) => {
+                    let sensitive = sensitive.and_then(|it| it.get(key));
+                    same_body(name, &below, mine, theirs, sensitive, findings);
+                }
+                (Some(_), None) if sensitive.is_some_and(|it| it.get(key).is_some()) => {}
+                (Some(only), None) | (None, Some(only)) => {
+                    let (has, lacks) = match mine.get(key) {
+                        Some(_) => ("Bicep", theirs),
+                        None => ("Terraform", mine),
+                    };
+                    let message = format!(
+                        "resource {name} has {below} in {has} only, and not at {}",
+                        lacks.place
+                    );
+                    findings.push(Finding::new(&only.place, message));
+                }
+                (None, None) => {}
+            }
+        }
+        return;
+    }
+    if let (Value::Array(one), Value::Array(other)) = (&mine.value, &theirs.value)
+        && one.len() == other.len()
+    {
+        for (at, (mine, theirs)) in one.iter().zip(other).enumerate() {
+            same_body(name, &format!("{path}[{at}]"), mine, theirs, None, findings);
+        }
+        return;
+    }
+    if mine.is_constant() && theirs.is_constant() && mine.to_string() != theirs.to_string() {
+        let message = format!(
+            "resource {name} has {path} {mine} in Bicep ({}) and {theirs} in Terraform",
+            mine.place
+        );
+        findings.push(Finding::new(&theirs.place, message));
+    }
 }
 
 /// A role that is assigned.
@@ -1141,44 +1327,41 @@ pub fn documented(project: &Project, stack: &Stack) -> Vec<Finding> {
     findings
 }
 
+/// The file that an expression reads, from the root of the project.
+fn loaded(expression: &Expression) -> Option<(Place, String)> {
+    let Value::Call {
+        name, arguments, ..
+    } = &expression.value
+    else {
+        return None;
+    };
+    let path = match (name.as_str(), &arguments.first()?.value) {
+        (
+            "loadTextContent" | "loadJsonContent" | "loadYamlContent" | "loadFileAsBase64",
+            Value::String(path),
+        ) => path,
+        ("file" | "templatefile" | "filebase64", Value::Template(parts)) => match &parts[..] {
+            // "${path.module}/x"
+            [module, path] if module.to_string() == "path.module" => {
+                path.text()?.trim_start_matches('/')
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let place = expression.place.clone();
+    let file = crate::bicep::resolve(&place.file, path);
+    Some((place, file))
+}
+
 /// The files that templates read are there.
 pub fn loaded_files(project: &Project, templates: &Templates) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut check = |place: &Place, path: &str| {
-        let path = crate::bicep::resolve(&place.file, path);
-        if project.text(&path).is_none() {
-            findings.push(Finding::new(place, format!("there is no file {path}")));
-        }
-    };
-    let in_bicep = [
-        "loadTextContent",
-        "loadJsonContent",
-        "loadYamlContent",
-        "loadFileAsBase64",
-    ];
-    let in_terraform = ["file", "templatefile", "filebase64"];
     let mut see = |inner: &Expression| {
-        let Value::Call {
-            name, arguments, ..
-        } = &inner.value
-        else {
-            return;
-        };
-        let first = arguments.first().map(|it| &it.value);
-        match first {
-            Some(Value::String(path)) if in_bicep.contains(&name.as_str()) => {
-                check(&inner.place, path)
-            }
-            Some(Value::Template(parts)) if in_terraform.contains(&name.as_str()) => {
-                // "${path.module}/x"
-                if let [module, path] = &parts[..]
-                    && module.to_string() == "path.module"
-                    && let Some(path) = path.text()
-                {
-                    check(&inner.place, path.trim_start_matches('/'));
-                }
-            }
-            _ => {}
+        if let Some((place, file)) = loaded(inner)
+            && project.text(&file).is_none()
+        {
+            findings.push(Finding::new(&place, format!("there is no file {file}")));
         }
     };
     for template in &templates.bicep {

@@ -144,6 +144,16 @@ mistakes! {
         ["output key_vault_uri is in Bicep and not in Terraform"];
     missing_resource: TERRAFORM, "\"azurerm_storage_container\" \"config_container\"" => "\"azurerm_storage_container\" \"configuration\"",
         ["resource config_container", "is in Bicep and not in Terraform"];
+    other_name: "infra/terraform/main/export.tf", "name                  = \"exports\"" => "name                  = \"export\"",
+        ["a resource called exports (Microsoft.Storage/storageAccounts/blobServices/containers) is in Bicep and not in Terraform"];
+    other_condition: BICEP, "'communication.bicep' = if (enableCommunication) {" => "'communication.bicep' = {",
+        ["depends on assign_roles in Bicep", "on assign_roles, enable_communication in Terraform"];
+    other_file: "infra/terraform/main/alerts.tf", "stale-data.kql" => "poison-messages.kql",
+        ["resource stale_data_rule reads", "stale-data.kql", "in Terraform"];
+    other_constant_of_azapi: TERRAFORM, "minTlsVersion = \"1.2\"" => "minTlsVersion = \"1.3\"",
+        ["resource site has properties.siteConfig.minTlsVersion \"1.2\" in Bicep", "\"1.3\" in Terraform"];
+    property_of_one_template: TERRAFORM, "      httpsOnly                 = true\n" => "",
+        ["resource site has properties.httpsOnly in Bicep only"];
     // Alert rules and documents.
     rule_without_section: "infra/bicep/alerts.bicep", "-stale-data'" => "-old-data'",
         ["no section old-data"];
