@@ -376,6 +376,8 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
                 findings.extend(containers(stack, facts.containers));
                 findings.extend(alert_rules(project, stack, facts.rules));
                 findings.extend(documented(project, stack));
+                findings.extend(filled_in(project, stack));
+                findings.extend(developer_cli(project, templates, stack));
             }
         }
         Err(unread) => findings.extend(unread),
@@ -1352,6 +1354,135 @@ fn loaded(expression: &Expression) -> Option<(Place, String)> {
     let place = expression.place.clone();
     let file = crate::bicep::resolve(&place.file, path);
     Some((place, file))
+}
+
+/// The Azure Developer CLI finds its file, the file's parameters, and the app by its tag.
+pub fn developer_cli(project: &Project, templates: &Templates, stack: &Stack) -> Vec<Finding> {
+    const FILE: &str = "azure.yaml";
+    let mut findings = Vec::new();
+    let text = project.text(FILE).unwrap_or_default();
+    let value = |key: &str| {
+        let lines = text.lines().map(str::trim);
+        let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        values.next().map(str::trim).unwrap_or_default()
+    };
+    let module = format!("{}/{}", value("path"), value("module"));
+    let file = format!("{module}.bicep");
+    match templates.bicep.iter().find(|it| *it.file == *file) {
+        None => findings.push(Finding::of_file(FILE, format!("there is no file {file}"))),
+        Some(template) => {
+            let given = format!("{module}.parameters.json");
+            let json = project.text(&given).unwrap_or_default();
+            let json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+            let names = json["parameters"].as_object().into_iter().flatten();
+            let names: BTreeSet<&str> = names.map(|(name, _)| name.as_str()).collect();
+            let known: BTreeSet<&str> = template
+                .parameters
+                .iter()
+                .map(|it| it.name.as_str())
+                .collect();
+            for name in names.difference(&known) {
+                let similar = nearest(name, known.iter().copied());
+                let message = format!("{file} has no parameter {name}{similar}");
+                findings.push(Finding::of_file(&given, message));
+            }
+            for parameter in template.parameters.iter().filter(|it| it.default.is_none()) {
+                if !names.contains(parameter.name.as_str()) {
+                    let message = format!("{given} does not give {}", parameter.name);
+                    findings.push(Finding::new(&parameter.place, message));
+                }
+            }
+        }
+    }
+    let mut lines = text.lines().skip_while(|line| *line != "services:").skip(1);
+    let service = lines
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_end_matches(':');
+    for site in stack
+        .resources
+        .iter()
+        .filter(|it| arm_type(it) == "Microsoft.Web/sites")
+    {
+        let tags = site
+            .body
+            .get("tags")
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        if !tags.contains(&format!("azd-service-name = \"{service}\"")) {
+            let message =
+                format!("the tag azd-service-name is not {service:?}, as {FILE} calls the app");
+            findings.push(Finding::new(&site.place, message));
+        }
+    }
+    findings
+}
+
+/// What stands in braces in a file that a resource reads is filled in, and nothing else is.
+pub fn filled_in(project: &Project, stack: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for resource in &stack.resources {
+        for (file, filled) in texts(&resource.body) {
+            let Some(text) = project.text(&file) else {
+                let message = format!(
+                    "resource {} reads {file}, which is not there",
+                    resource.name
+                );
+                findings.push(Finding::new(&resource.place, message));
+                continue;
+            };
+            let wanted = placeholders(text);
+            for word in wanted.difference(&filled) {
+                let message = format!(
+                    "resource {} does not fill in {word} of {file}",
+                    resource.name
+                );
+                findings.push(Finding::new(&resource.place, message));
+            }
+            for word in filled.difference(&wanted) {
+                let message = format!(
+                    "resource {} fills in {word}, which {file} lacks",
+                    resource.name
+                );
+                findings.push(Finding::new(&resource.place, message));
+            }
+        }
+    }
+    findings
+}
+
+/// The files in a body, with what is filled in.
+fn texts(expression: &Expression) -> Vec<(String, BTreeSet<String>)> {
+    if let Value::Call {
+        name, arguments, ..
+    } = &expression.value
+        && name == "replace"
+        && let [text, word, _] = &arguments[..]
+    {
+        let mut inner = texts(text);
+        for (_, filled) in &mut inner {
+            filled.extend(word.text().map(str::to_owned));
+        }
+        return inner;
+    }
+    if let Some((_, file)) = loaded(expression) {
+        return vec![(file, BTreeSet::new())];
+    }
+    expression.children().into_iter().flat_map(texts).collect()
+}
+
+/// Words in braces: `{component}`.
+fn placeholders(text: &str) -> BTreeSet<String> {
+    let parts = text
+        .split('{')
+        .skip(1)
+        .filter_map(|part| part.split_once('}'));
+    let words = parts.map(|(word, _)| word);
+    words
+        .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()))
+        .map(|word| format!("{{{word}}}"))
+        .collect()
 }
 
 /// The files that templates read are there.

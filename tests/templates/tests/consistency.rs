@@ -90,3 +90,10 @@ fn parameters_and_outputs_are_documented_and_files_are_there() {
     quiet(&in_both(|it| consistency::documented(&project(), it)));
     quiet(&consistency::loaded_files(&project(), &templates()));
 }
+
+#[test]
+fn the_azure_developer_cli_finds_what_it_deploys() {
+    quiet(&in_both(|it| {
+        consistency::developer_cli(&project(), &templates(), it)
+    }));
+}

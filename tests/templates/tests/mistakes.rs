@@ -150,6 +150,16 @@ mistakes! {
         ["depends on assign_roles in Bicep", "on assign_roles, enable_communication in Terraform"];
     other_file: "infra/terraform/main/alerts.tf", "stale-data.kql" => "poison-messages.kql",
         ["resource stale_data_rule reads", "stale-data.kql", "in Terraform"];
+    missing_file_of_terraform: "infra/terraform/main/alerts.tf", "stale-data.kql" => "stale.kql",
+        ["resource stale_data_rule reads infra/queries/stale.kql, which is not there"];
+    not_filled_in: "infra/queries/stale-data.kql", "{hours}" => "{hour}",
+        ["alerts.bicep:", "resource stale_data_rule does not fill in {hour} of infra/queries/stale-data.kql"];
+    other_service: "azure.yaml", "  functions:" => "  function:",
+        ["main.bicep:", "the tag azd-service-name is not \"function\""];
+    other_module: "azure.yaml", "module: azd" => "module: adz",
+        ["azure.yaml: there is no file infra/bicep/adz.bicep"];
+    other_parameter_of_azd: "infra/bicep/azd.parameters.json", "\"environmentName\"" => "\"environment\"",
+        ["azd.parameters.json: infra/bicep/azd.bicep has no parameter environment"];
     other_constant_of_azapi: TERRAFORM, "minTlsVersion = \"1.2\"" => "minTlsVersion = \"1.3\"",
         ["resource site has properties.siteConfig.minTlsVersion \"1.2\" in Bicep", "\"1.3\" in Terraform"];
     property_of_one_template: TERRAFORM, "      httpsOnly                 = true\n" => "",
