@@ -335,12 +335,10 @@ fn bicep_names(
                         findings.push(Finding::new(&inner.place, message));
                     }
                 }
-                Value::Call { on: None, name, .. } => {
-                    if !BICEP_FUNCTIONS.contains(&name.as_str()) {
-                        let similar = nearest(name, BICEP_FUNCTIONS);
-                        let message = format!("there is no function {name}{similar}");
-                        findings.push(Finding::new(&inner.place, message));
-                    }
+                Value::Call { on: None, name, .. } if !BICEP_FUNCTIONS.contains(&name.as_str()) => {
+                    let similar = nearest(name, BICEP_FUNCTIONS);
+                    let message = format!("there is no function {name}{similar}");
+                    findings.push(Finding::new(&inner.place, message));
                 }
                 Value::Member(_, output) => {
                     if let Some([module, "outputs", _]) = path(inner).as_deref()
