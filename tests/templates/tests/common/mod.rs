@@ -92,7 +92,9 @@ impl Schema {
 pub(crate) fn schema(what: &str) -> Option<Schema> {
     let Some(folder) = schema_folder(&root()) else {
         // Past the capturing of test output, so that it is seen.
-        let line = format!("not checked: {what} (SPENDWATCH_INFRA_SCHEMA names no schema data)\n");
+        let line = format!(
+            "not checked: {what} (there are no schema data; SPENDWATCH_INFRA_SCHEMA can name their folder)\n"
+        );
         let _ = std::io::stderr().write_all(line.as_bytes());
         return None;
     };
