@@ -31,19 +31,21 @@ pub(crate) fn quiet(findings: &[Finding]) {
     assert!(lines.is_empty(), "\n{}\n", lines.join("\n"));
 }
 
-/// The settings that the handler reads.
-pub(crate) fn settings(project: &Project) -> BTreeSet<String> {
-    let mut settings = consistency::documented_settings(project);
-    // Telemetry reads it by the name that OpenTelemetry gives it.
-    settings.insert("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned());
-    settings
+/// The settings that the handler or its host reads.
+pub(crate) fn settings() -> BTreeSet<String> {
+    let settings = spendwatch::settings::SETTINGS.iter();
+    settings.map(|setting| setting.name.to_owned()).collect()
 }
 
 /// What the stacks are compared with.
 pub(crate) fn facts(settings: &BTreeSet<String>) -> Facts<'_> {
     Facts {
         routes: &function_app::NAMES,
-        queues: &[spendwatch::EVALUATIONS, spendwatch::DELIVERIES, "exports"],
+        queues: &[
+            spendwatch::EVALUATIONS,
+            spendwatch::DELIVERIES,
+            spendwatch::EXPORTS,
+        ],
         // What is deployed, the configuration, and the state (see `StateLocation`).
         containers: &["deployment", "config", "spendwatch", "exports"],
         settings,
