@@ -105,6 +105,13 @@ impl Settings {
         self
     }
 
+    /// What is set, without the host's own variables.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
     /// What the handler inherits, given its port and folder.
     fn environment(&self, port: u16, folder: &AppFolder) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();

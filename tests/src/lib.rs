@@ -23,6 +23,7 @@ pub mod chromium;
 pub mod host;
 pub mod node;
 pub mod otlp;
+pub mod packaged;
 pub mod proxy;
 pub mod python;
 pub mod scripted_smtp;

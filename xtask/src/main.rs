@@ -1,10 +1,23 @@
 //! The project's own tasks: `cargo xtask <task>`.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a panic is how a test reports")
+)]
+
+mod binary;
+mod commit;
+mod crates;
+mod deny;
+mod dist;
 mod example;
+mod licenses;
 mod measure;
 mod package;
+mod sbom;
 mod score;
 mod test;
+mod twice;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -16,7 +29,9 @@ Usage: cargo xtask <task>
 
 Tasks:
   test               set up everything, run all tests, end with their counts
-  package            stage the function app at dist/app/
+  package            the function app as a folder, dist/app/, and as a zip
+  dist               the command line as an archive
+  deny               bans, licenses and sources of all crates, by deny.toml
   example            make the bundled example's cost file again
   measure            start-up, memory and ingest figures of this machine
   score              how good the forecasts are, on made-up series or a folder of CSV files";
@@ -26,6 +41,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(&arguments[1..]),
         Some("package") => package::run(&arguments[1..]),
+        Some("dist") => dist::run(&arguments[1..]),
+        Some("deny") => deny::run(),
         Some("example") => example::run(),
         Some("measure") => measure::run(),
         Some("score") => score::run(&arguments[1..]),

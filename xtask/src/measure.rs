@@ -16,7 +16,8 @@ use anyhow::{Context, bail};
 
 use crate::{cargo, root, succeed, target};
 
-const ROUNDS: usize = 21;
+/// How often a start is measured.
+pub(crate) const ROUNDS: usize = 21;
 
 /// Builds in release mode, measures, and prints tables.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -95,6 +96,27 @@ fn start_up(release: &Path) -> anyhow::Result<()> {
     }
     println!("\nratio of the medians: {:.2}\n", medians[0] / medians[1]);
     Ok(())
+}
+
+/// How long a handler takes from exec to its first answer, and what it then holds, in words.
+pub(crate) fn cold_start(program: &Path, rounds: usize) -> anyhow::Result<String> {
+    let mut times = Vec::new();
+    let mut resident = 0;
+    for round in 0..=rounds {
+        let (elapsed, kib) = first_answer(program)?;
+        // The first round warms the page cache.
+        if round > 0 {
+            times.push(elapsed);
+            resident = kib;
+        }
+    }
+    times.sort();
+    Ok(format!(
+        "{:.1} ms from exec to the first answer (median of {}), {:.1} MB resident",
+        times[rounds / 2].as_secs_f64() * 1e3,
+        times.len(),
+        f64::from(resident) / 1024.0,
+    ))
 }
 
 /// Starts a server, asks it until it answers, and gives the time and its resident memory in KiB.

@@ -1,129 +1,148 @@
-//! `cargo xtask package`: the function app as the host wants it, at `dist/app/`.
+//! `cargo xtask package`: the function app as the host wants it, as a folder and as a zip.
 
+mod app;
+mod zip;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-use anyhow::{Context, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
 
-use crate::{cargo, root, succeed, target};
-
-/// A static executable runs on every base image, whatever its C library.
-const STATIC: &str = "x86_64-unknown-linux-musl";
+use crate::binary::Recipe;
+use crate::{crates, licenses, measure, root, sbom, twice};
 
 const HELP: &str = "\
-Usage: cargo xtask package [--native | --debug]
+Usage: cargo xtask package [--config PATH] [--to FOLDER] [--measure] [--twice] [--native] [--debug]
 
-  --native   build for this machine instead of as a static executable
-  --debug    a debug build for this machine, for tests";
+  --config PATH  put this configuration (a file, or a folder of *.toml files) into the package
+  --to FOLDER    put the folder `app` and the zip there instead of into dist/
+  --measure      measure the cold start of the package several times
+  --twice        build in another folder, too, and compare
+  --native       build for this machine instead of as a static executable
+  --debug        build quickly and without optimization, for tests";
 
-/// Builds the handler and stages the app.
+/// A file of an archive.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) content: Vec<u8>,
+    pub(crate) mode: u32,
+}
+
+impl Entry {
+    /// A file to read.
+    pub(crate) fn plain(content: impl Into<Vec<u8>>) -> Self {
+        Entry {
+            content: content.into(),
+            mode: 0o644,
+        }
+    }
+
+    /// A file to run.
+    pub(crate) fn executable(content: Vec<u8>) -> Self {
+        Entry {
+            content,
+            mode: 0o755,
+        }
+    }
+}
+
+/// Builds the handler, stages the app, and packs it.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let mut profile = "release";
-    let mut triple = Some(STATIC);
-    for argument in arguments {
+    let (mut debug, mut native, mut measured, mut twice) = (false, false, false, false);
+    let mut to = root().join("dist");
+    let mut config = None;
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            let value = arguments.next();
+            value.with_context(|| format!("{argument} wants a value\n{HELP}"))
+        };
         match argument.as_str() {
-            "--native" => triple = None,
-            "--debug" => (profile, triple) = ("debug", None),
+            "--debug" => debug = true,
+            "--native" => native = true,
+            "--measure" => measured = true,
+            "--twice" => twice = true,
+            "--to" => to = PathBuf::from(value()?),
+            "--config" => config = Some(PathBuf::from(value()?)),
             _ => bail!("unknown option {argument}\n{HELP}"),
         }
     }
-    let missing = [
-        (!has_target(STATIC))
-            .then_some("its standard library (rustup target add x86_64-unknown-linux-musl)"),
-        (!has_compiler()).then_some("a C compiler for it (Debian: musl-tools)"),
-    ];
-    let missing: Vec<&str> = missing.into_iter().flatten().collect();
-    if triple.is_some() && !missing.is_empty() {
-        eprintln!(
-            "note: a static executable needs {}; building for this machine instead, which runs only \
-             where the C library is as new",
-            missing.join(" and ")
-        );
-        triple = None;
+    let recipe = Recipe::here(debug, native)?;
+    let make = |recipe: &Recipe| files(recipe, config.as_deref());
+    let files = make(&recipe)?;
+    if twice {
+        twice::compare(&recipe, &files, make)?;
     }
-    let mut build = cargo();
-    build.args(["build", "--package", "function-app"]);
-    if profile == "release" {
-        build.arg("--release");
-    }
-    if let Some(triple) = triple {
-        build.args(["--target", triple]);
-    }
-    succeed(&mut build)?;
-    let mut binaries = target();
-    binaries.extend(triple);
-    let app = root().join("dist/app");
-    stage(&binaries.join(profile), &app)?;
-    eprintln!("staged {}", app.display());
+    let staged = to.join("app");
+    app::stage(&files, &staged)?;
+    app::check(&staged)?;
+    let archive = write(&to, "spendwatch-functions.zip", &zip::pack(&files)?)?;
+    let bill = sbom::of(
+        "spendwatch-functions",
+        &crates::of("function-app", &recipe.triple)?,
+    )?;
+    fs::write(to.join("spendwatch-functions.cdx.json"), bill)
+        .context("write the bill of materials")?;
+    let executable = &files[&app::executable()?];
+    println!("{}", staged.display());
+    println!("{archive}");
+    println!(
+        "executable: {:.1} MB",
+        executable.content.len() as f64 / 1e6
+    );
+    // Once in any case: what does not start is no package.
+    let rounds = if measured { measure::ROUNDS } else { 1 };
+    let start = measure::cold_start(&staged.join(app::executable()?), rounds)?;
+    println!("cold start: {start}");
     Ok(())
 }
 
-fn has_target(triple: &str) -> bool {
-    let output = std::process::Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", triple])
-        .output();
-    output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+/// All files of the app by their paths.
+pub(crate) fn files(
+    recipe: &Recipe,
+    config: Option<&Path>,
+) -> anyhow::Result<BTreeMap<String, Entry>> {
+    let executable = app::executable()?;
+    let built = recipe.build("function-app", &executable)?;
+    let mut files = app::definitions(&recipe.checkout)?;
+    if let Some(config) = config {
+        files.extend(app::configuration(config)?);
+    }
+    files.extend(license_files(recipe, "function-app")?);
+    let content = fs::read(built).context("read the executable")?;
+    files.insert(executable, Entry::executable(content));
+    Ok(files)
 }
 
-/// Whether the C code of dependencies (the cryptography) can be compiled for the static target.
-fn has_compiler() -> bool {
-    let named = std::env::var_os("CC_x86_64_unknown_linux_musl").is_some();
-    named
-        || ["x86_64-linux-musl-gcc", "musl-gcc"]
-            .iter()
-            .any(|compiler| {
-                let path = std::env::var_os("PATH").unwrap_or_default();
-                std::env::split_paths(&path).any(|folder| folder.join(compiler).is_file())
-            })
+/// Our licenses, and those of what an executable is made of.
+pub(crate) fn license_files(
+    recipe: &Recipe,
+    package: &str,
+) -> anyhow::Result<BTreeMap<String, Entry>> {
+    let mut files = BTreeMap::new();
+    for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        let text = fs::read(recipe.checkout.join(name)).with_context(|| format!("read {name}"))?;
+        files.insert(name.to_owned(), Entry::plain(text));
+    }
+    let text = licenses::third_party(&crates::of(package, &recipe.triple)?, &recipe.triple)?;
+    files.insert("THIRD-PARTY-LICENSES".to_owned(), Entry::plain(text));
+    Ok(files)
 }
 
-/// Puts `host.json`, one folder per function and the executable into an empty folder: the host looks
-/// for `function.json` only in folders directly under the root.
-fn stage(binaries: &Path, app: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(app) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("empty {}", app.display()));
-        }
-        _ => fs::create_dir_all(app).with_context(|| format!("make {}", app.display()))?,
+/// Writes what is shipped, and its SHA-256 beside it; gives a line that says both.
+pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> anyhow::Result<String> {
+    let path = folder.join(name);
+    let mut hash = String::new();
+    for byte in Sha256::digest(content) {
+        write!(hash, "{byte:02x}")?;
     }
-    let copy = |from: PathBuf, to: PathBuf| {
-        fs::copy(&from, &to)
-            .map(drop)
-            .with_context(|| format!("copy {}", from.display()))
-    };
-    copy(root().join("host.json"), app.join("host.json"))?;
-    let definitions = root().join("function-definitions");
-    for entry in fs::read_dir(&definitions).context("read function-definitions")? {
-        let name = entry?.file_name();
-        fs::create_dir(app.join(&name))?;
-        copy(
-            definitions.join(&name).join("function.json"),
-            app.join(&name).join("function.json"),
-        )?;
-    }
-    let host: Value =
-        serde_json::from_slice(&fs::read(app.join("host.json"))?).context("read host.json")?;
-    let executable = host["customHandler"]["description"]["defaultExecutablePath"]
-        .as_str()
-        .context("host.json names no customHandler.description.defaultExecutablePath")?;
-    copy(binaries.join(executable), app.join(executable))?;
-    check(app, executable)
-}
-
-/// What a deployment that lost it would fail on: the executable bit, and files that can be read.
-fn check(app: &Path, executable: &str) -> anyhow::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let path = app.join(executable);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        let mode = fs::metadata(&path)?.permissions().mode();
-        ensure!(
-            mode & 0o777 == 0o755,
-            "{executable} has mode {mode:o}, which is not 755"
-        );
-    }
-    ensure!(app.join(executable).is_file(), "{executable} is missing");
-    Ok(())
+    let beside = folder.join(format!("{name}.sha256"));
+    fs::write(&path, content)
+        .and_then(|()| fs::write(beside, format!("{hash}  {name}\n")))
+        .with_context(|| format!("write {}", path.display()))?;
+    let size = content.len() as f64 / 1e6;
+    Ok(format!("{}: {size:.1} MB, SHA-256 {hash}", path.display()))
 }

@@ -71,6 +71,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_setting_is_explained() {
+        let docs = ["functions.md", "serve.md"].map(|name| {
+            let path = format!("{}/../../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        });
+        for setting in SETTINGS {
+            let word = format!("`{}`", setting.name);
+            assert!(docs.iter().any(|text| text.contains(&word)), "{word}");
+        }
+    }
+
+    #[test]
     fn a_misspelt_setting_is_found_and_those_of_others_are_not() {
         let names = [
             "SPENDWATCH_CONFG",

@@ -34,7 +34,7 @@ example with made-up data in the current folder.";
 
 /// Watches Azure spending against budgets, and tells people in time.
 #[derive(Debug, Parser)]
-#[command(name = "spendwatch", version, after_help = AFTER_HELP)]
+#[command(name = "spendwatch", version = build_info::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Probe(Probe),
     /// Evaluate and deliver on a schedule, and serve the HTTP API on this machine
     Serve(Serve),
+    /// Ask a running `serve` whether all is well: for health checks of containers
+    Health(Health),
     /// Show what Azure's cost APIs say: usage, costs, prices, reservations, balances and more
     Azure(Box<azure::Azure>),
     /// Serve a made-up bill the way Azure's cost APIs do, on this machine
@@ -123,6 +125,8 @@ pub(crate) enum Command {
     Schema,
     /// Print the completions of a shell
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder
+    Man(Pages),
 }
 
 #[derive(Debug, Args)]
@@ -387,6 +391,13 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Where it listens
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub(crate) address: SocketAddr,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Sandbox {
     /// A scenario that is built in (example, enterprise, customer, pay-as-you-go, partner) or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "enterprise")]
@@ -417,6 +428,13 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pages {
+    /// Write one page per command into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// What is wrong with the command line, where only the command itself can tell: exit code 2.

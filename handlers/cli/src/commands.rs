@@ -13,7 +13,9 @@ mod deliveries;
 pub(crate) mod evaluate;
 mod explain;
 mod forecast;
+mod health;
 mod import;
+mod man;
 mod plan;
 mod probe;
 mod sandbox;
@@ -75,10 +77,12 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Some(Command::Actions(options)) => actions::run(global, options).await,
         Some(Command::Probe(options)) => probe::run(global, options).await,
         Some(Command::Serve(options)) => serve::run(global, options).await,
+        Some(Command::Health(options)) => health::run(options),
         Some(Command::Azure(options)) => azure::run(global, options).await,
         Some(Command::Sandbox(options)) => sandbox::run(options).await,
         Some(Command::Schema) => schema::run(global.output),
         Some(Command::Completions(options)) => completions::run(options),
+        Some(Command::Man(options)) => man::run(options),
         None if setup::find_config(global).is_some() => {
             status::run(global, &Default::default()).await
         }

@@ -18,6 +18,15 @@ use tracing_subscriber::{EnvFilter, Layer};
 const PORTS: [&str; 2] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"];
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--version") {
+        // Nobody is told when nobody listens.
+        let _ = writeln!(
+            std::io::stdout(),
+            "spendwatch-functions {}",
+            build_info::VERSION
+        );
+        return ExitCode::SUCCESS;
+    }
     // Two workers, so that one that computes never keeps the host waiting for `GET /`.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -19,7 +19,7 @@ pub use functions::{containers, queues, routes, settings_of_functions};
 pub use parameters::{outputs, parameters};
 pub use resources::{arm_type, bodies, conditions, files, names, resources};
 pub use roles::{NEEDED_ROLES, ROLES, known_roles, needed_roles, roles};
-pub use settings::{REFUSED_SETTINGS, documented_settings, settings, settings_read};
+pub use settings::{REFUSED_SETTINGS, settings, settings_read};
 
 /// What the stacks are compared with.
 #[derive(Debug, Clone)]

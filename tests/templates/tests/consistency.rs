@@ -48,7 +48,7 @@ fn so_has_what_is_deployed_for_each_scope() {
 fn both_stacks_write_the_settings_that_are_read() {
     let (bicep, terraform) = stacks(MAIN);
     quiet(&consistency::settings(&bicep, &terraform));
-    let settings = settings(&project());
+    let settings = settings();
     assert!(settings.len() > 10, "{settings:?}");
     quiet(&in_both(|it| consistency::settings_read(it, &settings)));
     quiet(&in_both(|it| {
@@ -63,7 +63,7 @@ fn the_identity_has_the_roles_that_it_needs() {
 
 #[test]
 fn queues_and_containers_are_made() {
-    let settings = settings(&project());
+    let settings = settings();
     let facts = facts(&settings);
     quiet(&in_both(|it| {
         consistency::queues(&project(), it, facts.queues)
@@ -78,7 +78,7 @@ fn function_folders_are_the_routes_of_the_handler() {
 
 #[test]
 fn alert_rules_lead_to_the_runbook() {
-    let settings = settings(&project());
+    let settings = settings();
     let facts = facts(&settings);
     quiet(&in_both(|it| {
         consistency::alert_rules(&project(), it, facts.rules)

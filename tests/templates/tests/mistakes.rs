@@ -14,7 +14,7 @@ const VARIABLES: &str = "infra/terraform/main/variables.tf";
 
 /// Everything that is found without schema data.
 fn found(project: &Project) -> BTreeSet<String> {
-    let settings = settings(project);
+    let settings = settings();
     let templates = Templates::read(project);
     let mut findings = names(&templates);
     findings.extend(consistency::all(project, &templates, &facts(&settings)));

@@ -9,13 +9,14 @@ mod logging;
 mod packaging;
 mod requests;
 mod responses;
+mod shipped;
 mod startup;
 mod telemetry;
 
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
+    io::Write,
     net::{TcpListener as StdListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},

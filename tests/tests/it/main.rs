@@ -14,6 +14,7 @@ mod mail;
 mod mail_looks;
 mod native_budgets;
 mod python_clients;
+mod releases;
 mod scenarios;
 mod smtp_faults;
 mod store_contract;

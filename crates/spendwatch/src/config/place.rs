@@ -57,7 +57,7 @@ impl ConfigPlace {
         Ok(ConfigPlace::Container(url))
     }
 
-    /// What `SPENDWATCH_CONFIG` says; else the folder `config` of the function app, or of the working folder.
+    /// What `SPENDWATCH_CONFIG` says; else the folder `config` of the package, or of the working folder.
     ///
     /// # Errors
     /// As [`ConfigPlace::parse`].
@@ -65,7 +65,10 @@ impl ConfigPlace {
         if let Some(text) = environment.get("SPENDWATCH_CONFIG") {
             return ConfigPlace::parse(text).context("SPENDWATCH_CONFIG");
         }
-        let root = environment.get("FUNCTIONS_APP_ROOT_PATH").unwrap_or(".");
+        // Where the Functions host and AWS Lambda say that the package is.
+        let roots = ["FUNCTIONS_APP_ROOT_PATH", "LAMBDA_TASK_ROOT"];
+        let root = roots.iter().find_map(|name| environment.get(name));
+        let root = root.unwrap_or(".");
         Ok(ConfigPlace::Path(Path::new(root).join("config")))
     }
 

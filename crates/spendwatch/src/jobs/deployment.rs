@@ -149,7 +149,10 @@ fn of_configuration(live: &Live, app: &App) -> Line {
         None => match app.reads() {
             Ok(reads) => ok(
                 "configuration",
-                format!("budgets: {budgets}, and reads that serve them: {}", reads.len()),
+                format!(
+                    "budgets: {budgets}, and reads that serve them: {}",
+                    reads.len()
+                ),
             ),
             Err(problems) => line("configuration", State::Failed, problems.to_string()),
         },

@@ -7,7 +7,6 @@ use super::resources::{arm_body, arm_type};
 use super::roles::roots;
 use crate::expression::{Expression, Property, Value};
 use crate::finding::{Finding, Place, nearest};
-use crate::project::Project;
 use crate::stack::{Stack, snake};
 
 /// Settings that a Flex Consumption app refuses, or that break it: they moved into its properties.
@@ -170,20 +169,6 @@ pub fn settings(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// The settings that the handler reads, by the table in `docs/functions.md`.
-pub fn documented_settings(project: &Project) -> BTreeSet<String> {
-    let text = project.text("docs/functions.md").unwrap_or_default();
-    let section = text.split("\n## App settings\n").nth(1).unwrap_or_default();
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let mut names = BTreeSet::new();
-    for line in section.lines().filter(|line| line.starts_with("| `")) {
-        let cell = line.split('|').nth(1).unwrap_or_default();
-        let parts = cell.split('`').skip(1).step_by(2);
-        names.extend(parts.filter(|it| !it.contains(' ')).map(str::to_owned));
-    }
-    names
 }
 
 /// A stack writes what the handler and its host read, and nothing else.

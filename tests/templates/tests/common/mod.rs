@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use templates::arm::Types;
 use templates::azurerm::Provider;
-use templates::consistency::{self, Facts};
+use templates::consistency::Facts;
 use templates::{Finding, Project, Templates, references, schema_folder};
 
 pub(crate) fn root() -> PathBuf {

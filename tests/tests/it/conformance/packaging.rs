@@ -1,4 +1,4 @@
-//! The deployed folder, and everything together on real queues.
+//! The deployed folder, and everything together on real queues. The package itself: `shipped.rs`.
 
 use super::*;
 
@@ -90,46 +90,6 @@ fn the_package_is_what_the_host_wants() {
                 assert_ne!(binding["runOnStartup"], true, "{}", definition.display());
             }
         }
-    }
-}
-
-/// Check 50, as far as one machine can tell.
-#[test]
-fn the_packaged_executable_is_static() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let builds = workspace.join("target/x86_64-unknown-linux-musl");
-    let path = ["release", "debug"]
-        .map(|profile| builds.join(profile).join("spendwatch-functions"))
-        .into_iter()
-        .find(|path| path.is_file());
-    let Some(path) = path else {
-        // It belongs to packaging, so that the complete tests do not insist on it.
-        let line = "left out: the static executable (run cargo xtask package)\n";
-        let _ = std::io::stderr().write_all(line.as_bytes());
-        return;
-    };
-    let mut elf = Vec::new();
-    fs::File::open(&path)
-        .unwrap()
-        .read_to_end(&mut elf)
-        .unwrap();
-    let number = |at: usize, bytes: usize| {
-        let mut value = [0; 8];
-        value[..bytes].copy_from_slice(&elf[at..at + bytes]);
-        usize::try_from(u64::from_le_bytes(value)).unwrap()
-    };
-    // 64 bits, little endian, x86-64.
-    assert_eq!(&elf[..6], b"\x7fELF\x02\x01");
-    assert_eq!(number(18, 2), 62);
-    let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2));
-    for index in 0..count {
-        // 3 is PT_INTERP, the wish for a dynamic loader.
-        assert_ne!(
-            number(table + index * size, 4),
-            3,
-            "{} wants a loader",
-            path.display()
-        );
     }
 }
 
