@@ -278,3 +278,97 @@ fn a_changed_file_is_used_and_a_broken_one_is_not() {
     std::fs::write(&file, good.replace("1000", "2000")).unwrap();
     becomes("\"ok\"");
 }
+
+/// Runs `check --deployment` with these arguments and this key: exit code, stdout, stderr.
+fn check_deployment(
+    folder: &std::path::Path,
+    arguments: &[&str],
+    key: &str,
+) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spendwatch"))
+        .args(["check", "--deployment"])
+        .args(arguments)
+        .env("SPENDWATCH_API_KEY", key)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn a_deployment_is_checked_from_outside_and_from_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    small(folder.path());
+    let key = "0123456789abcdef01234567";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spendwatch"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env("SPENDWATCH_API_KEY", key)
+        // A name that nothing reads, as it is written in a hurry.
+        .env("SPENDWATCH_STAET", "x")
+        .current_dir(folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let address = address_of(&mut child);
+    let _running = Running(child);
+    let begun = Instant::now();
+    while !get_with(
+        &address,
+        "/api/status",
+        "x",
+        &format!("x-functions-key: {key}\r\n"),
+    )
+    .contains("\"budget\":\"all\"")
+    {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let url = format!("http://{address}");
+    let (code, lines, _) = check_deployment(folder.path(), &[&url], key);
+    for part in [
+        "warning: settings: nothing reads SPENDWATCH_STAET: SPENDWATCH_STATE was perhaps meant",
+        "ok: configuration: budgets: 1",
+        "ok: identity: none, and no source asks for one",
+        "ok: storage: reads, writes and keeps versions",
+        "ok: queues: a message was sent, received and removed",
+        "ok: queue evaluations-poison: empty",
+        "ok: data: evaluated at",
+    ] {
+        assert!(lines.contains(part), "{part}: {lines}");
+    }
+    assert_eq!(code, 0, "{lines}");
+
+    // Its own process, with the settings that it has.
+    let (code, lines, _) = check_deployment(folder.path(), &[], "");
+    assert!(lines.contains("ok: storage"), "{lines}");
+    assert_eq!(code, 0, "{lines}");
+
+    let (code, _, said) = check_deployment(folder.path(), &[&url], "");
+    assert_eq!(code, 1);
+    assert!(
+        said.contains("wants a key: set SPENDWATCH_API_KEY"),
+        "{said}"
+    );
+    let (code, _, said) = check_deployment(folder.path(), &["http://spend.example"], key);
+    assert_eq!(code, 1);
+    assert!(
+        said.contains("not reached by https") && !said.contains(key),
+        "{said}"
+    );
+
+    // Something that does not work is told with what to do.
+    let config = folder.path().join("spendwatch.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("amount", "amonut")).unwrap();
+    let (code, lines, _) = check_deployment(folder.path(), &[], "");
+    assert_eq!(code, 1);
+    assert!(
+        lines.contains("failed: configuration:") && lines.contains("amonut"),
+        "{lines}"
+    );
+}
