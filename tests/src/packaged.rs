@@ -16,8 +16,8 @@ use tempfile::TempDir;
 ///
 /// If it cannot be made.
 pub fn app() -> &'static Path {
-    static MADE: OnceLock<TempDir> = OnceLock::new();
-    MADE.get_or_init(|| made("package")).path()
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| in_target("package"))
 }
 
 /// The folder with the archive of the command line.
@@ -26,8 +26,15 @@ pub fn app() -> &'static Path {
 ///
 /// If it cannot be made.
 pub fn command_line() -> &'static Path {
-    static MADE: OnceLock<TempDir> = OnceLock::new();
-    MADE.get_or_init(|| made("dist")).path()
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| in_target("dist"))
+}
+
+/// Where it stays: nobody removes what lives as long as the process.
+fn in_target(task: &str) -> PathBuf {
+    let folder = workspace().join("target/test-packages").join(task);
+    make(task, &folder);
+    folder
 }
 
 /// Makes it again, from what is built already, into another folder.
@@ -37,14 +44,18 @@ pub fn command_line() -> &'static Path {
 /// If it cannot be made.
 pub fn made(task: &str) -> TempDir {
     let folder = TempDir::new().expect("make a folder");
+    make(task, folder.path());
+    folder
+}
+
+fn make(task: &str, folder: &Path) {
     let status = xtask()
         .args([task, "--debug", "--to"])
-        .arg(folder.path())
+        .arg(folder)
         .stdout(Stdio::null())
         .status()
         .expect("run cargo");
     assert!(status.success(), "cargo xtask {task} failed");
-    folder
 }
 
 /// `cargo xtask` in the workspace.

@@ -95,18 +95,33 @@ async fn run(live: &Live, event: &Value, until: Instant) -> anyhow::Result<Value
         Ok(done) => Some(done?),
         Err(_) => None,
     };
-    tracing::info!(job = job.name(), messages = done, "the call is done");
-    Ok(json!({ "job": job.name(), "messages": done, "complete": done.is_some() }))
+    let complete = done.is_some() && Instant::now() < until;
+    tracing::info!(
+        job = job.name(),
+        messages = done,
+        complete,
+        "the call is done"
+    );
+    Ok(json!({ "job": job.name(), "messages": done, "complete": complete }))
 }
 
 async fn begin(app: &App, job: Job) -> anyhow::Result<()> {
     match job {
         Job::Evaluate => jobs::work::enqueue_reads(app).await.map(drop),
         Job::Sweep => jobs::sweep::run(app).await.map(drop),
-        Job::SyncBudgets => jobs::sync::run(app).await.map(drop),
+        Job::SyncBudgets => sync(app).await,
         Job::Deliver => Ok(()),
     }
     .with_context(|| format!("begin {}", job.name()))
+}
+
+/// Nothing, if the configuration says nothing of Azure's own budgets.
+async fn sync(app: &App) -> anyhow::Result<()> {
+    let native = &app.config().native;
+    if native.settings.is_empty() && native.budgets.is_empty() && native.anomaly_alerts.is_empty() {
+        return Ok(());
+    }
+    jobs::sync::run(app).await.map(drop)
 }
 
 /// One JSON object a line, which the log group keeps as it is.
