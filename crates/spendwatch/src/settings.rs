@@ -1,58 +1,34 @@
 //! The settings that the process reads from its environment, each once. The templates under `infra/` write
 //! them and `docs/functions.md` explains them; a test holds the three together.
 
-/// One setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// Its name.
-    pub name: &'static str,
-    /// Who reads it.
-    pub reader: Reader,
-}
-
-/// Who reads a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// The Functions host: a schedule, its storage, its telemetry.
-    Host,
-    /// This program.
-    Program,
-    /// Both.
-    Both,
-}
-
-const fn setting(name: &'static str, reader: Reader) -> Setting {
-    Setting { name, reader }
-}
-
-/// All settings of the function app, in the order of their names. Secrets have names of their own: those that
-/// the configuration gives them.
-pub const SETTINGS: [Setting; 19] = [
-    setting("ACTIONS_CLIENT_ID", Reader::Program),
-    setting("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", Reader::Host),
-    setting("APPLICATIONINSIGHTS_CONNECTION_STRING", Reader::Host),
-    setting("AZURE_CLIENT_ID", Reader::Program),
-    setting("AzureFunctionsJobHost__functionTimeout", Reader::Both),
-    setting("AzureWebJobsStorage__blobServiceUri", Reader::Both),
-    setting("AzureWebJobsStorage__clientId", Reader::Host),
-    setting("AzureWebJobsStorage__credential", Reader::Host),
-    setting("AzureWebJobsStorage__queueServiceUri", Reader::Both),
-    setting("AzureWebJobsStorage__tableServiceUri", Reader::Host),
-    setting("EVALUATE_SCHEDULE", Reader::Host),
-    setting("OTEL_EXPORTER_OTLP_ENDPOINT", Reader::Program),
-    setting("SPENDWATCH_API_KEY", Reader::Program),
-    setting("SPENDWATCH_CONFIG", Reader::Program),
-    setting("SPENDWATCH_LOG", Reader::Program),
-    setting("SPENDWATCH_QUEUES", Reader::Program),
-    setting("SPENDWATCH_STATE", Reader::Program),
-    setting("SYNC_SCHEDULE", Reader::Host),
-    setting("WEBSITE_HOSTNAME", Reader::Program),
+/// The names of all settings that this program or its host reads, in their order. Secrets have names of their
+/// own: those that the configuration gives them.
+pub const SETTINGS: [&str; 19] = [
+    "ACTIONS_CLIENT_ID",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "AZURE_CLIENT_ID",
+    "AzureFunctionsJobHost__functionTimeout",
+    "AzureWebJobsStorage__blobServiceUri",
+    "AzureWebJobsStorage__clientId",
+    "AzureWebJobsStorage__credential",
+    "AzureWebJobsStorage__queueServiceUri",
+    "AzureWebJobsStorage__tableServiceUri",
+    "EVALUATE_SCHEDULE",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "SPENDWATCH_API_KEY",
+    "SPENDWATCH_CONFIG",
+    "SPENDWATCH_LOG",
+    "SPENDWATCH_QUEUES",
+    "SPENDWATCH_STATE",
+    "SYNC_SCHEDULE",
+    "WEBSITE_HOSTNAME",
 ];
 
 /// Settings that look like ours and are none, each with the one that was probably meant.
 pub fn unknown<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, Option<&'static str>)> {
     let is_ours = |name: &str| name.starts_with("SPENDWATCH_");
-    let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+    let known = |name: &str| SETTINGS.contains(&name);
     names
         .filter(|name| is_ours(name) && !known(name))
         .map(|name| (name, nearest(name)))
@@ -60,7 +36,7 @@ pub fn unknown<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, Option
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
-    let names = SETTINGS.iter().map(|setting| setting.name);
+    let names = SETTINGS.iter().copied();
     let near = names.map(|known| (strsim::damerau_levenshtein(name, known), known));
     let (distance, known) = near.min()?;
     (distance <= 3).then_some(known)
@@ -76,8 +52,8 @@ mod tests {
             let path = format!("{}/../../docs/{name}", env!("CARGO_MANIFEST_DIR"));
             std::fs::read_to_string(path).unwrap()
         });
-        for setting in SETTINGS {
-            let word = format!("`{}`", setting.name);
+        for name in SETTINGS {
+            let word = format!("`{name}`");
             assert!(docs.iter().any(|text| text.contains(&word)), "{word}");
         }
     }

@@ -24,17 +24,12 @@ pub const REFUSED_SETTINGS: [&str; 11] = [
     "WEBSITE_VNET_ROUTE_ALL",
 ];
 
-/// Settings that the host reads and the handler does not.
-const HOST_SETTINGS: [&str; 5] = [
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING",
-    "AzureWebJobsStorage__clientId",
-    "AzureWebJobsStorage__credential",
-    "AzureWebJobsStorage__tableServiceUri",
-];
-
 /// Settings that the handler or its host reads and that a deployment as it is meant has no use for.
-const UNWRITTEN_SETTINGS: [&str; 3] = [
+const UNWRITTEN_SETTINGS: [&str; 5] = [
+    // The platform says it.
+    "WEBSITE_HOSTNAME",
+    // The host asks for a key of its own.
+    "SPENDWATCH_API_KEY",
     // The state is in the host's account, where the queue triggers listen.
     "SPENDWATCH_QUEUES",
     "SPENDWATCH_STATE",
@@ -183,17 +178,13 @@ pub fn settings_read(stack: &Stack, read: &BTreeSet<String>) -> Vec<Finding> {
             let message = "settings are written as a whole, so the last one of two to write them \
                            wins: write them in one place";
             findings.push(Finding::new(place, message));
-        } else if !name.starts_with('*')
-            && !read.contains(name)
-            && !HOST_SETTINGS.contains(&name.as_str())
-        {
+        } else if !name.starts_with('*') && !read.contains(name) {
             let similar = nearest(name, read.iter().map(String::as_str));
             let message = format!("nothing reads the setting {name}{similar}");
             findings.push(Finding::new(place, message));
         }
     }
-    let host = HOST_SETTINGS.iter().copied();
-    let wanted = read.iter().map(String::as_str).chain(host);
+    let wanted = read.iter().map(String::as_str);
     for name in wanted.filter(|it| !UNWRITTEN_SETTINGS.contains(it)) {
         if !written.contains_key(name) {
             let message = format!("the setting {name} is read and not written");

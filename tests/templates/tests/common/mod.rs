@@ -33,8 +33,8 @@ pub(crate) fn quiet(findings: &[Finding]) {
 
 /// The settings that the handler or its host reads.
 pub(crate) fn settings() -> BTreeSet<String> {
-    let settings = spendwatch::settings::SETTINGS.iter();
-    settings.map(|setting| setting.name.to_owned()).collect()
+    let names = spendwatch::settings::SETTINGS.iter();
+    names.map(|name| (*name).to_owned()).collect()
 }
 
 /// What the stacks are compared with.
