@@ -180,6 +180,8 @@ impl Figures {
             None if self.remaining.amount <= 0.into() => {
                 "none: the planned amount is spent".to_owned()
             }
+            None if self.data.stale => "not known: the data are stale".to_owned(),
+            None if self.days_left > 0 => "not known yet: no day has costs".to_owned(),
             None => "none: no day is left".to_owned(),
         };
         facts.push(("Allowance", allowance));
