@@ -116,7 +116,13 @@ impl Incident {
     }
 
     fn add(&mut self, day: &CheckedDay, kind: Kind) {
-        if !matches!(self.kind, Kind::NewCost | Kind::StoppedCost) {
+        let stays = match self.kind {
+            Kind::NewCost | Kind::StoppedCost => true,
+            // The Sunday after such a Saturday is asked no more whether it rests.
+            Kind::WeekendNotResting => kind == Kind::Spike,
+            _ => false,
+        };
+        if !stays {
             self.kind = kind;
         }
         self.last = day.date;
