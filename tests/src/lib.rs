@@ -15,12 +15,14 @@
 //! ```
 //!
 //! Microsoft's Python clients of the cost APIs live in an environment in `target/`, as pinned by
-//! `tests/python/requirements.txt`; a test that runs them asks [`python::available`] first.
+//! `tests/python/requirements.txt`; a test that runs them asks [`python::available`] first. What checks
+//! templates and Dockerfiles is in another one, [`python::TOOLS`].
 
 pub mod azurite;
 pub mod chromium;
 pub mod host;
 pub mod node;
+pub mod otlp;
 pub mod packaged;
 pub mod proxy;
 pub mod python;

@@ -8,31 +8,102 @@ use std::{
 
 use crate::node::left_out;
 
-/// What [`available`] looks for, as the requirements were that it was made from.
+/// What [`Environment::available`] looks for, as the requirements were that it was made from.
 const STAMP: &str = ".spendwatch-requirements";
 
-/// Whether the environment with `tests/python/requirements.txt` is there; if not, says on the
-/// process's standard error that `what` is left out.
-///
-/// A test that gets `false` returns, and counts as passed.
+/// Microsoft's clients of the cost APIs.
+pub static CLIENTS: Environment = Environment::new("test-python", "requirements.txt");
+
+/// What checks templates and Dockerfiles: checkov, pycep, hadolint, and Terraform's formatter.
+pub static TOOLS: Environment = Environment::new("test-tools", "requirements-tools.txt");
+
+/// A Python environment in `target/` that `cargo xtask test` makes.
+pub struct Environment {
+    name: &'static str,
+    requirements: &'static str,
+    is_there: OnceLock<bool>,
+}
+
+impl Environment {
+    const fn new(name: &'static str, requirements: &'static str) -> Self {
+        Environment {
+            name,
+            requirements,
+            is_there: OnceLock::new(),
+        }
+    }
+
+    /// Whether it is there, made from the requirements as they are; if not, says on the process's
+    /// standard error that `what` is left out.
+    ///
+    /// A test that gets `false` returns, and counts as passed.
+    ///
+    /// # Panics
+    ///
+    /// If it is missing although [`crate::node::COMPLETE`] promises that it is there.
+    pub fn available(&self, what: &str) -> bool {
+        let is_there = *self.is_there.get_or_init(|| {
+            let wanted = std::fs::read(directory().join(self.requirements));
+            let made = std::fs::read(self.folder().join(STAMP));
+            matches!((wanted, made), (Ok(wanted), Ok(made)) if wanted == made)
+        });
+        if !is_there {
+            let name = self.name;
+            let reason = format!("target/{name} is missing or old: run cargo xtask test");
+            left_out(what, &reason);
+        }
+        is_there
+    }
+
+    /// A command that runs `script`, a file name in [`directory`], with the required packages and
+    /// nothing of the user's own. Its standard input and output are pipes.
+    pub fn command(&self, script: &str) -> Command {
+        let mut command = self.python();
+        command.arg(directory().join(script));
+        command
+    }
+
+    /// A command that runs a module of a package, as `python -m` does.
+    pub fn module(&self, module: &str) -> Command {
+        let mut command = self.python();
+        command.args(["-m", module]);
+        command
+    }
+
+    /// A command that runs a program that a package brought.
+    pub fn program(&self, name: &str) -> Command {
+        let path = if cfg!(windows) {
+            format!("Scripts/{name}.exe")
+        } else {
+            format!("bin/{name}")
+        };
+        let mut command = Command::new(self.folder().join(path));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
+
+    fn python(&self) -> Command {
+        let mut command = self.program("python");
+        // No `__pycache__` in the repository.
+        command.args(["-B", "-X", "utf8"]);
+        command
+    }
+
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join("target")
+            .join(self.name)
+    }
+}
+
+/// Whether [`CLIENTS`] are there; if not, says that `what` is left out.
 ///
 /// # Panics
 ///
-/// If it is missing although [`crate::node::COMPLETE`] promises that it is there.
+/// If they are missing although [`crate::node::COMPLETE`] promises that they are there.
 pub fn available(what: &str) -> bool {
-    static IS_THERE: OnceLock<bool> = OnceLock::new();
-    let is_there = *IS_THERE.get_or_init(|| {
-        let wanted = std::fs::read(directory().join("requirements.txt"));
-        let made = std::fs::read(environment().join(STAMP));
-        matches!((wanted, made), (Ok(wanted), Ok(made)) if wanted == made)
-    });
-    if !is_there {
-        left_out(
-            what,
-            "target/test-python is missing or old: run cargo xtask test",
-        );
-    }
-    is_there
+    CLIENTS.available(what)
 }
 
 /// The directory of the Python programs and of what they require.
@@ -40,34 +111,7 @@ pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
 }
 
-/// Where the environment is that `cargo xtask test` makes.
-fn environment() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join("target")
-        .join("test-python")
-}
-
-/// A program that one of the required packages brings.
-pub fn tool(name: &str) -> Command {
-    let folder = if cfg!(windows) { "Scripts" } else { "bin" };
-    Command::new(environment().join(folder).join(name))
-}
-
-/// A command that runs `script`, a file name in [`directory`], with the required packages and
-/// nothing of the user's own. Its standard input and output are pipes.
+/// A command that runs `script` with [`CLIENTS`].
 pub fn command(script: &str) -> Command {
-    let python = if cfg!(windows) {
-        "Scripts/python.exe"
-    } else {
-        "bin/python"
-    };
-    let mut command = Command::new(environment().join(python));
-    command
-        // No `__pycache__` in the repository.
-        .args(["-B", "-X", "utf8"])
-        .arg(directory().join(script))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    command
+    CLIENTS.command(script)
 }

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(ring.checksum.as_ref().map(String::len), Some(64));
         assert!(!ring.is_ours && ring.license.is_some());
         // A macro, a build script's library, a test's, and another handler's.
-        for name in ["serde_derive", "cc", "tempfile", "clap", "windows-sys"] {
+        for name in ["serde_derive", "cc", "proptest", "clap", "windows-sys"] {
             assert_eq!(find(name), None, "{name}");
         }
     }

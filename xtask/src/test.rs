@@ -10,8 +10,7 @@ use crate::{cargo, root, succeed};
 /// Installs what the tests need, runs them all, and prints the counts in one closing line.
 /// Arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    install_node_packages()?;
-    install_python_packages()?;
+    install()?;
     // A test that finds a counterpart missing now fails instead of saying what it left out.
     let mut child = cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -43,6 +42,31 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Installs all that the tests need, at the same time: most of it is waiting.
+fn install() -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        let node = scope.spawn(install_node_packages);
+        let clients = scope.spawn(|| {
+            install_python_packages(
+                "test-python",
+                "requirements.txt",
+                "Microsoft's Python clients",
+            )
+        });
+        let tools = install_python_packages(
+            "test-tools",
+            "requirements-tools.txt",
+            "what checks templates and Dockerfiles",
+        );
+        let joined = |result: std::thread::Result<anyhow::Result<()>>| {
+            result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        joined(node.join())?;
+        joined(clients.join())?;
+        tools
+    })
+}
+
 /// `npm ci` in `tests/`, unless what is there was installed from the same lock file.
 fn install_node_packages() -> anyhow::Result<()> {
     let tests = root().join("tests");
@@ -61,17 +85,18 @@ fn install_node_packages() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A Python environment in `target/` with what `tests/python/requirements.txt` names, unless what
-/// is there was made from the same file.
-fn install_python_packages() -> anyhow::Result<()> {
-    let requirements = root().join("tests/python/requirements.txt");
-    let wanted = std::fs::read(&requirements).context("read tests/python/requirements.txt")?;
-    let environment = root().join("target/test-python");
+/// A Python environment in `target/` with what a file in `tests/python` names, unless what is there
+/// was made from the same file. The files name all that is needed, so pip resolves nothing.
+fn install_python_packages(name: &str, requirements: &str, what: &str) -> anyhow::Result<()> {
+    let requirements = format!("tests/python/{requirements}");
+    let wanted = std::fs::read(root().join(&requirements))
+        .with_context(|| format!("read {requirements}"))?;
+    let environment = root().join("target").join(name);
     let stamp = environment.join(".spendwatch-requirements");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    eprintln!("installing Microsoft's Python clients (pip install in target/test-python)");
+    eprintln!("installing {what} (pip install in target/{name})");
     let python = if cfg!(windows) { "python" } else { "python3" };
     let mut make = Command::new(python);
     make.args(["-m", "venv", "--clear"]).arg(&environment);
@@ -83,10 +108,10 @@ fn install_python_packages() -> anyhow::Result<()> {
     };
     let mut pip = Command::new(environment.join(own));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .arg("--disable-pip-version-check")
+        .args(["--disable-pip-version-check", "--no-deps"])
         .arg("--requirement")
-        .arg(&requirements);
-    succeed(&mut pip).context("install the packages of tests/python/requirements.txt")?;
+        .arg(root().join(&requirements));
+    succeed(&mut pip).with_context(|| format!("install the packages of {requirements}"))?;
     std::fs::write(stamp, wanted).context("remember what was installed")?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::notice::{Message, Notice};
-use crate::outcome::{SendResult, UnknownPolicy};
+use crate::outcome::{Failure, SendResult, UnknownPolicy};
 
 /// A way to reach somebody, configured for one destination.
 #[async_trait]
@@ -22,6 +22,13 @@ pub trait Channel: Send + Sync {
 
     /// Sends a notice once and says what became of it. Bounded in time by the channel itself.
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult;
+
+    /// Whether the place answers, found out without telling anybody anything: a connection, encrypted and
+    /// signed in where that takes no request of its own, which is ended at once. `None` if only a notice
+    /// would tell.
+    async fn reach(&self, _now: Timestamp) -> Option<Result<(), Failure>> {
+        None
+    }
 
     /// What receivers check signatures with, if there are any that need no secret: `whpk_` and base64.
     fn public_keys(&self) -> Vec<String> {

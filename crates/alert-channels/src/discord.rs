@@ -16,7 +16,7 @@ use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered}
 use crate::http::{Access, Endpoint, Http, Reply, by_status, seconds, throttled};
 use crate::inert::{cut, link, markdown, units, unlinked};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::text::{Wording, wording};
 
 const MAX_CONTENT: usize = 2000;
@@ -97,6 +97,10 @@ impl Channel for Discord {
             extension: "json",
             bytes: message(notice),
         })
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

@@ -19,6 +19,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use secrecy::SecretString;
@@ -28,7 +29,7 @@ use self::compose::Charts;
 pub use self::templates::{TemplateProblem, Templates};
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::untrusted::header;
 
 /// Longest display name of the sender.
@@ -268,6 +269,14 @@ impl Channel for Email {
             extension: "eml",
             bytes: composed.mail.formatted(),
         })
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        let greeted = self.greet(now).await;
+        Some(greeted.or_else(|result| match result.failure() {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(()),
+        }))
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

@@ -15,7 +15,7 @@ use crate::http::{Access, Endpoint, Http, Reply, by_status, later, throttled};
 use crate::ids::{short_hash, uuid};
 use crate::inert::{cut, unlinked};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::text::{Wording, wording};
 
 /// Google takes 32,000 bytes for the whole message; the rest is for what it adds.
@@ -88,6 +88,10 @@ impl Channel for GoogleChat {
             extension: "json",
             bytes: message(notice),
         })
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

@@ -25,7 +25,7 @@ mod reply;
 
 use crate::channel::ConfigError;
 use crate::guard::{GuardedResolver, Lookup, check_url, system_lookup};
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 
 /// How long a destination may take, answer included.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -254,6 +254,21 @@ impl Endpoint {
             },
             other => other,
         })
+    }
+
+    /// Asks the host, not the address below it, whether it is there. Any answer is one, so that no key and
+    /// no address that works like one is sent.
+    pub(crate) async fn reach(&self, at: Timestamp) -> Result<(), Failure> {
+        let mut host = self.clone();
+        host.url.set_path("/");
+        host.url.set_query(None);
+        match host.request(Method::HEAD, &[], None, at).await {
+            Ok(_) => Ok(()),
+            Err(result) => match result.failure() {
+                Some(failure) => Err(failure.clone()),
+                None => Ok(()),
+            },
+        }
     }
 
     async fn request(

@@ -15,7 +15,7 @@ use crate::http::{Access, Endpoint, Http, Reply, by_status};
 use crate::incident::{Incidents, Step};
 use crate::inert::cut;
 use crate::notice::{Message, Notice};
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::text::{Tone, Wording, plain, wording};
 
 /// Where alerts are created.
@@ -126,6 +126,10 @@ impl Channel for Jira {
 
     /// Sends each request. The first that is not accepted decides; when all are sent again, those
     /// that were accepted before change nothing.
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
+    }
+
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
         let orders = match orders(notice) {
             Ok(orders) => orders,

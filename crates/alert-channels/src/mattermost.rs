@@ -14,7 +14,7 @@ use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered}
 use crate::http::{Access, Endpoint, Http, Reply, by_status};
 use crate::inert::{cut, link, markdown, units};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::text::{Wording, wording};
 
 /// Largest text in characters; more is cut into several messages or refused.
@@ -76,6 +76,10 @@ impl Channel for Mattermost {
             extension: "json",
             bytes: message(notice),
         })
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

@@ -14,7 +14,7 @@ use crate::http::{Access, Endpoint, Http, Reply, by_status};
 use crate::incident::{Incidents, Step};
 use crate::inert::cut;
 use crate::notice::{Message, Notice};
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::text::{Tone, Wording, wording};
 
 /// Where events go, if the account is not in the European service region.
@@ -107,6 +107,10 @@ impl Channel for PagerDuty {
 
     /// Sends each event. The first that is not accepted decides; when all are sent again, those that
     /// were accepted before change nothing.
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
+    }
+
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {
         let events = match events(notice) {
             Ok(events) => events,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::http::{Access, Endpoint, Http, Reply, by_status, throttled};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::text::{Tone, Wording, wording};
 use crate::untrusted::capped;
 
@@ -82,6 +82,10 @@ impl Channel for Slack {
             extension: "json",
             bytes: message(notice),
         })
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

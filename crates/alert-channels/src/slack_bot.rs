@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::http::{Access, Endpoint, Http, Reply, by_status, later, throttled};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 use crate::slack::{message_value, plain, section};
 use crate::untrusted::clean;
 
@@ -225,6 +225,10 @@ impl Channel for SlackBot {
             extension: "json",
             bytes: message_value(notice).to_string().into_bytes(),
         })
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

@@ -8,12 +8,13 @@
 //! members may appear within a version.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::channel::{Attempt, Channel, ConfigError, Kind, RenderError, Rendered};
 use crate::http::{Access, Endpoint, Http, by_status};
 use crate::notice::Notice;
-use crate::outcome::{Class, SendResult};
+use crate::outcome::{Class, Failure, SendResult};
 
 pub(crate) use body::body;
 pub use signer::Signer;
@@ -63,6 +64,10 @@ impl Channel for Webhook {
 
     fn public_keys(&self) -> Vec<String> {
         self.signer.public_keys()
+    }
+
+    async fn reach(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        Some(self.endpoint.reach(now).await)
     }
 
     async fn send(&self, notice: &Notice, attempt: Attempt) -> SendResult {

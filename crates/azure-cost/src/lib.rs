@@ -51,6 +51,7 @@ mod fields;
 mod fold;
 mod kept;
 mod long_running;
+mod measures;
 mod paging;
 mod parameters;
 mod quotas;

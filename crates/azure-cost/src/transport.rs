@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::client::Limits;
 use crate::error::{Error, ErrorBody};
 use crate::kept::{AnswerStore, kept_or_new};
+use crate::measures;
 use crate::quotas::{Caller, Full, Quotas};
 use crate::request::{Answer, Repeat, Request};
 use crate::retry::{Gate, Pacing, Retry, asked_wait};
@@ -211,7 +212,11 @@ impl Transport {
             None if request.method == http::Method::POST => builder.header(CONTENT_LENGTH, 0),
             None => builder,
         };
-        let response = builder.send().await.map_err(|error| lost(&error))?;
+        let response = builder.send().await.map_err(|error| {
+            measures::answered(&request.url, 0);
+            lost(&error)
+        })?;
+        measures::answered(&request.url, response.status().as_u16());
         if response.url().origin() != request.url.origin() {
             let problem = "it came from another host";
             return Err(Failure::Final(Error::unexpected(operation, problem)));

@@ -37,6 +37,8 @@ pub struct App {
     clock: Arc<dyn Clock>,
     sends_hints: bool,
     acts: bool,
+    /// The copy of a configuration that lies elsewhere.
+    files: Option<tempfile::TempDir>,
 }
 
 /// A piece of work named in a queue message. Losing or doubling one is harmless.
@@ -175,6 +177,7 @@ impl App {
             clock: Arc::new(SystemClock),
             sends_hints: true,
             acts: true,
+            files: None,
         })
     }
 
@@ -211,6 +214,13 @@ impl App {
                 *opened = wrap(name, Arc::clone(opened));
             }
         }
+        self
+    }
+
+    /// The same, removing the copy of its configuration when it goes.
+    #[must_use]
+    pub(crate) fn keeping(mut self, files: tempfile::TempDir) -> App {
+        self.files = Some(files);
         self
     }
 

@@ -11,6 +11,7 @@ mod channels;
 mod forecast;
 mod links;
 mod native;
+mod place;
 mod read;
 mod reader;
 mod write;
@@ -34,6 +35,8 @@ pub use channels::{AcsEmail, Channel, ChannelKind, Email, Mailing};
 pub use forecast::ForecastSettings;
 pub use links::Links;
 pub use native::{Hook, Native, Tolerance};
+pub use place::ConfigPlace;
+pub(crate) use place::{Files, download, version_of_blobs, version_of_path};
 pub use read::AUTH_WORDS;
 pub(crate) use read::{OWNERS, default_severity};
 pub use reader::Problem;
@@ -321,34 +324,42 @@ pub(crate) enum Completeness {
 
 /// The files of a configuration with their paths, in the order of these.
 fn texts(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigError> {
-    let read_error = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| ConfigError::Read { path, source }
-    };
-    let mut paths = Vec::new();
-    if path.is_dir() {
-        for entry in std::fs::read_dir(path).map_err(read_error(path))? {
-            let entry = entry.map_err(read_error(path))?.path();
-            if entry
-                .extension()
-                .is_some_and(|extension| extension == "toml")
-            {
-                paths.push(entry);
-            }
-        }
-        paths.sort();
-        if paths.is_empty() {
-            return Err(ConfigError::Empty {
-                path: path.display().to_string(),
-            });
-        }
-    } else {
-        paths.push(path.to_owned());
-    }
     let mut files = Vec::new();
-    for path in paths {
+    for path in texts_at(path)? {
         let text = std::fs::read_to_string(&path).map_err(read_error(&path))?;
         files.push((path, text));
     }
     Ok(files)
+}
+
+/// The file, or the `*.toml` files of the folder in the order of their names.
+fn texts_at(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(read_error(path))? {
+        let entry = entry.map_err(read_error(path))?.path();
+        if entry
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            paths.push(entry);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err(ConfigError::Empty {
+            path: path.display().to_string(),
+        });
+    }
+    Ok(paths)
+}
+
+fn read_error(path: &Path) -> impl Fn(std::io::Error) -> ConfigError + use<> {
+    let path = path.display().to_string();
+    move |source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    }
 }

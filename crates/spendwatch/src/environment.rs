@@ -176,6 +176,14 @@ impl StateLocation {
     }
 }
 
+/// What telemetry signs in to Azure Monitor with: whatever the environment offers.
+pub fn telemetry_credential(
+    environment: &Environment,
+) -> Option<Arc<dyn azure_core::credentials::TokenCredential>> {
+    let auth = Auth::parse("auto", environment.variables()).ok()?;
+    auth.credential(Cloud::Public, environment.variables()).ok()
+}
+
 /// The cloud that a storage account or another service is in, by the suffix of its host.
 pub(crate) fn cloud_of(url: &Url) -> Cloud {
     let host = url.host_str().unwrap_or_default();

@@ -35,12 +35,15 @@ pub mod jobs;
 mod kept;
 mod ledgers;
 mod links;
+mod live;
+pub mod measures;
 mod outbox;
 mod outlook;
 mod reads;
 pub mod replay;
 mod routing;
 mod scores;
+pub mod settings;
 mod settling;
 mod silences;
 mod snapshots;
@@ -56,14 +59,15 @@ pub use budget_engine::{Check, NotAcknowledged, Verdict};
 pub use clock::{Clock, ManualClock, SystemClock, day_of};
 pub use config::{
     AUTH_WORDS, AcsEmail, Action, Actions, Allowance, Approval, Attention, AzureRead, Channel,
-    ChannelKind, Config, ConfigError, Connection, Delivery as DeliverySettings, DigestSettings,
-    Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, ForecastSettings, Hook, Inherited,
-    Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source, SourceKind, Tagged,
-    Task, Tolerance, Weekly, budget_toml, imported_toml,
+    ChannelKind, Config, ConfigError, ConfigPlace, Connection, Delivery as DeliverySettings,
+    DigestSettings, Email, EndedWhileHeld, EnterpriseReporting, Event, Exports, ForecastSettings,
+    Hook, Inherited, Links, Mailing, Mode, Native, Problem, QuietHours, SCHEMA, Secret, Source,
+    SourceKind, Tagged, Task, Tolerance, Weekly, budget_toml, imported_toml,
 };
 pub use entra::Denied;
-pub use environment::{Environment, StateLocation};
+pub use environment::{Environment, StateLocation, telemetry_credential};
 pub use links::{BadLink, Permission, Purpose};
+pub use live::{Live, Refusal, open};
 pub use outbox::{Delivery, DeliveryState, Health, Hold, Lane};
 pub use reads::{PlanError, Read};
 pub use scores::{COMBINED, Figures as ScoreFigures, ModelScore, RUN_RATE, Stage};
@@ -75,3 +79,5 @@ pub use silences::{
 pub const EVALUATIONS: &str = "evaluations";
 /// Queue whose messages name a destination with work, or an action.
 pub const DELIVERIES: &str = "deliveries";
+/// Queue of what Event Grid tells of exports.
+pub const EXPORTS: &str = "exports";

@@ -247,6 +247,16 @@ pub(crate) struct Check {
     /// Ask the sources, too: which API works for each scope, and which role is missing
     #[arg(long)]
     pub(crate) online: bool,
+    /// Check what a deployment needs to work: settings, identity, rights, storage, queues, channels, clock and
+    /// the age of data. Of the function app or service at this address, with its key in SPENDWATCH_API_KEY;
+    /// without an address, of this process and its settings
+    #[arg(
+        long,
+        value_name = "URL",
+        num_args = 0..=1,
+        conflicts_with_all = ["path", "online"]
+    )]
+    pub(crate) deployment: Option<Option<url::Url>>,
 }
 
 #[derive(Debug, Args)]
@@ -360,12 +370,24 @@ pub(crate) enum ActionVerb {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Loopback address of the HTTP API, which asks for no key
+    /// Address of the HTTP API; one that others can reach needs a key
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
+    /// File with the key that callers of the API must show [env: SPENDWATCH_API_KEY=the key itself]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
     /// Time between two evaluations, such as 90m or 4h
     #[arg(long, value_name = "TIME", default_value = "4h", value_parser = duration)]
     pub(crate) every: Duration,
+    /// Time between two looks at Azure's own budgets
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) sync_every: Duration,
+    /// Time that work in progress has after a request to stop, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 25)]
+    pub(crate) grace: u64,
+    /// Log one JSON object a line
+    #[arg(long)]
+    pub(crate) json_logs: bool,
 }
 
 #[derive(Debug, Args)]

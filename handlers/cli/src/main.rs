@@ -29,14 +29,17 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::args::{Cli, WrongUse};
+use crate::args::{Cli, Command, WrongUse};
 use crate::commands::Exit;
 
 fn main() -> ExitCode {
     spendwatch::install_crypto();
     let called = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&called).unwrap_or_else(|error| error.exit());
-    logs::start(cli.global.verbose);
+    // A service says by itself what it does, once it knows to whom.
+    if !matches!(cli.command, Some(Command::Serve(_))) {
+        logs::start(cli.global.verbose);
+    }
     match run(&cli) {
         Ok(exit) => exit.into(),
         Err(error) => {

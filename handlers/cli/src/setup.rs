@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use spendwatch::{App, Config, Environment, ManualClock, StateLocation};
+use spendwatch::{App, ConfigPlace, Environment, ManualClock, StateLocation};
 
 use crate::args::Global;
 
@@ -63,22 +63,30 @@ fn holds_toml(folder: &Path) -> bool {
         .any(|entry| entry.path().extension().is_some_and(|end| end == "toml"))
 }
 
-/// The application of the configuration, on the machine's clock or at noon UTC of a day.
-pub(crate) fn app(global: &Global, state: State, as_of: Option<Date>) -> anyhow::Result<App> {
+/// Where the configuration is: a file, a folder, or a blob container.
+pub(crate) fn config_place(global: &Global) -> anyhow::Result<ConfigPlace> {
     let path = config_path(global)?;
-    let config = Config::load(&path)?;
+    match path.to_str() {
+        Some(text) => ConfigPlace::parse(text),
+        None => Ok(ConfigPlace::Path(path)),
+    }
+}
+
+/// The application of the configuration, on the machine's clock or at noon UTC of a day.
+pub(crate) async fn app(global: &Global, state: State, as_of: Option<Date>) -> anyhow::Result<App> {
+    let place = config_place(global)?;
     let environment = Environment::from_process();
     // What was told later says nothing about an earlier day: on it, it would look undone.
     let state = as_of.map_or(state, |_| State::Unused);
     let location = match state {
         State::Unused => StateLocation::Memory,
-        State::Written => location(global, &environment, &beside(&path))?,
-        State::Looked => match location(global, &environment, &beside(&path))? {
+        State::Written => location_for(global, &environment, &place)?,
+        State::Looked => match location_for(global, &environment, &place)? {
             StateLocation::Folder(folder) if !folder.exists() => StateLocation::Memory,
             location => location,
         },
     };
-    let app = App::new(config, &environment, location)?;
+    let app = spendwatch::open(&place, &environment, location).await?;
     let Some(day) = as_of else { return Ok(app) };
     let noon = day
         .at(12, 0, 0, 0)
@@ -92,14 +100,27 @@ pub(crate) fn app(global: &Global, state: State, as_of: Option<Date>) -> anyhow:
 pub(crate) fn state_to_look_at(
     global: &Global,
     environment: &Environment,
-    config: &Path,
+    config: &ConfigPlace,
     online: bool,
 ) -> anyhow::Result<StateLocation> {
-    Ok(match location(global, environment, &beside(config))? {
+    Ok(match location_for(global, environment, config)? {
         StateLocation::Folder(folder) if folder.exists() => StateLocation::Folder(folder),
         location @ StateLocation::Azure { .. } if online => location,
         _ => StateLocation::Memory,
     })
+}
+
+/// Where the state is: the option, then the environment, then beside the configuration. One that lies in a
+/// container has nothing beside it.
+pub(crate) fn location_for(
+    global: &Global,
+    environment: &Environment,
+    place: &ConfigPlace,
+) -> anyhow::Result<StateLocation> {
+    match place {
+        ConfigPlace::Path(path) => location(global, environment, &beside(path)),
+        ConfigPlace::Container(_) => location(global, environment, Path::new(STATE_FOLDER)),
+    }
 }
 
 /// Where the state is: the option, then the environment, then the default.

@@ -13,10 +13,9 @@ use spendwatch::jobs::alerts::acknowledge::{Acknowledged, LONGEST_NOTE, Refusal}
 use spendwatch::jobs::alerts::explain::{Explained, Told};
 use spendwatch::jobs::answer::{self, Lasting, NotAnswered, Opened};
 use spendwatch::jobs::evaluate::BudgetReport;
-use spendwatch::{Check, LONGEST_REASON, NotSilenced, Purpose, Silence, Verdict};
+use spendwatch::{Check, LONGEST_REASON, Live, NotSilenced, Purpose, Silence, Verdict};
 
 use crate::api::ApiError;
-use crate::lazy::Lazy;
 use crate::link::{LinkQuery, incomplete, permission};
 use crate::page::{Field, Page};
 
@@ -25,13 +24,13 @@ const MAX_FORM: usize = 16 * 1024;
 
 /// Shows what a link is for.
 pub(crate) async fn show(
-    State(lazy): State<Arc<Lazy>>,
+    State(live): State<Arc<Live>>,
     link: LinkQuery,
 ) -> Result<Response, ApiError> {
     let Some(permission) = permission(link) else {
         return Ok(incomplete());
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     let opened = match answer::open(&app, &permission).await {
         Ok(opened) => opened,
         Err(refused) => return refusal(refused),
@@ -46,7 +45,7 @@ pub(crate) async fn show(
 
 /// Acknowledges or silences.
 pub(crate) async fn act(
-    State(lazy): State<Arc<Lazy>>,
+    State(live): State<Arc<Live>>,
     link: LinkQuery,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -63,7 +62,7 @@ pub(crate) async fn act(
         let value = pairs.find(|(key, _)| key == name);
         value.map(|(_, value)| value.into_owned())
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     match permission.purpose {
         Purpose::Acknowledge => {
             let note = field("note");

@@ -14,18 +14,18 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
 use spendwatch::jobs::act;
+use spendwatch::jobs::deployment;
 use spendwatch::jobs::evaluate::BudgetReport;
 use spendwatch::jobs::native_alert::{self, Refused};
 use spendwatch::jobs::twin::{self, TwinFinding};
 use spendwatch::jobs::watch;
 use spendwatch::jobs::work::enqueue_reads;
-use spendwatch::{Denied, jobs};
+use spendwatch::{Denied, Live, Refusal, jobs};
 
-use crate::lazy::Lazy;
 use crate::{answer, approval};
 
 /// The routes.
-pub fn router(lazy: Arc<Lazy>) -> Router {
+pub fn router(live: Arc<Live>) -> Router {
     Router::new()
         .route("/api/status", get(status))
         .route("/api/alerts", get(alerts::list))
@@ -43,6 +43,7 @@ pub fn router(lazy: Arc<Lazy>) -> Router {
         .route("/api/apply", post(apply))
         .route("/api/evaluate", post(evaluate))
         .route("/api/health", get(health))
+        .route("/api/check", get(check))
         .route("/api/actions", get(actions))
         .route(
             "/api/approve-action",
@@ -51,7 +52,7 @@ pub fn router(lazy: Arc<Lazy>) -> Router {
         .route("/api/native-alert", post(receive_alert))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(lazy)
+        .with_state(live)
 }
 
 /// An error answer. The cause goes to the log, not to the caller.
@@ -103,12 +104,15 @@ struct StatusAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     azure_budgets: Option<jobs::sync::Drift>,
     budgets: Vec<BudgetReport>,
+    /// A configuration that is there and is not used, because it has mistakes or cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_configuration: Option<Refusal>,
     /// In what Azure's own budgets disagree with ours.
     twin_findings: Vec<TwinFinding>,
 }
 
-async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
+async fn status(State(live): State<Arc<Live>>) -> Result<Response, ApiError> {
+    let app = live.app().await?;
     let pulse = app.pulse().await?;
     let answer = StatusAnswer {
         last_evaluation: pulse.last_evaluation,
@@ -116,14 +120,15 @@ async fn status(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
         waiting_deliveries: app.destinations_with_work().await?.into_iter().collect(),
         azure_budgets: jobs::sync::last_drift(&app).await?,
         budgets: app.last_reports().await?,
+        refused_configuration: live.refused(),
         twin_findings: twin::last(&app).await?.findings,
     };
     Ok(Json(answer).into_response())
 }
 
 /// What was done, and what is to be done, the newest first, with the audit record of each.
-async fn actions(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
+async fn actions(State(live): State<Arc<Live>>) -> Result<Response, ApiError> {
+    let app = live.app().await?;
     let answer = serde_json::json!({
         "problems": app.action_problems(),
         "actions": act::list(&app).await?,
@@ -132,15 +137,15 @@ async fn actions(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
 }
 
 /// What has to be done so that Azure's own budgets are as configured. Nothing is written.
-async fn plan(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
+async fn plan(State(live): State<Arc<Live>>) -> Result<Response, ApiError> {
+    let app = live.app().await?;
     let plan = jobs::plan::run(&app, &Default::default(), &|_, _| {}).await?;
     Ok(Json(plan).into_response())
 }
 
 /// Makes Azure's own budgets as configured, if the configuration lets the app do so.
-async fn apply(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
+async fn apply(State(live): State<Arc<Live>>) -> Result<Response, ApiError> {
+    let app = live.app().await?;
     if !app.config().native.apply_from_app {
         return Ok(problem(
             StatusCode::FORBIDDEN,
@@ -153,8 +158,8 @@ async fn apply(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
 }
 
 /// Asks for an evaluation now. It runs behind the answer, one queue message for each read.
-async fn evaluate(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
+async fn evaluate(State(live): State<Arc<Live>>) -> Result<Response, ApiError> {
+    let app = live.app().await?;
     let queued = enqueue_reads(&app).await?;
     Ok((
         StatusCode::ACCEPTED,
@@ -168,11 +173,11 @@ async fn evaluate(State(lazy): State<Arc<Lazy>>) -> Result<Response, ApiError> {
 /// An action group repeats after 408, 429, 503 and 504 only, and when its repetitions fail it calls
 /// nobody for a quarter of an hour; so 503 is for a caller that cannot be told from others just now.
 async fn receive_alert(
-    State(lazy): State<Arc<Lazy>>,
+    State(live): State<Arc<Live>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     let authorization = headers.get(header::AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
     match app.admit_alert(authorization).await {
@@ -211,9 +216,14 @@ async fn receive_alert(
     }
 }
 
+/// Whether the deployment has what it needs, a line for each thing.
+async fn check(State(live): State<Arc<Live>>) -> Response {
+    Json(serde_json::json!({ "lines": deployment::run(&live).await })).into_response()
+}
+
 /// Whether the watcher itself is well. Anonymous, so it tells no particulars.
-async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
-    let (status, word) = match lazy.app().await {
+async fn health(State(live): State<Arc<Live>>) -> Response {
+    let (status, word) = match live.app().await {
         Err(error) => {
             tracing::error!(
                 error = format!("{error:#}"),
@@ -233,6 +243,9 @@ async fn health(State(lazy): State<Arc<Lazy>>) -> Response {
             Ok(pulse) if pulse.is_late => (StatusCode::SERVICE_UNAVAILABLE, "late"),
             Ok(pulse) if !pulse.unevaluated.is_empty() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unevaluated")
+            }
+            Ok(_) if live.refused().is_some() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "configuration-refused")
             }
             Ok(_) => match watch::unreachable(&app).await {
                 Ok(unreachable) if unreachable.is_empty() => (StatusCode::OK, "ok"),

@@ -9,22 +9,21 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use spendwatch::jobs::act::{self, NotApproved};
-use spendwatch::{ActionRecord, ActionState, action_words};
+use spendwatch::{ActionRecord, ActionState, Live, action_words};
 
 use crate::api::ApiError;
-use crate::lazy::Lazy;
 use crate::link::{LinkQuery, incomplete, permission};
 use crate::page::Page;
 
 /// Shows what will happen.
 pub(crate) async fn show(
-    State(lazy): State<Arc<Lazy>>,
+    State(live): State<Arc<Live>>,
     link: LinkQuery,
 ) -> Result<Response, ApiError> {
     let Some(permission) = permission(link) else {
         return Ok(incomplete());
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     match act::open_link(&app, &permission).await {
         Ok(record) => Ok(shown(&record)),
         Err(refused) => answer(refused),
@@ -33,13 +32,13 @@ pub(crate) async fn show(
 
 /// Approves.
 pub(crate) async fn approve(
-    State(lazy): State<Arc<Lazy>>,
+    State(live): State<Arc<Live>>,
     link: LinkQuery,
 ) -> Result<Response, ApiError> {
     let Some(permission) = permission(link) else {
         return Ok(incomplete());
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     match act::approve_by_link(&app, &permission).await {
         Ok(record) => {
             let text = format!("{} is approved and will be done now.", record.action);

@@ -6,12 +6,14 @@ pub(crate) mod alerts;
 pub(crate) mod answer;
 pub(crate) mod apply;
 pub(crate) mod approve_action;
+pub(crate) mod check;
 pub(crate) mod deliver_notices;
 pub(crate) mod deliveries;
 pub(crate) mod evaluate;
 pub(crate) mod evaluate_budgets;
 pub(crate) mod evaluate_scope;
 pub(crate) mod explain;
+pub(crate) mod export_arrived;
 pub(crate) mod health;
 pub(crate) mod native_alert;
 pub(crate) mod plan;
@@ -26,19 +28,21 @@ use crate::envelope::{Invocation, queue_text};
 use spendwatch::Hint;
 
 /// The functions, as their folders are named.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 21] = [
     "acknowledge",
     "actions",
     "alerts",
     "answer",
     "apply",
     "approve-action",
+    "check",
     "deliver-notices",
     "deliveries",
     "evaluate",
     "evaluate-budgets",
     "evaluate-scope",
     "explain",
+    "export-arrived",
     "health",
     "native-alert",
     "plan",

@@ -5,10 +5,14 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use function_app::{Lazy, router};
-use spendwatch::Environment;
+use function_app::router;
+use spendwatch::{Environment, Live};
+use telemetry::{Setup, Telemetry};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// The port, by its present and its former name.
 const PORTS: [&str; 2] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"];
@@ -49,16 +53,18 @@ async fn serve() -> ExitCode {
         Ok(listener) => listener,
         Err(error) => return fail(&format!("cannot listen on 127.0.0.1:{port}: {error}")),
     };
-    log_to_stdout(&environment);
     one_line_panics();
     spendwatch::install_crypto();
-    let served = axum::serve(listener, router(Arc::new(Lazy::new(environment))))
-        .with_graceful_shutdown(terminated());
+    let telemetry = start_telemetry(&environment);
+    let live = Arc::new(Live::from_environment(environment));
+    let served =
+        axum::serve(listener, router(live, telemetry.clone())).with_graceful_shutdown(terminated());
     // In-flight work may be cut off at any point anyway, so a stop does not wait for it for long.
     let outcome = tokio::select! {
         outcome = served => outcome,
         () = async { terminated().await; tokio::time::sleep(GRACE).await } => Ok(()),
     };
+    telemetry.flush().await;
     match outcome {
         // Zero would tell the host not to start us again.
         Ok(()) => ExitCode::from(STOPPED),
@@ -93,18 +99,34 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Everything goes to stdout as one JSON object a line; the host reads stderr as errors.
-fn log_to_stdout(environment: &Environment) {
+/// Logs go to stdout as one JSON object a line, because the host reads stderr as errors; spans and metrics
+/// to whom the environment names. Settings that cannot be used are logged: budgets are watched without.
+fn start_telemetry(environment: &Environment) -> Telemetry {
     let filter = environment.get("SPENDWATCH_LOG").unwrap_or("info");
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
+    let setup = Setup {
+        service: "spendwatch",
+        version: env!("CARGO_PKG_VERSION"),
+        prometheus: false,
+        credential: spendwatch::telemetry_credential(environment),
+    };
+    let (telemetry, problem) = match Telemetry::start(setup, environment.variables()) {
+        Ok(telemetry) => (telemetry, None),
+        Err(error) => (Telemetry::default(), Some(error)),
+    };
+    let logs = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .with_env_filter(filter)
         .with_writer(std::io::stdout)
-        .init();
+        .with_filter(filter);
+    let spans = telemetry.layer().with_filter(LevelFilter::INFO);
+    tracing_subscriber::registry().with(logs).with(spans).init();
+    if let Some(error) = problem {
+        tracing::error!(error = format!("{error:#}"), "telemetry is not exported");
+    }
+    telemetry
 }
 
 /// A panic is one line on stderr with its place, instead of several that become several errors.

@@ -16,14 +16,16 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::api;
 use crate::envelope::{HttpCall, Invocation, Reply};
 use crate::functions::{
-    self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, sweep, sync_budgets,
+    self, Failure, deliver_notices, evaluate_budgets, evaluate_scope, export_arrived, sweep,
+    sync_budgets,
 };
-use crate::lazy::Lazy;
-use spendwatch::Environment;
+use spendwatch::{Environment, Live, measures};
+use telemetry::Telemetry;
 
 /// The setting with which an installation overrides `functionTimeout` of `host.json`.
 const TIMEOUT_SETTING: &str = "AzureFunctionsJobHost__functionTimeout";
@@ -54,17 +56,29 @@ const MAX_DISCARDED: usize = 128 * 1024 * 1024;
 /// The largest body of our own API's answers.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
-/// The router that the Functions host talks to.
-pub fn router(lazy: Arc<Lazy>) -> Router {
-    let deadline = deadline(lazy.environment());
+/// What an invocation needs.
+#[derive(Clone)]
+struct Rig {
+    live: Arc<Live>,
+    telemetry: Telemetry,
+    deadline: Duration,
+}
+
+/// The router that the Functions host talks to. Each invocation is a span, part of the host's trace, and
+/// what was recorded is sent before it is answered: afterwards the process may be frozen or killed.
+pub fn router(live: Arc<Live>, telemetry: Telemetry) -> Router {
+    let deadline = deadline(live.environment());
+    let rig = Rig {
+        live,
+        telemetry,
+        deadline,
+    };
     let mut router = Router::new().route(
         "/",
         get(|| async { Json(serde_json::json!({ "ready": true })) }),
     );
     for name in functions::NAMES {
-        let invoke = move |State(lazy): State<Arc<Lazy>>, request: Request| {
-            invoke(lazy, name, deadline, request)
-        };
+        let invoke = move |State(rig): State<Rig>, request: Request| invoke(rig, name, request);
         router = router.route(&format!("/{name}"), post(invoke));
     }
     router
@@ -76,36 +90,38 @@ pub fn router(lazy: Arc<Lazy>) -> Router {
             )
         })
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(lazy)
+        .with_state(rig)
 }
 
 /// Runs the function of this name.
 async fn run(
     name: &str,
-    lazy: Arc<Lazy>,
+    live: Arc<Live>,
     call: Invocation,
     waits_until: Instant,
 ) -> Result<Reply, Failure> {
     match name {
-        "actions" => http(lazy, functions::actions::PATH, call).await,
-        "approve-action" => http(lazy, functions::approve_action::PATH, call).await,
-        "status" => http(lazy, functions::status::PATH, call).await,
-        "acknowledge" => http(lazy, functions::acknowledge::PATH, call).await,
-        "alerts" => http(lazy, functions::alerts::PATH, call).await,
-        "answer" => http(lazy, functions::answer::PATH, call).await,
-        "deliveries" => http(lazy, functions::deliveries::PATH, call).await,
-        "explain" => http(lazy, functions::explain::PATH, call).await,
-        "silences" => http(lazy, functions::silences::PATH, call).await,
-        "plan" => http(lazy, functions::plan::PATH, call).await,
-        "apply" => http(lazy, functions::apply::PATH, call).await,
-        "evaluate" => http(lazy, functions::evaluate::PATH, call).await,
-        "health" => http(lazy, functions::health::PATH, call).await,
-        "native-alert" => http(lazy, functions::native_alert::PATH, call).await,
-        "evaluate-budgets" => evaluate_budgets::run(&*lazy.app().await?, call).await,
-        "evaluate-scope" => evaluate_scope::run(&*lazy.app().await?, call, waits_until).await,
-        "deliver-notices" => deliver_notices::run(&*lazy.app().await?, call).await,
-        "sweep" => sweep::run(&*lazy.app().await?, call).await,
-        "sync-budgets" => sync_budgets::run(&*lazy.app().await?, call).await,
+        "actions" => http(live, functions::actions::PATH, call).await,
+        "approve-action" => http(live, functions::approve_action::PATH, call).await,
+        "status" => http(live, functions::status::PATH, call).await,
+        "acknowledge" => http(live, functions::acknowledge::PATH, call).await,
+        "alerts" => http(live, functions::alerts::PATH, call).await,
+        "answer" => http(live, functions::answer::PATH, call).await,
+        "deliveries" => http(live, functions::deliveries::PATH, call).await,
+        "explain" => http(live, functions::explain::PATH, call).await,
+        "silences" => http(live, functions::silences::PATH, call).await,
+        "check" => http(live, functions::check::PATH, call).await,
+        "plan" => http(live, functions::plan::PATH, call).await,
+        "apply" => http(live, functions::apply::PATH, call).await,
+        "evaluate" => http(live, functions::evaluate::PATH, call).await,
+        "health" => http(live, functions::health::PATH, call).await,
+        "native-alert" => http(live, functions::native_alert::PATH, call).await,
+        "evaluate-budgets" => evaluate_budgets::run(&*live.app().await?, call).await,
+        "evaluate-scope" => evaluate_scope::run(&*live.app().await?, call, waits_until).await,
+        "export-arrived" => export_arrived::run(&*live.app().await?, call).await,
+        "deliver-notices" => deliver_notices::run(&*live.app().await?, call).await,
+        "sweep" => sweep::run(&*live.app().await?, call).await,
+        "sync-budgets" => sync_budgets::run(&*live.app().await?, call).await,
         _ => Err(Failure::not_ours(anyhow::anyhow!(
             "there is no function of this name"
         ))),
@@ -113,7 +129,7 @@ async fn run(
 }
 
 /// An HTTP function: the envelope becomes an ordinary request, its answer an envelope.
-async fn http(lazy: Arc<Lazy>, path: &'static str, call: Invocation) -> Result<Reply, Failure> {
+async fn http(live: Arc<Live>, path: &'static str, call: Invocation) -> Result<Reply, Failure> {
     let value = call
         .data
         .get("req")
@@ -122,7 +138,7 @@ async fn http(lazy: Arc<Lazy>, path: &'static str, call: Invocation) -> Result<R
     // The reader's own words would repeat what it read, which holds the caller's key.
     let call = HttpCall::read(&value)
         .map_err(|_| Failure::not_ours(anyhow::anyhow!("`req` is not what the host sends")))?;
-    let response = api::router(lazy).oneshot(call.into_request(path)).await?;
+    let response = api::router(live).oneshot(call.into_request(path)).await?;
     let status = response.status().as_u16();
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         // A fault of ours is a failed invocation; answers to the caller's mistakes are not.
@@ -147,21 +163,25 @@ async fn http(lazy: Arc<Lazy>, path: &'static str, call: Invocation) -> Result<R
 }
 
 /// One invocation: read the envelope, run the function within our deadline, answer in the host's form.
-async fn invoke(
-    lazy: Arc<Lazy>,
-    name: &'static str,
-    deadline: Duration,
-    request: Request,
-) -> Response {
+async fn invoke(rig: Rig, name: &'static str, request: Request) -> Response {
+    let Rig {
+        live,
+        telemetry,
+        deadline,
+    } = rig;
     let (parts, body) = request.into_parts();
     let span = tracing::info_span!(
         "invocation",
         function = name,
         invocation_id = header(&parts.headers, "x-azure-functions-invocationid"),
         trace_id = header(&parts.headers, "traceparent").and_then(|value| value.split('-').nth(1)),
+        otel.name = name,
+        otel.kind = "server",
+        otel.status_code = Empty,
     );
-    async move {
-        let started = std::time::Instant::now();
+    telemetry::join(&span, &parts.headers);
+    let started = std::time::Instant::now();
+    let answer = async move {
         let bytes = match read_envelope(body).await {
             Ok(bytes) => bytes,
             Err((status, message)) => {
@@ -178,7 +198,7 @@ async fn invoke(
         };
         // After a wait there must be time for what was waited for.
         let waits_until = Instant::now() + deadline * 5 / 6;
-        let outcome = tokio::time::timeout(deadline, run(name, lazy, call, waits_until)).await;
+        let outcome = tokio::time::timeout(deadline, run(name, live, call, waits_until)).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Ok(Ok(reply)) => {
@@ -199,8 +219,15 @@ async fn invoke(
             }
         }
     }
-    .instrument(span)
-    .await
+    .instrument(span.clone())
+    .await;
+    let is_ok = answer.status().is_success();
+    span.record("otel.status_code", if is_ok { "OK" } else { "ERROR" });
+    measures::invocation(name, is_ok, started.elapsed());
+    // A span is told when it ends.
+    drop(span);
+    telemetry.flush().await;
+    answer
 }
 
 /// The whole body, up to our limit. What is beyond it is read and thrown away, because an answer in

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
-use function_app::Lazy;
 use http::Request;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -124,7 +123,10 @@ impl Scene {
         url: &str,
         body: &str,
     ) -> (u16, Value, String) {
-        let router = function_app::router(Arc::new(Lazy::opened(Arc::clone(&self.app))));
+        let router = function_app::router(
+            Arc::new(spendwatch::Live::fixed(Arc::clone(&self.app))),
+            function_app::Telemetry::default(),
+        );
         let envelope = json!({ "Data": { "req": {
             "Url": url, "Method": method, "Query": {}, "Body": body,
             "Headers": { "Content-Type": ["application/x-www-form-urlencoded"] },

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use function_app::Lazy;
 use http::Request;
 use serde_json::{Value, json};
 use spendwatch::jobs::{self, act};
@@ -88,7 +87,10 @@ async fn waiting(files: &tempfile::TempDir) -> (Arc<App>, Arc<ManualClock>, url:
 
 /// What the function answers: status, headers and body.
 async fn call(app: &Arc<App>, method: &str, url: &str) -> (u16, Value, String) {
-    let router = function_app::router(Arc::new(Lazy::opened(Arc::clone(app))));
+    let router = function_app::router(
+        Arc::new(spendwatch::Live::fixed(Arc::clone(app))),
+        function_app::Telemetry::default(),
+    );
     let envelope = json!({ "Data": { "req": {
         "Url": url, "Method": method, "Headers": {}, "Query": {}, "Body": "",
     }}});

@@ -8,7 +8,6 @@
     allow(clippy::unwrap_used, reason = "a panic is how a test reports")
 )]
 
-mod app;
 mod event;
 
 use std::io::Write;
@@ -18,11 +17,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use spendwatch::{App, Environment, jobs};
+use spendwatch::{App, Environment, Live, jobs};
 use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::Opened;
 use crate::event::Job;
 
 /// What is left of the time that a call has, for its answer and the last writes.
@@ -62,10 +60,10 @@ fn main() -> ExitCode {
 }
 
 async fn serve(environment: Environment) -> anyhow::Result<()> {
-    let opened = Opened::new(environment);
+    let live = Live::from_environment(environment);
     let answer = async |event: LambdaEvent<Value>| {
         let until = until(event.context.deadline);
-        run(&opened, &event.payload, until).await.map_err(|error| {
+        run(&live, &event.payload, until).await.map_err(|error| {
             // The runtime reports the outermost message only.
             let message = format!("{error:#}");
             tracing::error!(error = message, "the call failed");
@@ -86,12 +84,12 @@ fn until(deadline: u64) -> Instant {
 
 /// Does what an event asks for, and then what waits. What the time does not suffice for is left to the
 /// next call, which is no failure: work that is cut off is begun again.
-async fn run(opened: &Opened, event: &Value, until: Instant) -> anyhow::Result<Value> {
+async fn run(live: &Live, event: &Value, until: Instant) -> anyhow::Result<Value> {
     let job = Job::of(event)?;
     let worked = async {
-        let app = opened.app().await?;
-        begin(app, job).await?;
-        jobs::work::drain_until(app, until).await
+        let app = live.app().await?;
+        begin(&app, job).await?;
+        jobs::work::drain_until(&app, until).await
     };
     let done = match tokio::time::timeout_at(until, worked).await {
         Ok(done) => Some(done?),

@@ -11,6 +11,7 @@ mod requests;
 mod responses;
 mod shipped;
 mod startup;
+mod telemetry;
 
 use std::{
     collections::BTreeMap,
@@ -47,10 +48,14 @@ use tests::{
 use tokio::net::TcpListener;
 
 const EVALUATE: &str = r#"{"evaluate":{"read":"source-0"}}"#;
+const ARRIVED: &str = r#"{"data":{"url":"https://a.blob.core.windows.net/exports/x.csv"}}"#;
 const DELIVER: &str = r#"{"deliver":{"destination":"hook"}}"#;
 /// Of the product's functions, those that a queue triggers, with a message for each.
-const QUEUE_FUNCTIONS: [(&str, &str); 2] =
-    [("evaluate-scope", EVALUATE), ("deliver-notices", DELIVER)];
+const QUEUE_FUNCTIONS: [(&str, &str); 3] = [
+    ("evaluate-scope", EVALUATE),
+    ("deliver-notices", DELIVER),
+    ("export-arrived", ARRIVED),
+];
 const TIMERS: [&str; 3] = ["evaluate-budgets", "sweep", "sync-budgets"];
 
 /// A configuration with one budget that is over, its costs, and a state folder.

@@ -378,3 +378,23 @@ async fn nobody_there_is_transient() {
     let result = send(config, &samples::crossing()).await;
     check(&result, "transient", Some(Class::Connect));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_reached_with_its_login_and_gets_no_mail() {
+    if !node::available("reaching a mail server") {
+        return;
+    }
+    let server = Smtp::start("accept", Tls::StartTls);
+    let reach = async |config| Email::new(config).unwrap().reach(samples::at()).await;
+    assert_eq!(reach(config(&server)).await, Some(Ok(())));
+    let mut wrong = config(&server);
+    wrong.login = Some(Login {
+        username: USERNAME.into(),
+        password: "not the password".into(),
+    });
+    let failure = reach(wrong).await.unwrap().unwrap_err();
+    assert_eq!(failure.class, Class::Auth);
+    assert!(!failure.detail.contains("not the password"), "{failure:?}");
+    let told = server.events();
+    assert!(!format!("{told:?}").contains("MAIL FROM"), "{told:?}");
+}

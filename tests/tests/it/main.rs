@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod cards;
+mod configuration;
 mod conformance;
 mod documents;
 mod exports;

@@ -171,20 +171,6 @@ fn what_deny_toml_forbids_is_nowhere() {
 }
 
 #[test]
-fn the_image_is_made_as_its_linter_wants() {
-    if !python::available("the linter of Dockerfiles") {
-        return;
-    }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let output = python::tool("hadolint")
-        .arg(workspace.join("Dockerfile"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.is_empty(), "{said}");
-}
-
-#[test]
 fn systemd_takes_the_unit_and_finds_it_hardened() {
     let available = Command::new("systemd-analyze").arg("--version").output();
     if !available.is_ok_and(|output| output.status.success()) {

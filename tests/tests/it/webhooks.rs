@@ -209,3 +209,40 @@ async fn loopback_is_closed_to_those_who_are_not_allowed() {
     }
     assert!(receiver.try_recv().is_err());
 }
+
+/// A check of a deployment asks for the place and tells nothing: neither the address, which may be a key,
+/// nor a notice.
+#[tokio::test]
+async fn a_place_is_reached_without_telling_it_anything() {
+    type Asked = UnboundedSender<(String, String, HeaderMap)>;
+    async fn asked(State(sender): State<Asked>, request: axum::extract::Request) -> StatusCode {
+        let (parts, _) = request.into_parts();
+        let line = (
+            parts.method.to_string(),
+            parts.uri.to_string(),
+            parts.headers,
+        );
+        sender.send(line).unwrap();
+        StatusCode::NOT_FOUND
+    }
+    let (sender, mut receiver) = unbounded_channel();
+    let app = Router::new().fallback(asked).with_state(sender);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let url = format!("http://{address}/hooks/k3y?code=s3cret");
+    let hook = webhook(&url, &[OLD]);
+    // Any answer is one.
+    assert_eq!(hook.reach(Timestamp::now()).await, Some(Ok(())));
+    let (method, uri, headers) = receiver.recv().await.unwrap();
+    assert_eq!((method.as_str(), uri.as_str()), ("HEAD", "/"));
+    assert!(!format!("{headers:?}").contains("k3y") && !headers.contains_key("webhook-signature"));
+    assert!(receiver.try_recv().is_err());
+
+    serving.abort();
+    let _ = serving.await;
+    let gone = webhook(&url, &[OLD]).reach(Timestamp::now()).await;
+    let failure = gone.unwrap().unwrap_err();
+    assert_eq!(failure.class, Class::Connect);
+    assert!(!failure.detail.contains("s3cret"), "{failure:?}");
+}

@@ -61,13 +61,20 @@ impl Email {
         }
     }
 
-    /// All steps up to the answer that takes the mail; an error is what became of it instead.
-    async fn steps(
-        &self,
-        mail: &Mail,
-        at: Timestamp,
-        dot: &AtomicBool,
-    ) -> Result<AsyncSmtpConnection, SendResult> {
+    /// Connects, encrypts and logs in as for a mail, and says goodbye.
+    pub(super) async fn greet(&self, at: Timestamp) -> Result<(), SendResult> {
+        match timeout(self.timeouts.whole, self.open(at)).await {
+            Ok(Ok(mut connection)) => {
+                let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
+                Ok(())
+            }
+            Ok(Err(result)) => Err(result),
+            Err(_) => Err(SendResult::transient(Class::Timeout, "it took too long")),
+        }
+    }
+
+    /// A connection that is encrypted and logged in; an error is what becomes of the mail instead.
+    async fn open(&self, at: Timestamp) -> Result<AsyncSmtpConnection, SendResult> {
         let limit = self.timeouts.command;
         let hello = ClientId::default();
         let implicit = self.server.encryption == Encryption::Implicit;
@@ -106,6 +113,18 @@ impl Email {
             let reply = within(limit, logging_in, Step::Login, at).await?;
             expect(&reply, 2, Step::Login, at)?;
         }
+        Ok(connection)
+    }
+
+    /// All steps up to the answer that takes the mail; an error is what became of it instead.
+    async fn steps(
+        &self,
+        mail: &Mail,
+        at: Timestamp,
+        dot: &AtomicBool,
+    ) -> Result<AsyncSmtpConnection, SendResult> {
+        let limit = self.timeouts.command;
+        let mut connection = self.open(at).await?;
         let sender = self.composer.sender().clone();
         let recipient =
             mail.envelope().to().first().cloned().ok_or_else(|| {

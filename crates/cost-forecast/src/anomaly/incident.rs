@@ -86,8 +86,9 @@ impl Incident {
         is_same_side && days_between(self.last, day.date) <= LONGEST_GAP
     }
 
-    /// Whether costs rose and then were as before: the day after it does not cost half of what its days did
-    /// more than the same weekday before it.
+    /// Whether costs rose and then were as before: the day after it costs more than the same weekday before it
+    /// by less than half of what its own days did, both as an amount and as a share, because a weekend that
+    /// costs three times as much costs little more.
     fn has_passed(&self, days: &[CheckedDay]) -> bool {
         if !matches!(self.kind, Kind::Step | Kind::Ramp) {
             return false;
@@ -99,12 +100,29 @@ impl Incident {
             day.date < self.first && days_between(day.date, after.date) % 7 == 0
         };
         let before = days.iter().rev().find(is_same_weekday);
-        let moved = before.map(|before| after.cost - before.cost);
-        moved.is_some_and(|moved| moved < 0.5 * self.impact / self.days as f64)
+        let Some(before) = before else {
+            return false;
+        };
+        let is_its_own =
+            |day: &&CheckedDay| day.is_unusual() && (self.first..=self.last).contains(&day.date);
+        let expected: f64 = days.iter().filter(is_its_own).map(|day| day.expected).sum();
+        let moved = after.cost - before.cost;
+        let by_amount = moved < 0.5 * self.impact / self.days as f64;
+        // A share of nothing says nothing.
+        let by_share = expected <= 0.0
+            || before.cost <= 0.0
+            || moved / before.cost < 0.5 * self.impact / expected;
+        by_amount && by_share
     }
 
     fn add(&mut self, day: &CheckedDay, kind: Kind) {
-        if !matches!(self.kind, Kind::NewCost | Kind::StoppedCost) {
+        let stays = match self.kind {
+            Kind::NewCost | Kind::StoppedCost => true,
+            // The Sunday after such a Saturday is asked no more whether it rests.
+            Kind::WeekendNotResting => kind == Kind::Spike,
+            _ => false,
+        };
+        if !stays {
             self.kind = kind;
         }
         self.last = day.date;
@@ -158,6 +176,51 @@ mod tests {
         assert_eq!(summary.incidents[1].first, date(2026, 5, 7));
         assert!(summary.incidents[1].is_open);
         assert_eq!(summary.incidents.len(), 2);
+    }
+
+    #[test]
+    fn what_lasts_over_a_weekend_is_no_spike() {
+        // Weekdays cost 100, weekends 40; from Tuesday 5 May 2026 all days three times as much. By Saturday the
+        // new level is what is expected.
+        let cost = |number: i8| {
+            let usual = if matches!(number, 2 | 3 | 9 | 10) {
+                40.0
+            } else {
+                100.0
+            };
+            (usual, if number < 5 { usual } else { 3.0 * usual })
+        };
+        let days: Vec<CheckedDay> = (1..=12)
+            .map(|number| {
+                let (usual, cost) = cost(number);
+                let is_unusual = (5..=8).contains(&number);
+                let verdict = match is_unusual {
+                    true => Verdict::Unusual(Kind::Step),
+                    false => Verdict::Usual,
+                };
+                CheckedDay {
+                    expected: if is_unusual { usual } else { cost },
+                    ..day(number, cost, verdict)
+                }
+            })
+            .collect();
+        assert_eq!(summarize(&days).incidents[0].kind, Kind::Step);
+        // The same four days, after which costs are as before.
+        let passed: Vec<CheckedDay> = days
+            .iter()
+            .map(|day| match day.is_unusual() {
+                true => *day,
+                false => {
+                    let usual = cost(day.date.day()).0;
+                    CheckedDay {
+                        cost: usual,
+                        expected: usual,
+                        ..*day
+                    }
+                }
+            })
+            .collect();
+        assert_eq!(summarize(&passed).incidents[0].kind, Kind::Spike);
     }
 
     #[test]

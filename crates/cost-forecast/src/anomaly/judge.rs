@@ -98,6 +98,11 @@ pub(crate) fn judge(evidence: &Evidence) -> (f64, Question) {
     answers.into_iter().fold((0.0, Question::Day), worst)
 }
 
+/// Whether a weekend day costs like a weekday, whatever else it is.
+pub(crate) fn is_like_weekday(evidence: &Evidence) -> bool {
+    weekend(evidence) > 1.0
+}
+
 fn day(evidence: &Evidence) -> f64 {
     least([
         evidence.off.abs() / evidence.sigma / DAY_SIGMAS,

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::{
     Kind,
     calendar::days_since_same_day,
-    judge::{DAY_SIGMAS, Evidence, Judged, Question, Shift, Weekend, judge},
+    judge::{DAY_SIGMAS, Evidence, Judged, Question, Shift, Weekend, is_like_weekday, judge},
     noise::{MAD_TO_SIGMA, Noise},
     profile::weekday_profile,
     sorted::{mean, median, median_of},
@@ -249,6 +249,10 @@ impl Watch {
             kind: match question {
                 Question::Climb if off.abs() > DAY_SIGMAS * outlook.sigma => {
                     self.kind(cost, off, Question::Day)
+                }
+                // The more regular a series is, the more sudden such a day looks.
+                Question::Day if is_like_weekday(&evidence) => {
+                    self.kind(cost, off, Question::Weekend)
                 }
                 question => self.kind(cost, off, question),
             },

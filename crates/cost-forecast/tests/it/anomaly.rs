@@ -97,6 +97,7 @@ fn weekend_at_the_cost_of_weekdays_is_one_incident() {
         costs[weekend] = 100.0;
     }
     let incident = only_incident(&costs);
+    assert_eq!(incident.kind, Kind::WeekendNotResting);
     assert_eq!(incident.first, date(2026, 2, 28));
     assert!(incident.last <= date(2026, 3, 1));
 }

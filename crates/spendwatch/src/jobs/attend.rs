@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::clock::day_of;
 use crate::jobs::evaluate::BudgetReport;
 use crate::ledgers::{self, Decided, OPEN};
+use crate::measures;
 use crate::outbox;
 use crate::standing::CLOSING_DAYS;
 
@@ -37,11 +38,12 @@ pub struct Report {
 pub async fn run(app: &App) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut failure = None;
+    let mut standing = BTreeMap::new();
     for marker in app.documents().list(OPEN).await? {
         let Some((budget, period_key)) = marker[OPEN.len()..].split_once('/') else {
             continue;
         };
-        match attend(app, &marker, budget, period_key, &mut report).await {
+        match attend(app, &marker, budget, period_key, &mut report, &mut standing).await {
             Ok(true) => report.open += 1,
             Ok(false) => {}
             Err(error) => {
@@ -54,7 +56,21 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
             }
         }
     }
+    measures::standing(&standing);
     failure.map_or(Ok(report), Err)
+}
+
+/// Counts the alerts that stand by their state.
+fn count(ledger: &Ledger, standing: &mut BTreeMap<&'static str, usize>) {
+    for alert in ledger.alerts.values() {
+        let state = match alert.state {
+            AlertState::Firing if alert.acknowledged.is_some() => "acknowledged",
+            AlertState::Firing => "firing",
+            AlertState::Covered { .. } => "covered",
+            AlertState::Withdrawn | AlertState::Resolved | AlertState::Closed => continue,
+        };
+        *standing.entry(state).or_default() += 1;
+    }
 }
 
 /// Attends to one ledger; says whether a crossing stands in it.
@@ -64,6 +80,7 @@ async fn attend(
     budget: &str,
     period_key: &str,
     report: &mut Report,
+    standing: &mut BTreeMap<&'static str, usize>,
 ) -> anyhow::Result<bool> {
     let key = ledgers::key(budget, period_key);
     for _ in 0..ledgers::TRIES {
@@ -74,10 +91,12 @@ async fn attend(
         };
         let next = after(app, &ledger, budget).await?;
         if next == ledger {
+            count(&ledger, standing);
             return Ok(true);
         }
         let added = next.transitions.len() - ledger.transitions.len();
         let is_open = next.is_open();
+        let open = next.clone();
         let decided = Decided {
             budget: app.config().budgets.get(budget),
             decisions: &[],
@@ -89,7 +108,9 @@ async fn attend(
             for hint in routed.hints {
                 app.hint(&hint, SignedDuration::ZERO).await?;
             }
-            if !is_open {
+            if is_open {
+                count(&open, standing);
+            } else {
                 forget(app, marker, &key).await?;
             }
             return Ok(is_open);

@@ -11,6 +11,7 @@ use crate::app::{App, Hint};
 use crate::jobs::native_alert;
 use crate::jobs::{act, attend, watch};
 use crate::ledgers::deliveries_of;
+use crate::measures;
 use crate::outbox::{Lane, OUTBOX, lane_key};
 
 /// What a sweep found.
@@ -86,6 +87,7 @@ pub async fn run(app: &App) -> anyhow::Result<Report> {
             *report.waiting.entry(destination.to_owned()).or_default() += 1;
         }
     }
+    measures::waiting(report.waiting.values().sum());
     for (destination, waiting) in &report.waiting {
         let lane: Option<(Lane, Version)> =
             json::get(app.documents(), &lane_key(destination)).await?;

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Message};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::app::{App, Hint};
 use crate::jobs::{act, deliver, evaluate};
+use crate::live::Live;
+use crate::measures::{self, DataAge};
 use crate::{DELIVERIES, EVALUATIONS, jobs};
 
 /// How a process works on its own.
@@ -17,6 +20,8 @@ use crate::{DELIVERIES, EVALUATIONS, jobs};
 pub struct Options {
     /// Time between two evaluations; the first one is at the start.
     pub evaluate_every: Duration,
+    /// Time between two looks at Azure's own budgets; the first one is at the start.
+    pub sync_every: Duration,
     /// Time between two sweeps.
     pub sweep_every: Duration,
     /// Time between two looks at an empty queue.
@@ -24,10 +29,11 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Every 4 hours, as often as Azure's cost data change; every minute; every second.
+    /// Every 4 hours, as often as Azure's cost data change; every day; every minute; every second.
     fn default() -> Self {
         Options {
             evaluate_every: Duration::from_secs(4 * 3600),
+            sync_every: Duration::from_secs(24 * 3600),
             sweep_every: Duration::from_secs(60),
             poll_every: Duration::from_secs(1),
         }
@@ -39,32 +45,68 @@ const MAX_DEQUEUE_COUNT: u32 = 5;
 /// How long a message is hidden while it is worked on; longer than any job.
 const VISIBILITY: Duration = Duration::from_secs(600);
 
-/// Works until the future is dropped. Failures are logged and tried again; nothing ends the work.
-pub async fn run(app: Arc<App>, options: Options) {
+/// Works until `stop` holds true, and then ends what it has begun. Failures are logged and tried again;
+/// nothing else ends the work. Dropping the future loses nothing either: what was begun is begun again.
+pub async fn run(live: Arc<Live>, options: Options, stop: watch::Receiver<bool>) {
+    let live = &*live;
     tokio::join!(
         every(
             options.evaluate_every,
-            async || enqueue_reads(&app).await.map(drop),
+            stop.clone(),
+            async || enqueue_reads(&*live.app().await?).await.map(drop),
             "evaluate-budgets"
         ),
         every(
+            options.sync_every,
+            stop.clone(),
+            async || sync(&*live.app().await?).await,
+            "sync-budgets"
+        ),
+        every(
             options.sweep_every,
-            async || jobs::sweep::run(&app).await.map(drop),
+            stop.clone(),
+            async || jobs::sweep::run(&*live.app().await?).await.map(drop),
             "sweep"
         ),
-        drain(&app, EVALUATIONS, options.poll_every),
-        drain(&app, DELIVERIES, options.poll_every),
+        drain(live, EVALUATIONS, options.poll_every, stop.clone()),
+        drain(live, DELIVERIES, options.poll_every, stop),
     );
 }
 
-async fn every(period: Duration, job: impl AsyncFn() -> anyhow::Result<()>, name: &str) {
+/// Looks at Azure's own budgets, if there is an Azure to ask.
+async fn sync(app: &App) -> anyhow::Result<()> {
+    if app.native_client().is_ok() {
+        jobs::sync::run(app).await?;
+    }
+    Ok(())
+}
+
+async fn every(
+    period: Duration,
+    mut stop: watch::Receiver<bool>,
+    job: impl AsyncFn() -> anyhow::Result<()>,
+    name: &'static str,
+) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        if let Err(error) = job().await {
+        tokio::select! {
+            () = stopped(&mut stop) => return,
+            _ = ticks.tick() => {}
+        }
+        let started = std::time::Instant::now();
+        let outcome = job().await;
+        measures::invocation(name, outcome.is_ok(), started.elapsed());
+        if let Err(error) = outcome {
             tracing::error!(job = name, error = format!("{error:#}"), "job failed");
         }
+    }
+}
+
+/// When the work is to end; never, if nobody is left to say so.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -81,20 +123,43 @@ pub async fn enqueue_reads(app: &App) -> anyhow::Result<Vec<String>> {
     Ok(queued)
 }
 
-async fn drain(app: &App, queue: &str, poll_every: Duration) {
+async fn drain(
+    live: &Live,
+    queue: &'static str,
+    poll_every: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
-        let messages = match app.queues().receive(queue, 8, VISIBILITY).await {
-            Ok(messages) => messages,
-            Err(error) => {
-                tracing::error!(queue, error = %error, "the queue cannot be read");
-                Vec::new()
+        let received = async {
+            let app = live.app().await?;
+            let messages = app.queues().receive(queue, 8, VISIBILITY).await?;
+            anyhow::Ok((app, messages))
+        };
+        let received = tokio::select! {
+            () = stopped(&mut stop) => return,
+            received = received => received,
+        };
+        let (app, messages) = match received {
+            Ok((app, messages)) if !messages.is_empty() => (app, messages),
+            nothing => {
+                if let Err(error) = nothing {
+                    tracing::error!(
+                        queue,
+                        error = format!("{error:#}"),
+                        "the queue cannot be read"
+                    );
+                }
+                tokio::select! {
+                    () = stopped(&mut stop) => return,
+                    () = tokio::time::sleep(poll_every) => continue,
+                }
             }
         };
-        if messages.is_empty() {
-            tokio::time::sleep(poll_every).await;
-        }
+        // What was received is worked on to its end, stop or not: nobody else sees it for a while.
         for message in messages {
-            handle(app, queue, &message).await;
+            let started = std::time::Instant::now();
+            let is_done = handle(&app, queue, &message).await;
+            measures::invocation(queue, is_done, started.elapsed());
         }
     }
 }
@@ -125,8 +190,9 @@ pub async fn drain_until(app: &App, until: Instant) -> anyhow::Result<usize> {
     }
 }
 
-/// Works on one message, and takes it from the queue unless it is to be given again.
-async fn handle(app: &App, queue: &str, message: &Message) {
+/// Works on one message, and takes it from the queue unless it is to be given again; says whether it
+/// succeeded.
+async fn handle(app: &App, queue: &str, message: &Message) -> bool {
     let outcome = match serde_json::from_str::<Hint>(&message.text) {
         Ok(hint) => {
             let waits_until = Instant::now() + VISIBILITY * 5 / 6;
@@ -134,6 +200,7 @@ async fn handle(app: &App, queue: &str, message: &Message) {
         }
         Err(error) => Err(anyhow::Error::new(error).context("the message is not ours")),
     };
+    let is_done = outcome.is_ok();
     if let Err(error) = outcome {
         tracing::error!(
             queue,
@@ -142,7 +209,7 @@ async fn handle(app: &App, queue: &str, message: &Message) {
             "message failed"
         );
         if message.dequeue_count < MAX_DEQUEUE_COUNT {
-            return;
+            return false;
         }
         let poison = format!("{queue}-poison");
         if let Err(error) = app
@@ -151,13 +218,14 @@ async fn handle(app: &App, queue: &str, message: &Message) {
             .await
         {
             tracing::error!(queue, error = %error, "the poison queue cannot be written");
-            return;
+            return false;
         }
     }
     match app.queues().delete(queue, message).await {
         Ok(()) | Err(Error::Moved { .. }) => {}
         Err(error) => tracing::error!(queue, error = %error, "the message cannot be removed"),
     }
+    is_done
 }
 
 /// What came of a hint. It shows as one line for a log.
@@ -235,6 +303,7 @@ pub async fn perform(app: &App, hint: &Hint, waits_until: Option<Instant>) -> an
             for note in &report.notes {
                 tracing::warn!(read = read.key, note, "about the cost data");
             }
+            told(&report);
             Ok(Done::Evaluated(report))
         }
         Err(error) => {
@@ -256,6 +325,23 @@ pub async fn perform(app: &App, hint: &Hint, waits_until: Option<Instant>) -> an
             Ok(Done::Postponed { until })
         }
     }
+}
+
+/// One line and some figures about an evaluation: alert rules of the deployment ask for them.
+fn told(report: &evaluate::Report) {
+    let budgets = report.budgets.len();
+    let failed = report.budgets.iter().filter(|one| one.problem.is_some());
+    let failed = failed.count();
+    let age = DataAge::of(report);
+    tracing::info!(
+        read = report.read,
+        budgets,
+        failed,
+        data_age_hours = age.as_ref().map(|age| age.hours),
+        settled_age_days = age.as_ref().map(|age| age.settled_days),
+        "evaluated"
+    );
+    measures::evaluated(report, failed, age.as_ref());
 }
 
 /// The longest that a throttled read is put off, whatever Azure asks for.

@@ -66,7 +66,9 @@ impl Answer for Shown {
 }
 
 pub(super) async fn run(global: &Global, options: &Ack) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Written, None)?.without_hints();
+    let app = setup::app(global, State::Written, None)
+        .await?
+        .without_hints();
     let wanted = Wanted {
         alert: options.alert.clone(),
         budget: None,

@@ -179,7 +179,7 @@ pub(super) async fn run(global: &Global, options: &Actions) -> anyhow::Result<Ex
         ActionVerb::Run { dry_run: true, .. } => State::Looked,
         _ => State::Written,
     };
-    let app = setup::app(global, state, None)?.without_hints();
+    let app = setup::app(global, state, None).await?.without_hints();
     for problem in app.action_problems() {
         output::talk(&format!("warning: {problem}"));
     }

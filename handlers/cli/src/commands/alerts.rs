@@ -214,7 +214,7 @@ pub(super) async fn run(global: &Global, options: &crate::args::Alerts) -> anyho
 }
 
 async fn list(global: &Global, options: &ListAlerts) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, None)?;
+    let app = setup::app(global, State::Looked, None).await?;
     let scopes = options.scope.iter().map(|text| read_scope(text));
     let scopes: Vec<Scope> = scopes.collect::<anyhow::Result<_>>()?;
     let whose = match (options.ours, app.native_client()) {
@@ -249,7 +249,7 @@ async fn dismiss(global: &Global, name: &str, scope: &str, yes: bool) -> anyhow:
             return Ok(Exit::Fine);
         }
     }
-    let app = setup::app(global, State::Looked, None)?;
+    let app = setup::app(global, State::Looked, None).await?;
     let alert = alerts::dismiss(&app, &scope, name).await?;
     talk(&format!("the alert {} is {} now", alert.name, alert.status));
     Ok(Exit::Fine)

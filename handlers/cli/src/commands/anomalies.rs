@@ -215,7 +215,7 @@ pub(super) async fn run(global: &Global, options: &Anomalies) -> anyhow::Result<
     if options.json_lines {
         return lines::run(global, lines::anomaly::answer);
     }
-    let app = setup::app(global, State::Unused, options.as_of)?;
+    let app = setup::app(global, State::Unused, options.as_of).await?;
     let budgets: Vec<String> = options.budget.iter().cloned().collect();
     check_ids(&app, &budgets)?;
     let reading = Reading::new();

@@ -23,7 +23,7 @@ pub(super) async fn run(global: &Global, options: &Apply) -> anyhow::Result<Exit
             "nobody can be asked here: look at `spendwatch plan` first, then apply with --yes",
         ));
     }
-    let app = setup::app(global, State::Written, None)?;
+    let app = setup::app(global, State::Written, None).await?;
     let plan = make(&app, &options.native).await?;
     let planned = Planned(&plan);
     let for_people = matches!(global.output, Format::Table | Format::Markdown);

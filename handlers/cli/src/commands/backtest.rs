@@ -18,7 +18,7 @@ use crate::setup::{self, State};
 struct Shown(Report);
 
 pub(super) async fn run(global: &Global, options: &Backtest) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, options.as_of)?;
+    let app = setup::app(global, State::Looked, options.as_of).await?;
     let budgets = [&options.budgets[..], &options.only].concat();
     check_ids(&app, &budgets)?;
     let reading = Reading::new();

@@ -1,10 +1,10 @@
 //! `check`: all mistakes of a configuration, then what it may still get wrong.
 
-use std::path::PathBuf;
+mod deployment;
 
 use serde::Serialize;
 use spendwatch::jobs::check::{self, Level};
-use spendwatch::{App, Config, ConfigError, Environment};
+use spendwatch::{App, ConfigError, ConfigPlace, Environment};
 
 use super::Exit;
 use crate::args::{Check, Global};
@@ -16,7 +16,7 @@ use crate::words::counted;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Findings {
-    configuration: PathBuf,
+    configuration: String,
     errors: usize,
     warnings: usize,
     findings: Vec<Finding>,
@@ -67,7 +67,7 @@ impl Answer for Findings {
         let lines: Vec<Cell> = lines.collect();
         if lines.is_empty() {
             return vec![Block::Lines(vec![Cell::colored(
-                format!("{}: no mistakes found", self.configuration.display()),
+                format!("{}: no mistakes found", self.configuration),
                 Color::Green,
             )])];
         }
@@ -93,50 +93,23 @@ impl Answer for Findings {
 }
 
 pub(super) async fn run(global: &Global, options: &Check) -> anyhow::Result<Exit> {
-    let path = match &options.path {
-        Some(path) => path.clone(),
-        None => setup::config_path(global)?,
+    if let Some(address) = &options.deployment {
+        return deployment::run(global, address.as_ref()).await;
+    }
+    let place = match &options.path {
+        Some(path) => ConfigPlace::Path(path.clone()),
+        None => setup::config_place(global)?,
     };
-    let findings = match Config::load(&path) {
-        Ok(config) => {
-            let environment = Environment::from_process();
-            let state = setup::state_to_look_at(global, &environment, &path, options.online)?;
-            let app = App::new(config, &environment, state)?;
-            let mut findings = check::run(&app);
-            findings.extend(check::history(&app).await?);
-            if options.online {
-                findings.extend(check::online(&app).await);
-                findings.extend(check::contacts(&app).await);
-            } else {
-                findings.extend(check::unresolved(&app));
-            }
-            let findings = findings.into_iter().map(|finding| Finding {
-                level: finding.level,
-                file: None,
-                line: None,
-                column: None,
-                about: finding.about,
-                message: finding.message,
-            });
-            findings.collect()
-        }
-        Err(ConfigError::Mistakes(problems)) => problems
-            .into_iter()
-            .map(|problem| Finding {
-                level: Level::Error,
-                file: Some(problem.file),
-                line: Some(problem.line),
-                column: Some(problem.column),
-                about: problem.path,
-                message: problem.message,
-            })
-            .collect::<Vec<_>>(),
-        Err(error) => return Err(error.into()),
+    let environment = Environment::from_process();
+    let state = setup::state_to_look_at(global, &environment, &place, options.online)?;
+    let findings = match spendwatch::open(&place, &environment, state).await {
+        Ok(app) => examined(&app, options).await?,
+        Err(error) => mistakes(error)?,
     };
     let count = |level| findings.iter().filter(|one| one.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     let findings = Findings {
-        configuration: path,
+        configuration: place.to_string(),
         errors,
         warnings,
         findings,
@@ -150,4 +123,43 @@ pub(super) async fn run(global: &Global, options: &Check) -> anyhow::Result<Exit
         ));
     }
     Ok(if errors > 0 { Exit::Failed } else { Exit::Fine })
+}
+
+/// What a configuration without mistakes may still get wrong.
+async fn examined(app: &App, options: &Check) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = check::run(app);
+    findings.extend(check::history(app).await?);
+    if options.online {
+        findings.extend(check::online(app).await);
+        findings.extend(check::contacts(app).await);
+    } else {
+        findings.extend(check::unresolved(app));
+    }
+    let findings = findings.into_iter().map(|finding| Finding {
+        level: finding.level,
+        file: None,
+        line: None,
+        column: None,
+        about: finding.about,
+        message: finding.message,
+    });
+    Ok(findings.collect())
+}
+
+/// The mistakes of a configuration, each with its place; another error is none of these.
+fn mistakes(error: anyhow::Error) -> anyhow::Result<Vec<Finding>> {
+    match error.downcast::<ConfigError>()? {
+        ConfigError::Mistakes(problems) => Ok(problems
+            .into_iter()
+            .map(|problem| Finding {
+                level: Level::Error,
+                file: Some(problem.file),
+                line: Some(problem.line),
+                column: Some(problem.column),
+                about: problem.path,
+                message: problem.message,
+            })
+            .collect()),
+        error => Err(error.into()),
+    }
 }

@@ -112,7 +112,7 @@ impl Answer for Shown {
 }
 
 pub(super) async fn run(global: &Global, options: &Deliveries) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, None)?;
+    let app = setup::app(global, State::Looked, None).await?;
     let filter = Filter {
         destination: options.destination.clone(),
         state: options.fate.clone(),

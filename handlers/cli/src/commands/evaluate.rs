@@ -64,7 +64,9 @@ pub(super) async fn run(global: &Global, options: &Evaluate) -> anyhow::Result<E
     } else {
         State::Written
     };
-    let mut app = setup::app(global, state, options.as_of)?.without_hints();
+    let mut app = setup::app(global, state, options.as_of)
+        .await?
+        .without_hints();
     if let Some(folder) = &options.outbox {
         app = app.with_folder_delivery(folder);
     }

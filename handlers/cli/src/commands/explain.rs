@@ -238,7 +238,7 @@ fn add<'a>(
 }
 
 pub(super) async fn run(global: &Global, options: &Explain) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, None)?;
+    let app = setup::app(global, State::Looked, None).await?;
     let wanted = Wanted {
         alert: options.alert.clone(),
         budget: None,

@@ -180,6 +180,8 @@ impl Figures {
             None if self.remaining.amount <= 0.into() => {
                 "none: the planned amount is spent".to_owned()
             }
+            None if self.data.stale => "not known: the data are stale".to_owned(),
+            None if self.days_left > 0 => "not known yet: no day has costs".to_owned(),
             None => "none: no day is left".to_owned(),
         };
         facts.push(("Allowance", allowance));
@@ -242,7 +244,7 @@ pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<E
         return score::run(global, options).await;
     }
     let picture = charts::Picture::of(global, options)?;
-    let app = setup::app(global, State::Looked, options.as_of)?;
+    let app = setup::app(global, State::Looked, options.as_of).await?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     let evaluated = evaluation::evaluate(&app, &only, true).await?;
     tell_notes(&evaluated);

@@ -6,7 +6,7 @@ use futures::stream;
 use jiff::Timestamp;
 use spendwatch::jobs::import::{self, Options};
 use spendwatch::sources::{connect, native_connection};
-use spendwatch::{App, Config, Environment};
+use spendwatch::{App, Config, ConfigPlace, Environment};
 
 use super::Exit;
 use crate::args::{Global, Import, wrong_use};
@@ -25,7 +25,8 @@ pub(super) async fn run(global: &Global, options: &Import) -> anyhow::Result<Exi
     let app = match setup::find_config(global) {
         Some(path) => {
             let config = Config::load_without_budgets(&path)?;
-            let state = setup::state_to_look_at(global, &environment, &path, true)?;
+            let place = ConfigPlace::Path(path);
+            let state = setup::state_to_look_at(global, &environment, &place, true)?;
             Some(App::new(config, &environment, state)?)
         }
         None => None,

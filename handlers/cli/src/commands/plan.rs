@@ -12,7 +12,7 @@ use crate::setup::{self, State};
 use crate::words::counted;
 
 pub(super) async fn run(global: &Global, options: &Plan) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, None)?;
+    let app = setup::app(global, State::Looked, None).await?;
     let plan = make(&app, &options.native).await?;
     let answer = Planned(&plan);
     match global.output {

@@ -77,7 +77,9 @@ fn fate(report: &Report) -> (&'static str, String) {
 
 pub(super) async fn run(global: &Global, options: &Probe) -> anyhow::Result<Exit> {
     // A test that gets through is remembered, where there is a state.
-    let app = setup::app(global, State::Looked, None)?.without_hints();
+    let app = setup::app(global, State::Looked, None)
+        .await?
+        .without_hints();
     let sample = options.sample.as_deref();
     let probes = Probes {
         at: app.now(),

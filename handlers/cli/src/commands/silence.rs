@@ -121,7 +121,7 @@ impl Answer for Shown {
 
 /// Lists them.
 pub(super) async fn list(global: &Global) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, None)?;
+    let app = setup::app(global, State::Looked, None).await?;
     let silences = silence::list(&app).await?;
     output::print(global.output, &Shown::new(silences, app.now()))?;
     Ok(Exit::Fine)
@@ -131,7 +131,9 @@ pub(super) async fn run(global: &Global, options: &answers::Silence) -> anyhow::
     if let Some(SilenceVerb::List) = options.verb {
         return list(global).await;
     }
-    let app = setup::app(global, State::Written, None)?.without_hints();
+    let app = setup::app(global, State::Written, None)
+        .await?
+        .without_hints();
     let done = match &options.verb {
         Some(SilenceVerb::List) | None => {
             let new = &options.new;

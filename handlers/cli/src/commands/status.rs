@@ -30,7 +30,7 @@ impl Answer for Standings {
 }
 
 pub(super) async fn run(global: &Global, options: &Status) -> anyhow::Result<Exit> {
-    let app = setup::app(global, State::Looked, options.as_of)?;
+    let app = setup::app(global, State::Looked, options.as_of).await?;
     let evaluated = evaluation::evaluate(&app, &[], true).await?;
     tell_notes(&evaluated);
     let exit = evaluation::exit(&app, &evaluated.budgets);

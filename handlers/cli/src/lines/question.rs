@@ -10,6 +10,34 @@ use serde_json::{Map, Value};
 /// Characters of a value that an error shows.
 const SHOWN: usize = 40;
 
+/// Up to here a floating point number says exactly which whole number it is: 2^53.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The line with `null` for each `NaN` outside of texts; `None` if there is none.
+fn without_nan(line: &[u8]) -> Option<Vec<u8>> {
+    let (mut clean, mut rest) = (Vec::with_capacity(line.len() + 16), line);
+    let (mut in_text, mut found) = (false, false);
+    while let Some(&byte) = rest.first() {
+        let length = match byte {
+            b'\\' if in_text => 2.min(rest.len()),
+            b'N' if !in_text && rest.starts_with(b"NaN") => {
+                clean.extend_from_slice(b"null");
+                found = true;
+                rest = &rest[3..];
+                continue;
+            }
+            b'"' => {
+                in_text = !in_text;
+                1
+            }
+            _ => 1,
+        };
+        clean.extend_from_slice(&rest[..length]);
+        rest = &rest[length..];
+    }
+    found.then_some(clean)
+}
+
 /// A question with a series of daily costs. Fields that nobody asks for are not looked at.
 pub(crate) struct Question {
     series_id: Value,
@@ -19,7 +47,13 @@ pub(crate) struct Question {
 impl Question {
     /// Reads a line.
     pub(super) fn parse(line: &[u8]) -> Result<Question, String> {
-        let fields = match serde_json::from_slice(line) {
+        let read = serde_json::from_slice(line);
+        // What Python writes for a missing number is no JSON.
+        let read = read.or_else(|error| match without_nan(line) {
+            Some(line) => serde_json::from_slice(&line),
+            None => Err(error),
+        });
+        let fields = match read {
             Ok(Value::Object(fields)) => fields,
             Ok(other) => {
                 return Err(format!(
@@ -119,8 +153,19 @@ impl Question {
         let Some(value) = self.field(name) else {
             return Ok(None);
         };
-        let number = value.as_u64().filter(|number| range.contains(number));
+        // `30.0` is a whole number, too.
+        let exact = |number: f64| -> Option<u64> {
+            let is_whole = number.fract() == 0.0 && (0.0..=MOST_EXACT).contains(&number);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is whole and in range"
+            )]
+            is_whole.then_some(number as u64)
+        };
+        let number = value.as_u64().or_else(|| value.as_f64().and_then(exact));
         number
+            .filter(|number| range.contains(number))
             .map(Some)
             .ok_or_else(|| self.wrong(name, &whole_within(&range)))
     }
@@ -204,6 +249,34 @@ mod tests {
             Day::missing(),
         ];
         assert_eq!(read.unwrap().days(), days);
+    }
+
+    #[test]
+    fn what_python_writes_for_a_missing_number_is_missing() {
+        let read =
+            series(r#"{"series_id":"a \"NaN\" b","start":"2026-03-01","values":[1,NaN,NaN]}"#);
+        let days = [Day::settled(1.0), Day::missing(), Day::missing()];
+        assert_eq!(read.unwrap().days(), days);
+        let question = Question::parse(br#"{"series_id":"NaN \\","x":NaN}"#).unwrap();
+        assert_eq!(question.name(), Ok("NaN \\"));
+        // What is no number at all is still wrong.
+        assert!(Question::parse(br#"{"values":[NaN,Infinity]}"#).is_err());
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let question = |text: &str| Question::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            question(r#"{"horizon":30.0}"#).whole("horizon", 1..=99),
+            Ok(Some(30))
+        );
+        for wrong in [
+            r#"{"horizon":30.5}"#,
+            r#"{"horizon":-1.0}"#,
+            r#"{"horizon":1e300}"#,
+        ] {
+            assert!(question(wrong).whole("horizon", 1..=99).is_err(), "{wrong}");
+        }
     }
 
     #[test]

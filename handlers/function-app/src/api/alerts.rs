@@ -16,10 +16,9 @@ use spendwatch::jobs::alerts::explain::explain;
 use spendwatch::jobs::alerts::find::{NotFound, Wanted};
 use spendwatch::jobs::alerts::{self, Whose};
 use spendwatch::jobs::{deliveries, silence};
-use spendwatch::{DeliveryState, Matcher, NewSilence, NotSilenced, SilenceEdit};
+use spendwatch::{DeliveryState, Live, Matcher, NewSilence, NotSilenced, SilenceEdit};
 
 use super::{ApiError, problem};
-use crate::lazy::Lazy;
 
 /// The largest body that these functions take.
 const MAX_BODY: usize = 64 * 1024;
@@ -36,7 +35,7 @@ pub(super) struct ListQuery {
 }
 
 /// Our alerts and, with `?azure=true`, what Azure has raised of its own: one request for each scope.
-pub(super) async fn list(State(lazy): State<Arc<Lazy>>, query: Asked<ListQuery>) -> Answer {
+pub(super) async fn list(State(live): State<Arc<Live>>, query: Asked<ListQuery>) -> Answer {
     let query = match query {
         Ok(Query(query)) => query,
         Err(error) => return Ok(misunderstood(&error)),
@@ -45,7 +44,7 @@ pub(super) async fn list(State(lazy): State<Arc<Lazy>>, query: Asked<ListQuery>)
         true => Whose::All,
         false => Whose::Ours,
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     let alerts = alerts::list(&app, &[], whose).await?;
     Ok(Json(alerts).into_response())
 }
@@ -60,7 +59,7 @@ pub(super) struct ExplainQuery {
 }
 
 /// What an alert rests on, worked out again.
-pub(super) async fn explained(State(lazy): State<Arc<Lazy>>, query: Asked<ExplainQuery>) -> Answer {
+pub(super) async fn explained(State(live): State<Arc<Live>>, query: Asked<ExplainQuery>) -> Answer {
     let query = match query {
         Ok(Query(query)) => query,
         Err(error) => return Ok(misunderstood(&error)),
@@ -70,7 +69,7 @@ pub(super) async fn explained(State(lazy): State<Arc<Lazy>>, query: Asked<Explai
         budget: query.budget,
         period: query.period,
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     match explain(&app, &wanted).await {
         Ok(explained) => Ok(Json(explained).into_response()),
         Err(why) => not_found(why),
@@ -89,7 +88,7 @@ struct Acknowledge {
 }
 
 /// Acknowledges an alert in somebody's name.
-pub(super) async fn acknowledged(State(lazy): State<Arc<Lazy>>, body: Body) -> Answer {
+pub(super) async fn acknowledged(State(live): State<Arc<Live>>, body: Body) -> Answer {
     let asked: Acknowledge = match read(body).await {
         Ok(asked) => asked,
         Err(answer) => return Ok(answer),
@@ -99,7 +98,7 @@ pub(super) async fn acknowledged(State(lazy): State<Arc<Lazy>>, body: Body) -> A
         budget: asked.budget,
         period: asked.period,
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     match acknowledge(&app, &wanted, None, &asked.by, asked.note.as_deref()).await {
         Ok(acknowledged) => Ok(Json(acknowledged).into_response()),
         Err(Refusal::Store(error)) => Err(error.into()),
@@ -114,8 +113,8 @@ pub(super) async fn acknowledged(State(lazy): State<Arc<Lazy>>, body: Body) -> A
 }
 
 /// All silences that are known.
-pub(super) async fn silences(State(lazy): State<Arc<Lazy>>) -> Answer {
-    let app = lazy.app().await?;
+pub(super) async fn silences(State(live): State<Arc<Live>>) -> Answer {
+    let app = live.app().await?;
     let now = app.now();
     let silences = silence::list(&app).await.map_err(anyhow::Error::new)?;
     let silences: Vec<serde_json::Value> = silences
@@ -142,12 +141,12 @@ struct SilenceBody {
 }
 
 /// Makes a silence, or changes the reason or end of one.
-pub(super) async fn silenced(State(lazy): State<Arc<Lazy>>, body: Body) -> Answer {
+pub(super) async fn silenced(State(live): State<Arc<Live>>, body: Body) -> Answer {
     let asked: SilenceBody = match read(body).await {
         Ok(asked) => asked,
         Err(answer) => return Ok(answer),
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     let done = match asked {
         SilenceBody {
             id: Some(id),
@@ -206,12 +205,12 @@ pub(super) struct EndQuery {
 }
 
 /// Ends a silence at once.
-pub(super) async fn unsilenced(State(lazy): State<Arc<Lazy>>, query: Asked<EndQuery>) -> Answer {
+pub(super) async fn unsilenced(State(live): State<Arc<Live>>, query: Asked<EndQuery>) -> Answer {
     let query = match query {
         Ok(Query(query)) => query,
         Err(error) => return Ok(misunderstood(&error)),
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     silence_answer(silence::end(&app, &query.id, &query.by).await)
 }
 
@@ -238,7 +237,7 @@ pub(super) struct DeliveriesQuery {
 }
 
 /// What became of notices, the newest first.
-pub(super) async fn fates(State(lazy): State<Arc<Lazy>>, query: Asked<DeliveriesQuery>) -> Answer {
+pub(super) async fn fates(State(live): State<Arc<Live>>, query: Asked<DeliveriesQuery>) -> Answer {
     let query = match query {
         Ok(Query(query)) => query,
         Err(error) => return Ok(misunderstood(&error)),
@@ -259,7 +258,7 @@ pub(super) async fn fates(State(lazy): State<Arc<Lazy>>, query: Asked<Deliveries
         budget: query.budget,
         since: query.since,
     };
-    let app = lazy.app().await?;
+    let app = live.app().await?;
     let fates = deliveries::list(&app, &filter).await?;
     Ok(Json(serde_json::json!({ "deliveries": fates })).into_response())
 }

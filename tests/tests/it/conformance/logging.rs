@@ -66,7 +66,10 @@ async fn a_panic_is_a_failed_invocation_and_nothing_else() {
     let app = spendwatch::App::new(config, &environment, state)
         .unwrap()
         .with_sources(vec![Arc::new(Panicking)]);
-    let router = function_app::router(Arc::new(function_app::Lazy::opened(Arc::new(app))));
+    let router = function_app::router(
+        Arc::new(spendwatch::Live::fixed(Arc::new(app))),
+        function_app::Telemetry::default(),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -9,6 +9,7 @@ use state_store::{Error, Version, json};
 use super::Visit;
 use super::step::After;
 use crate::app::{App, Hint};
+use crate::measures;
 use crate::outbox::{self, Delivery, DeliveryState, INSTEAD, delivery_id};
 use crate::routing;
 
@@ -113,7 +114,8 @@ pub(super) async fn archive(
         tell_instead(app, delivery).await?;
     }
     match json::create(app.documents(), &delivery.history_key(), delivery).await {
-        Ok(_) | Err(Error::Exists { .. }) => {}
+        Ok(_) => measures::ended(delivery),
+        Err(Error::Exists { .. }) => {}
         Err(error) => return Err(error).context("write the delivery history"),
     }
     remove(app, key, version).await

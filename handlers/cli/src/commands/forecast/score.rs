@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, options: &Forecast) -> anyhow::Result<E
              or add --replay",
         ));
     }
-    let app = setup::app(global, State::Looked, options.as_of)?;
+    let app = setup::app(global, State::Looked, options.as_of).await?;
     let only: Vec<String> = options.budget.iter().cloned().collect();
     check_ids(&app, &only)?;
     let Report { at, budgets, notes } = match options.replay {

@@ -1,0 +1,172 @@
+# spendwatch in one subscription for all subscriptions of a management group: one role at the group, and
+# an export of costs in each of those that are large.
+#
+#   terraform init
+#   terraform apply -var subscription_id=00000000-0000-0000-0000-000000000000 -var management_group=contoso \
+#     -var 'export_subscription_ids=["11111111-1111-1111-1111-111111111111"]' \
+#     -var 'alert_emails=["you@contoso.example"]'
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    azapi = {
+      source  = "Azure/azapi"
+      version = "~> 2.12"
+    }
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = "~> 5.0"
+    }
+  }
+}
+
+provider "azurerm" {
+  subscription_id     = var.subscription_id
+  storage_use_azuread = true
+
+  resource_providers_to_register = [
+    "Microsoft.App",
+    "Microsoft.Communication",
+    "Microsoft.Consumption",
+    "Microsoft.CostManagement",
+    "Microsoft.CostManagementExports",
+    "Microsoft.EventGrid",
+    "Microsoft.Insights",
+    "Microsoft.KeyVault",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Storage",
+    "Microsoft.Web",
+  ]
+
+  features {
+    # Azure adds resources of its own to the group, which is deleted with all in it.
+    resource_group {
+      prevent_deletion_if_contains_resources = false
+    }
+
+    # Nothing here needs more of storage than Resource Manager offers, so a closed account is no obstacle.
+    storage {
+      data_plane_available = false
+    }
+  }
+}
+
+provider "azapi" {
+  subscription_id = var.subscription_id
+}
+
+variable "subscription_id" {
+  type        = string
+  description = "Subscription that spendwatch runs in."
+}
+
+variable "management_group" {
+  type        = string
+  description = "Name of the management group whose costs are read."
+}
+
+variable "location" {
+  type        = string
+  description = "Region of the resource group and all in it."
+  default     = "westeurope"
+}
+
+variable "export_subscription_ids" {
+  type        = list(string)
+  description = "Subscriptions whose costs are exported rather than asked for."
+  default     = []
+}
+
+variable "apply_native_budgets" {
+  type        = bool
+  description = "Whether the app may write the budgets that Azure keeps."
+  default     = false
+}
+
+variable "alert_emails" {
+  type        = list(string)
+  description = "Mail addresses that hear when spendwatch itself does not work."
+}
+
+variable "deployment_principal_id" {
+  type        = string
+  description = "Object id of whoever uploads packages, configuration and secrets."
+  default     = ""
+}
+
+resource "azurerm_resource_group" "group" {
+  name     = "spendwatch"
+  location = var.location
+}
+
+module "spendwatch" {
+  source = "../../../terraform/main"
+
+  resource_group_name     = azurerm_resource_group.group.name
+  location                = azurerm_resource_group.group.location
+  config_source           = "blob"
+  enable_cost_export      = length(var.export_subscription_ids) > 0
+  alert_emails            = var.alert_emails
+  deployment_principal_id = var.deployment_principal_id
+}
+
+module "roles" {
+  source = "../../../terraform/scope"
+
+  scope                = "/providers/Microsoft.Management/managementGroups/${var.management_group}"
+  principal_id         = module.spendwatch.identity_principal_id
+  apply_native_budgets = var.apply_native_budgets
+  read_action_groups   = var.apply_native_budgets
+}
+
+module "exports" {
+  source   = "../../../terraform/scope"
+  for_each = toset(var.export_subscription_ids)
+
+  scope              = "/subscriptions/${each.value}"
+  assign_roles       = false
+  enable_cost_export = true
+  export_location    = azurerm_resource_group.group.location
+  export_storage_id  = module.spendwatch.export_storage_account_id
+}
+
+# An export signs in by an identity of its own, which there is only once the export is made.
+resource "azurerm_role_assignment" "export_access" {
+  for_each = toset(var.export_subscription_ids)
+
+  scope                = "${module.spendwatch.export_storage_account_id}/blobServices/default/containers/exports"
+  principal_id         = module.exports[each.value].export_principal_id
+  principal_type       = "ServicePrincipal"
+  role_definition_name = "Storage Blob Data Contributor"
+}
+
+output "function_app_name" {
+  value = module.spendwatch.function_app_name
+}
+
+output "function_app_url" {
+  value = module.spendwatch.function_app_url
+}
+
+output "resource_group_name" {
+  value = module.spendwatch.resource_group_name
+}
+
+output "identity_principal_id" {
+  value = module.spendwatch.identity_principal_id
+}
+
+output "storage_account_name" {
+  value = module.spendwatch.storage_account_name
+}
+
+output "key_vault_name" {
+  value = module.spendwatch.key_vault_name
+}
+
+output "export_container_url" {
+  value = module.spendwatch.export_container_url
+}

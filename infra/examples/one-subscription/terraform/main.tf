@@ -1,0 +1,126 @@
+# spendwatch for one subscription, with a resource group of its own.
+#
+#   terraform init
+#   terraform apply -var subscription_id=$(az account show --query id -o tsv) \
+#     -var deployment_principal_id=$(az ad signed-in-user show --query id -o tsv) \
+#     -var 'alert_emails=["you@contoso.example"]'
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    azapi = {
+      source  = "Azure/azapi"
+      version = "~> 2.12"
+    }
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = "~> 5.0"
+    }
+  }
+}
+
+provider "azurerm" {
+  subscription_id     = var.subscription_id
+  storage_use_azuread = true
+
+  resource_providers_to_register = [
+    "Microsoft.App",
+    "Microsoft.Communication",
+    "Microsoft.Consumption",
+    "Microsoft.CostManagement",
+    "Microsoft.CostManagementExports",
+    "Microsoft.EventGrid",
+    "Microsoft.Insights",
+    "Microsoft.KeyVault",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Storage",
+    "Microsoft.Web",
+  ]
+
+  features {
+    # Azure adds resources of its own to the group, which is deleted with all in it.
+    resource_group {
+      prevent_deletion_if_contains_resources = false
+    }
+
+    # Nothing here needs more of storage than Resource Manager offers, so a closed account is no obstacle.
+    storage {
+      data_plane_available = false
+    }
+  }
+}
+
+provider "azapi" {
+  subscription_id = var.subscription_id
+}
+
+variable "subscription_id" {
+  type        = string
+  description = "Subscription that spendwatch runs in, and whose costs it reads."
+}
+
+variable "location" {
+  type        = string
+  description = "Region of the resource group and all in it."
+  default     = "westeurope"
+}
+
+variable "alert_emails" {
+  type        = list(string)
+  description = "Mail addresses that hear when spendwatch itself does not work."
+}
+
+variable "deployment_principal_id" {
+  type        = string
+  description = "Object id of whoever uploads packages, configuration and secrets."
+  default     = ""
+}
+
+resource "azurerm_resource_group" "group" {
+  name     = "spendwatch"
+  location = var.location
+}
+
+module "spendwatch" {
+  source = "../../../terraform/main"
+
+  resource_group_name = azurerm_resource_group.group.name
+  location            = azurerm_resource_group.group.location
+  config_source       = "blob"
+  subscription_ids    = [var.subscription_id]
+
+  # TEAMS_WEBHOOK_URL is what the configuration calls it, teams-webhook-url what it is called in the vault.
+  secret_settings = {
+    TEAMS_WEBHOOK_URL = "teams-webhook-url"
+  }
+
+  alert_emails            = var.alert_emails
+  deployment_principal_id = var.deployment_principal_id
+}
+
+output "function_app_name" {
+  value = module.spendwatch.function_app_name
+}
+
+output "function_app_url" {
+  value = module.spendwatch.function_app_url
+}
+
+output "resource_group_name" {
+  value = module.spendwatch.resource_group_name
+}
+
+output "identity_principal_id" {
+  value = module.spendwatch.identity_principal_id
+}
+
+output "storage_account_name" {
+  value = module.spendwatch.storage_account_name
+}
+
+output "key_vault_name" {
+  value = module.spendwatch.key_vault_name
+}

@@ -1,0 +1,141 @@
+//! What must be the same in Bicep, in Terraform, in the function folders, in the handler and in the
+//! documents.
+
+mod documents;
+mod functions;
+mod parameters;
+mod resources;
+mod roles;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::finding::{Finding, Place, nearest};
+use crate::project::{Project, Templates};
+use crate::stack::Stack;
+
+pub use documents::{alert_rules, developer_cli, documented, filled_in, loaded_files};
+pub use functions::{containers, queues, routes, settings_of_functions};
+pub use parameters::{outputs, parameters};
+pub use resources::{arm_type, bodies, conditions, files, names, resources};
+pub use roles::{NEEDED_ROLES, ROLES, known_roles, needed_roles, roles};
+pub use settings::{REFUSED_SETTINGS, settings, settings_read};
+
+/// What the stacks are compared with.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// The routes of the handler, which are called like the function folders.
+    pub routes: &'a [&'a str],
+    /// The queues that the code uses.
+    pub queues: &'a [&'a str],
+    /// The containers that the code and the deployment use.
+    pub containers: &'a [&'a str],
+    /// The settings that the handler reads.
+    pub settings: &'a BTreeSet<String>,
+    /// The alert rules that there must be, by the last words of their names.
+    pub rules: &'a [&'a str],
+}
+
+/// The file and the folder of the main stack.
+pub const MAIN: (&str, &str) = ("infra/bicep/main.bicep", "infra/terraform/main");
+
+/// What is deployed for each scope whose costs are read. Terraform has one folder for all kinds of them.
+pub const SCOPES: [(&str, &str); 2] = [
+    (
+        "infra/bicep/scope/subscription.bicep",
+        "infra/terraform/scope",
+    ),
+    (
+        "infra/bicep/scope/management-group.bicep",
+        "infra/terraform/scope",
+    ),
+];
+
+/// The stacks of a file and a folder.
+///
+/// # Errors
+///
+/// If the one or the other is not there, or anything cannot be read.
+pub fn stacks(templates: &Templates, pair: (&str, &str)) -> Result<(Stack, Stack), Vec<Finding>> {
+    if !templates.unread.is_empty() {
+        return Err(templates.unread.clone());
+    }
+    let bicep = crate::stack::of_bicep(&templates.bicep, pair.0);
+    let terraform = crate::stack::of_terraform(&templates.terraform, pair.1);
+    let absent = |file: &str| vec![Finding::of_file(file, "is not there")];
+    let bicep = bicep.ok_or_else(|| absent(pair.0))?;
+    let terraform = terraform.ok_or_else(|| absent(pair.1))?;
+    Ok((bicep, terraform))
+}
+
+/// Everything that this module checks.
+pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<Finding> {
+    let mut findings = loaded_files(project, templates);
+    findings.extend(routes(project, facts.routes));
+    match stacks(templates, MAIN) {
+        Ok((bicep, terraform)) => {
+            findings.extend(same(&bicep, &terraform));
+            findings.extend(settings(&bicep, &terraform));
+            for stack in [&bicep, &terraform] {
+                findings.extend(needed_roles(stack));
+                findings.extend(settings_read(stack, facts.settings));
+                findings.extend(settings_of_functions(project, stack));
+                findings.extend(queues(project, stack, facts.queues));
+                findings.extend(containers(stack, facts.containers));
+                findings.extend(alert_rules(project, stack, facts.rules));
+                findings.extend(documented(project, stack));
+                findings.extend(filled_in(project, stack));
+                findings.extend(developer_cli(project, templates, stack));
+            }
+        }
+        Err(unread) => findings.extend(unread),
+    }
+    for pair in SCOPES {
+        match stacks(templates, pair) {
+            Ok((bicep, terraform)) => {
+                findings.extend(same(&bicep, &terraform));
+            }
+            Err(unread) => findings.extend(unread),
+        }
+    }
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// What is the same in both languages, whatever a stack is for.
+pub fn same(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
+    let mut findings = resources(bicep, terraform);
+    findings.extend(names(bicep, terraform));
+    findings.extend(conditions(bicep, terraform));
+    findings.extend(files(bicep, terraform));
+    findings.extend(bodies(bicep, terraform));
+    findings.extend(known_roles(bicep));
+    findings.extend(known_roles(terraform));
+    findings.extend(roles(bicep, terraform));
+    findings.extend(parameters(bicep, terraform));
+    findings.extend(outputs(bicep, terraform));
+    findings
+}
+
+/// Findings for what stands in one of two collections only.
+fn differ<'a, V: 'a>(
+    what: &str,
+    one: (&Stack, &'a BTreeMap<String, (Place, V)>),
+    other: (&Stack, &'a BTreeMap<String, (Place, V)>),
+    findings: &mut Vec<Finding>,
+) {
+    for ((here, mine), (there, theirs)) in [(one, other), (other, one)] {
+        for (name, (place, _)) in mine {
+            if !theirs.contains_key(name) {
+                let known = theirs.keys().filter(|it| !mine.contains_key(*it));
+                let similar = nearest(name, known.map(String::as_str));
+                let message = format!(
+                    "{what} {name} is in {} and not in {} ({}){similar}",
+                    here.language, there.language, there.place
+                );
+                findings.push(Finding::new(place, message));
+            }
+        }
+    }
+}

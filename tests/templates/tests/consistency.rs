@@ -1,0 +1,99 @@
+//! Bicep, Terraform, the function folders, the handler and the documents say the same.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod common;
+
+use common::{facts, project, quiet, settings, templates};
+use templates::Finding;
+use templates::consistency::{self, MAIN, SCOPES};
+use templates::stack::Stack;
+
+fn stacks(pair: (&str, &str)) -> (Stack, Stack) {
+    match consistency::stacks(&templates(), pair) {
+        Ok(stacks) => stacks,
+        Err(findings) => {
+            quiet(&findings);
+            unreachable!("there is a finding if there are no stacks");
+        }
+    }
+}
+
+/// What a check finds in either stack.
+fn in_both(check: impl Fn(&Stack) -> Vec<Finding>) -> Vec<Finding> {
+    let (bicep, terraform) = stacks(MAIN);
+    [&bicep, &terraform].into_iter().flat_map(check).collect()
+}
+
+#[test]
+fn both_stacks_have_the_same_resources_roles_parameters_and_outputs() {
+    let (bicep, terraform) = stacks(MAIN);
+    assert!(bicep.resources.len() > 40, "{}", bicep.resources.len());
+    assert!(
+        terraform.resources.len() > 40,
+        "{}",
+        terraform.resources.len()
+    );
+    quiet(&consistency::same(&bicep, &terraform));
+}
+
+#[test]
+fn so_has_what_is_deployed_for_each_scope() {
+    for pair in SCOPES {
+        let (bicep, terraform) = stacks(pair);
+        quiet(&consistency::same(&bicep, &terraform));
+    }
+}
+
+#[test]
+fn both_stacks_write_the_settings_that_are_read() {
+    let (bicep, terraform) = stacks(MAIN);
+    quiet(&consistency::settings(&bicep, &terraform));
+    let settings = settings();
+    assert!(settings.len() > 10, "{settings:?}");
+    quiet(&in_both(|it| consistency::settings_read(it, &settings)));
+    quiet(&in_both(|it| {
+        consistency::settings_of_functions(&project(), it)
+    }));
+}
+
+#[test]
+fn the_identity_has_the_roles_that_it_needs() {
+    quiet(&in_both(consistency::needed_roles));
+}
+
+#[test]
+fn queues_and_containers_are_made() {
+    let settings = settings();
+    let facts = facts(&settings);
+    quiet(&in_both(|it| {
+        consistency::queues(&project(), it, facts.queues)
+    }));
+    quiet(&in_both(|it| consistency::containers(it, facts.containers)));
+}
+
+#[test]
+fn function_folders_are_the_routes_of_the_handler() {
+    quiet(&consistency::routes(&project(), &function_app::NAMES));
+}
+
+#[test]
+fn alert_rules_lead_to_the_runbook() {
+    let settings = settings();
+    let facts = facts(&settings);
+    quiet(&in_both(|it| {
+        consistency::alert_rules(&project(), it, facts.rules)
+    }));
+}
+
+#[test]
+fn parameters_and_outputs_are_documented_and_files_are_there() {
+    quiet(&in_both(|it| consistency::documented(&project(), it)));
+    quiet(&consistency::loaded_files(&project(), &templates()));
+}
+
+#[test]
+fn the_azure_developer_cli_finds_what_it_deploys() {
+    quiet(&in_both(|it| {
+        consistency::developer_cli(&project(), &templates(), it)
+    }));
+}
