@@ -145,7 +145,13 @@ pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) -> bool {
     let is_spike = |&at: &usize| is_off(at) && is_far(at, median_around(costs, at, &FORTNIGHT));
     let not_ended = (0..costs.len()).rev().take_while(|&at| is_off(at)).count();
     let end = costs.len().saturating_sub(not_ended.max(NEWEST_DAYS));
-    let spikes: Vec<usize> = (0..end).filter(is_spike).collect();
+    // One of the newest days has clearly ended if it was a single one: the day before and all after are usual.
+    let is_single = |&at: &usize| {
+        let mut around = (at.saturating_sub(1)..costs.len()).filter(|&other| other != at);
+        at + 1 < costs.len() && around.all(|other| !is_off(other))
+    };
+    let newest = (end..costs.len()).filter(is_single);
+    let spikes: Vec<usize> = (0..end).chain(newest).filter(is_spike).collect();
     let (count, share) = newest_spikes(costs, &off, &spikes);
     let is_all = count >= ONLY_SPIKES && share > ONLY_SHARE;
     if is_all || count >= RECURRING_SPIKES && share > RECURRING_SHARE {
