@@ -63,11 +63,12 @@ pub struct Anomaly {
     pub first: Date,
     /// Last unusual day, so far.
     pub last: Date,
-    /// The unusual days, oldest first. Usual ones may lie between them.
+    /// Its days, oldest first: the unusual ones, and those between on the level that it had brought by
+    /// then. Others may lie between them.
     pub days: Vec<Date>,
     /// Whether more unusual days may follow.
     pub is_open: bool,
-    /// What its unusual days were expected to cost.
+    /// What its days were expected to cost, as things were before it.
     pub expected: Money,
     /// What they cost.
     pub cost: Money,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forecast::Forecast;
 use crate::money::Money;
-use crate::observe::{DayState, Observed};
+use crate::observe::{DailyCost, DayState, Observed};
 use crate::period::{Period, plus_days};
 use crate::rhythm::Rhythm;
 
@@ -86,7 +86,9 @@ pub(crate) fn course(
         let mut date = first;
         while date < end {
             let day = known.next_if(|day| day.date == date);
-            if let Some(day) = day.filter(|day| day.state != DayState::Missing) {
+            // Of a day that is missing a part may be there.
+            let is_known = |day: &&DailyCost| day.state != DayState::Missing || !day.cost.is_zero();
+            if let Some(day) = day.filter(is_known) {
                 step.cost = step.cost.checked_add(day.cost)?;
                 step.has_data = true;
                 step.is_open |= day.state == DayState::Settling;

@@ -262,6 +262,13 @@ pub enum Reason {
         /// In how many periods there were such forecasts.
         periods: u32,
     },
+    /// The costs are so new that one day decides what the forecast says: what depends on it waits.
+    HeldFewDays {
+        /// How many settled days there are.
+        settled: u32,
+        /// How many it takes.
+        needed: u32,
+    },
     /// The data cover less than before: what is missing is not zero, so nothing is taken back.
     CoversLess {
         /// First day of the data now.
@@ -362,9 +369,9 @@ pub fn decide(
             let is_twice = fresh.iter().any(|one| one.key == key);
             let why_quiet =
                 why_quiet.or_else(|| is_twice.then_some(Reason::AlreadyTold { since: now }));
-            // Where forecasts are poor there is no alert yet that the decision could be about.
+            // Where forecasts are not believed there is no alert yet that the decision could be about.
             if why_quiet.is_none()
-                && let Some(reason) = poor(threshold, status)
+                && let Some(reason) = doubt(threshold, status)
             {
                 decisions.push(quiet(threshold, reason));
                 continue;
@@ -462,11 +469,21 @@ pub fn decide(
     }
 }
 
-/// Why a threshold of the forecast is not told, where forecasts have been too far off.
-fn poor(threshold: &Threshold, status: &Status) -> Option<Reason> {
+/// A forecast of fewer settled days than a week is mostly what its largest day makes it.
+const DAYS_TO_BELIEVE: u32 = 7;
+
+/// Why a threshold of the forecast is not told: there are too few days, or forecasts have been too far off.
+fn doubt(threshold: &Threshold, status: &Status) -> Option<Reason> {
     let forecast = status.forecast.as_ref();
-    let forecast = forecast.filter(|_| matches!(threshold.when, When::Forecast(_)));
-    forecast?.score?.hold()
+    let forecast = forecast.filter(|_| matches!(threshold.when, When::Forecast(_)))?;
+    let few_days = forecast.few_days.as_ref().map(|few| few.settled);
+    match few_days.filter(|settled| *settled < DAYS_TO_BELIEVE) {
+        Some(settled) => Some(Reason::HeldFewDays {
+            settled,
+            needed: DAYS_TO_BELIEVE,
+        }),
+        None => forecast.score?.hold(),
+    }
 }
 
 /// A crossing that nobody was told of yet.

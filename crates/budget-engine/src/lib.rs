@@ -53,7 +53,7 @@ pub use ledger::{
 pub use life::NotAcknowledged;
 pub use money::{Currency, Money, MoneyError};
 pub use observe::{
-    DailyCost, DataState, DayState, Known, Lag, ObserveError, Observed, check_counted,
+    DailyCost, DataState, DayState, Feed, Known, Lag, ObserveError, Observed, check_counted,
     counted_series, feeds, observe,
 };
 pub use period::{Calendar, Period, TimeGrain, UnknownGrain, dates, days_between, plus_days};

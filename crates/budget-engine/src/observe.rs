@@ -88,9 +88,13 @@ pub struct DailyCost {
 pub struct Observed {
     /// Currency of all amounts.
     pub currency: Currency,
-    /// Every day from the first with a cost up to today, without gaps; a day inside the data
-    /// without a row cost nothing, a day after the data is missing.
+    /// Every day from the first with a cost up to today, without gaps. A day inside the data without a
+    /// row cost nothing, unless the whole subscription (or billing scope) has none, which as a rule has
+    /// some every day: that one is missing, and so is a day after the data.
     pub days: Vec<DailyCost>,
+    /// First day with any cost in the subscriptions (or billing scopes) that the budget lies in; of
+    /// several, of the one that begins last. What was not there on the days from then on cost nothing.
+    pub covered_from: Date,
     /// Days by service, for drivers.
     pub by_service: BTreeMap<Arc<str>, BTreeMap<Date, Decimal>>,
     /// Addresses that the budget names as owners, then values of its owner tags by their cost of the
@@ -223,20 +227,34 @@ pub fn observe(
     let tagged = costly.map(|(owner, _)| owner).take(OWNERS);
     let tagged: Vec<String> = tagged.filter(|owner| !owners.contains(owner)).collect();
     owners.extend(tagged);
+    let feeds: Vec<Feed> = feeds(selectors)
+        .iter()
+        .filter_map(|feed| Feed::of(facts, feed, last_day))
+        .collect();
     let known = Known {
         costs,
+        covered_from: feeds.iter().map(|feed| feed.first_day).max(),
         last_day,
+        missing: feeds.iter().flat_map(Feed::missing).collect(),
         as_of: facts.as_of(),
         skipped_rows: facts.skipped_rows(),
     };
     let calendar = &budget.calendar;
     let period = calendar.period_of(last_day);
     let earlier = period.and_then(|period| calendar.previous(&period).or(Some(period)));
-    let gaps = earlier.map(|earlier| gaps(facts, selectors, earlier.start(), last_day));
+    let gaps: BTreeSet<Date> = match earlier {
+        Some(earlier) => {
+            let gaps = feeds.iter().flat_map(|feed| &feed.gaps);
+            gaps.filter(|day| **day >= earlier.start())
+                .copied()
+                .collect()
+        }
+        None => BTreeSet::new(),
+    };
     Ok(Observed {
         by_service,
         owners,
-        gaps: gaps.unwrap_or_default(),
+        gaps: gaps.into_iter().collect(),
         ..Observed::new(budget.currency, &known, lag, today)
     })
 }
@@ -323,27 +341,69 @@ fn last_day_of_feeds(facts: &CostFacts, selectors: &[Selector<'_>], today: Date)
     feeds(selectors).iter().filter_map(last_day).min()
 }
 
-/// The days from `from` to `last_day` on which a feed has no row, though it has earlier ones.
-fn gaps(facts: &CostFacts, selectors: &[Selector<'_>], from: Date, last_day: Date) -> Vec<Date> {
-    let mut gaps = BTreeSet::new();
-    for feed in feeds(selectors) {
-        let firsts = facts.series_in(&feed).filter_map(|one| one.days.first());
-        let Some(first) = firsts.map(|day| day.date).min() else {
-            continue;
-        };
-        let mut missing: BTreeSet<Date> = dates(first.max(from), plus_days(last_day, 1)).collect();
-        for one in facts.series_in(&feed) {
+/// A run of days without rows that is no longer may be missing data.
+const LONGEST_LOSS: usize = 7;
+/// So many days before it show whether there are rows every day as a rule, ...
+const RULE_DAYS: i32 = 28;
+/// ... of which at least so many are needed, ...
+const LEAST_RULE_DAYS: usize = 14;
+/// ... and of which one in so many may have none.
+const DAYS_TO_AN_EXCEPTION: usize = 7;
+
+/// The days of a subscription or billing scope, whatever of it a budget counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// First day with a row.
+    pub first_day: Date,
+    /// Later days without any row.
+    pub gaps: BTreeSet<Date>,
+}
+
+impl Feed {
+    /// The days up to `last_day` of what lies in `scope`; `None` if nothing does.
+    pub fn of(facts: &CostFacts, scope: &Scope, last_day: Date) -> Option<Feed> {
+        let firsts = facts.series_in(scope).filter_map(|one| one.days.first());
+        let first_day = firsts.map(|day| day.date).min()?;
+        let mut gaps: BTreeSet<Date> = dates(first_day, plus_days(last_day, 1)).collect();
+        for one in facts.series_in(scope) {
             // Mostly a few series have them all.
-            if missing.is_empty() {
+            if gaps.is_empty() {
                 break;
             }
-            for day in one.days.iter().rev().take_while(|day| day.date >= from) {
-                missing.remove(&day.date);
-            }
+            gaps.retain(|gap| one.days.binary_search_by_key(gap, |day| day.date).is_err());
         }
-        gaps.extend(missing);
+        Some(Feed { first_day, gaps })
     }
-    gaps.into_iter().collect()
+
+    /// The gaps that are taken for missing data and not for days without cost: at most a week in a row,
+    /// after four weeks (two at least) in which all days but one in seven had rows.
+    pub fn missing(&self) -> Vec<Date> {
+        let mut missing = Vec::new();
+        let mut run: Vec<Date> = Vec::new();
+        for gap in &self.gaps {
+            if run.last().is_some_and(|last| plus_days(*last, 1) < *gap) {
+                missing.extend(self.lost(&run));
+                run.clear();
+            }
+            run.push(*gap);
+        }
+        missing.extend(self.lost(&run));
+        missing
+    }
+
+    /// A run of gaps if it is taken for missing data, else nothing.
+    fn lost<'a>(&self, run: &'a [Date]) -> &'a [Date] {
+        let Some(first) = run.first().filter(|_| run.len() <= LONGEST_LOSS) else {
+            return &[];
+        };
+        let since = plus_days(*first, -RULE_DAYS).max(self.first_day);
+        let days = dates(since, *first).count();
+        let gaps = self.gaps.range(since..*first).count();
+        match days >= LEAST_RULE_DAYS && gaps * DAYS_TO_AN_EXCEPTION <= days {
+            true => run,
+            false => &[],
+        }
+    }
 }
 
 /// The days up to and including `today`.
@@ -356,8 +416,12 @@ fn until(days: &[DayCost], today: Date) -> &[DayCost] {
 pub struct Known {
     /// Costs in the budget's currency and basis by day, without days that have no row.
     pub costs: BTreeMap<Date, Decimal>,
+    /// See [`Observed::covered_from`]; `None` for the first of `costs`.
+    pub covered_from: Option<Date>,
     /// See [`DataState::last_day`].
     pub last_day: Date,
+    /// Days without rows that are not taken for days without cost: see [`Feed::missing`].
+    pub missing: BTreeSet<Date>,
     /// When the source wrote or gave the data.
     pub as_of: Timestamp,
     /// Rows of the source that could not be read.
@@ -392,7 +456,7 @@ impl Observed {
             .map(|date| DailyCost {
                 date,
                 cost: costs.get(&date).copied().unwrap_or_default(),
-                state: if date > data.last_day {
+                state: if date > data.last_day || known.missing.contains(&date) {
                     DayState::Missing
                 } else if date > data.settled_to {
                     DayState::Settling
@@ -404,6 +468,7 @@ impl Observed {
         Observed {
             currency,
             days,
+            covered_from: known.covered_from.unwrap_or(first_day).min(first_day),
             by_service: BTreeMap::new(),
             owners: Vec::new(),
             data,

@@ -36,7 +36,8 @@
 //! Unusual days do not enter the history with their cost but with what was expected, so that a spike
 //! teaches nothing; after four of them in a row the cost is taken for the new level, and the past is
 //! lifted to it. For some days after that, and after every run of odd days, the limits are higher:
-//! what follows an event is mostly its echo.
+//! what follows an event is mostly its echo. What exceeds them and goes on to the same side is more of
+//! the same event: a cost that grows day by day is one climb, however many levels it passes.
 
 mod calendar;
 mod incident;
@@ -48,7 +49,7 @@ mod sorted;
 
 use jiff::civil::Date;
 
-pub use incident::{Incident, Summary, summarize};
+pub use incident::{Incident, IncidentDay, Summary, summarize};
 
 use crate::{DailySeries, DayState, PlannedCost, options::planned_on};
 use past::Watch;
@@ -86,6 +87,18 @@ pub struct CheckedDay {
     pub score: f64,
     /// What came of it.
     pub verdict: Verdict,
+    /// The new level at which it was expected, if that is so new that its event may go on, and the day
+    /// is not the beginning of another.
+    pub new_level: Option<NewLevel>,
+}
+
+/// A level that an event has brought, and that has become what is expected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NewLevel {
+    /// First unusual day of the event.
+    pub since: Date,
+    /// By how much it is above the level before the event; negative if below.
+    pub by: f64,
 }
 
 /// What came of checking a day.
@@ -200,6 +213,7 @@ pub fn check(series: &DailySeries, options: &Options) -> Vec<CheckedDay> {
                 high: cost,
                 score: 0.0,
                 verdict: Verdict::TooLittleHistory,
+                new_level: None,
             });
         }
     }

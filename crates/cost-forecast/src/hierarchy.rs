@@ -6,6 +6,8 @@ pub struct Node {
     /// The place of the whole that it is a part of; that one comes before it. The parts of a whole are
     /// all of it.
     pub whole: Option<usize>,
+    /// What is posted of it: what is expected beyond that keeps its sign, and may become nothing.
+    pub posted: f64,
     /// What it is expected to cost by its own history.
     pub mean: f64,
     /// Typical error of that, 0 for what is certain; never negative.
@@ -21,10 +23,34 @@ pub struct Node {
 /// and Hyndman, "Optimal forecast reconciliation for hierarchical and grouped time series through trace
 /// minimization", JASA 114 (2019); in a tree it takes one pass up and one down.
 ///
+/// A node that would so fall below what is posted of it (or rise above, where credits are to come) is
+/// certain at that, and the others fit each other around it.
+///
 /// # Panics
 ///
 /// If a node comes before its whole.
 pub fn reconcile(nodes: &[Node]) -> Vec<f64> {
+    let mut nodes = nodes.to_vec();
+    let mut is_held = vec![false; nodes.len()];
+    loop {
+        let means = fit(&nodes);
+        let mut is_done = true;
+        for ((node, mean), is_held) in nodes.iter_mut().zip(&means).zip(&mut is_held) {
+            let (before, after) = (node.mean - node.posted, mean - node.posted);
+            let is_beyond = before * after < 0.0 || (before == 0.0 && after != 0.0);
+            if is_beyond && !*is_held {
+                (node.mean, node.error) = (node.posted, 0.0);
+                (*is_held, is_done) = (true, false);
+            }
+        }
+        if is_done {
+            return means;
+        }
+    }
+}
+
+/// The sums that fit best, whatever is posted.
+fn fit(nodes: &[Node]) -> Vec<f64> {
     // What the nodes below say of each node, with what it says itself: mean and variance.
     let mut parts: Vec<Option<(f64, f64)>> = vec![None; nodes.len()];
     let mut known = vec![(0.0, 0.0); nodes.len()];
@@ -73,6 +99,7 @@ mod tests {
     fn node(whole: impl Into<Option<usize>>, mean: f64, error: f64) -> Node {
         Node {
             whole: whole.into(),
+            posted: 0.0,
             mean,
             error,
         }
@@ -109,6 +136,26 @@ mod tests {
         check(&nodes, &[100.0 + share, 60.0, 40.0 + share]);
         let certain = [node(None, 7.0, 0.0), node(0, 3.0, 0.0), node(0, 4.0, 0.0)];
         check(&certain, &[7.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn none_falls_below_what_is_posted() {
+        let posted = |posted: f64, node: Node| Node { posted, ..node };
+        // The parts are 30 too much for the whole. By variance each would give 10 away; of the first 4 are
+        // not posted, so that the whole and the second share the rest: 87 + 13 and 100 + 13.
+        let nodes = [
+            posted(60.0, node(None, 100.0, 2.0)),
+            posted(30.0, node(0, 34.0, 2.0)),
+            posted(30.0, node(0, 96.0, 2.0)),
+        ];
+        check(&nodes, &[113.0, 30.0, 83.0]);
+        // Nothing more is expected of the first, and a credit of the second: both keep that.
+        let credits = [
+            posted(60.0, node(None, 80.0, 2.0)),
+            posted(30.0, node(0, 30.0, 1.0)),
+            posted(30.0, node(0, 26.0, 1.0)),
+        ];
+        check(&credits, &[60.0, 30.0, 30.0]);
     }
 
     #[test]

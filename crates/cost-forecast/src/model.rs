@@ -30,6 +30,8 @@ const IGNORANCE_OF_A_GLIMPSE: f64 = 0.7;
 const LEAST_SURPRISE: f64 = 0.1;
 /// Settled days by whose sum a series of costs is told from one of credits.
 const NEWEST_DAYS: usize = 28;
+/// Settled days that show how little a day may cost.
+const DAYS_OF_CREDITS: usize = 90;
 
 /// The forecasting method.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +75,8 @@ pub struct Fitted {
     widening: f64,
     /// Whether the newest days bring money in, all in all.
     is_credit: bool,
+    /// The least that one of the newest 90 days cost, at most 0: refunds may come again.
+    least: f64,
 }
 
 /// The cost of the unsettled days of a range, to be expected.
@@ -203,6 +207,8 @@ impl Model {
                 posted: (state == DayState::Settling).then_some(day.cost),
             },
         });
+        let newest = costs.iter().rev().flatten().take(DAYS_OF_CREDITS);
+        let least = newest.fold(0.0, |least: f64, cost| least.min(*cost));
         let is_credit = costs.iter().rev().flatten().take(NEWEST_DAYS).sum::<f64>() < 0.0;
         Ok(Fitted {
             start,
@@ -218,6 +224,7 @@ impl Model {
             basis,
             widening,
             is_credit,
+            least,
         })
     }
 }
@@ -228,7 +235,8 @@ impl Fitted {
     /// Days of the history that are settled are left out, so that asking for a whole period gives
     /// what is to be added to its settled cost; days before the history are left out as well. A
     /// settling day is expected to cost at least what is posted. Neither the path nor a quantile is
-    /// below zero unless the newest 28 settled days are credits, in sum. With no unsettled day in the
+    /// below zero where no day was: if one of the newest 90 settled days was negative, each day may be as
+    /// low, and if the newest 28 are credits in sum, there is no limit. With no unsettled day in the
     /// range the path is empty and the total a certain 0.
     pub fn predict(&self, from: Date, until: Date) -> Forecast {
         let Some((open, level)) = self.open_days(from, until) else {
@@ -334,7 +342,7 @@ impl Fitted {
             let floor = match posted {
                 _ if is_credit => f64::NEG_INFINITY,
                 Some(posted) if posted < 0.0 => f64::NEG_INFINITY,
-                posted => posted.unwrap_or(0.0),
+                posted => posted.unwrap_or(0.0) + self.least,
             };
             let everyday = usual
                 .unwrap_or(level * self.last_year.factor(index) + self.profile[index % 7])

@@ -1,8 +1,8 @@
 //! Between the engine's decimals and the detector's floats: unusual days as events with money.
 
 use budget_engine::{
-    Anomalies, Anomaly, AnomalyKind, Aspect, Budget, CostFacts, Currency, Money, Observed, Period,
-    Selector, Status, days_between, plus_days,
+    Anomalies, Anomaly, AnomalyKind, Aspect, Budget, CostFacts, Currency, DailyCost, DayState,
+    Money, Observed, Period, Selector, Status, dates, days_between, plus_days,
 };
 use cost_forecast::anomaly::{self, CheckedDay, Incident, Verdict};
 use jiff::civil::Date;
@@ -12,6 +12,8 @@ use rust_decimal::prelude::FromPrimitive;
 use crate::forecasting;
 use crate::outlook::Outlook;
 
+/// Days without cost that are looked at before the first with one: as many as a history needs.
+const DAYS_BEFORE: i32 = 28;
 /// Digits kept of a score.
 const SCORE_DIGITS: u32 = 2;
 
@@ -28,12 +30,12 @@ impl Checked {
     /// # Errors
     /// When a cost or a sum is too large, in words.
     pub(crate) fn of(observed: &Observed, outlook: &Outlook) -> Result<Checked, String> {
-        let series = forecasting::series(observed)?;
+        let series = forecasting::series_of(&since_covered(observed))?;
         let days = anomaly::check(&series, &outlook.of_anomalies());
         let summary = anomaly::summarize(&days);
         let incidents = summary.incidents.iter();
         let incidents: Result<Vec<Anomaly>, String> = incidents
-            .map(|incident| priced(incident, &days, observed))
+            .map(|incident| priced(incident, observed))
             .collect();
         Ok(Checked {
             incidents: incidents?,
@@ -116,6 +118,24 @@ pub(crate) fn add<'a>(
     }
 }
 
+/// The observed days, after the last ones before them on which the data show no cost: what begins where
+/// there was none is new.
+fn since_covered(observed: &Observed) -> Vec<DailyCost> {
+    let Some(first) = observed.days.first().map(|day| day.date) else {
+        return Vec::new();
+    };
+    let before = dates(
+        plus_days(first, -DAYS_BEFORE).max(observed.covered_from),
+        first,
+    );
+    let nothing = before.map(|date| DailyCost {
+        date,
+        cost: Decimal::ZERO,
+        state: DayState::Settled,
+    });
+    nothing.chain(observed.days.iter().copied()).collect()
+}
+
 /// The first day of the week that ends with a day. Digests tell of the week that ends with the last
 /// settled day, so that each day is told of once, however late its data are.
 pub(crate) fn week_to(last: Date) -> Date {
@@ -124,21 +144,12 @@ pub(crate) fn week_to(last: Date) -> Date {
 
 /// An incident with its amounts as money, rounded to what its currency shows, so that they add up as
 /// they are read.
-fn priced(
-    incident: &Incident,
-    days: &[CheckedDay],
-    observed: &Observed,
-) -> Result<Anomaly, String> {
+fn priced(incident: &Incident, observed: &Observed) -> Result<Anomaly, String> {
     let too_large = || "a sum of costs is too large".to_owned();
-    let is_part = |day: &&CheckedDay| {
-        matches!(day.verdict, Verdict::Unusual(_))
-            && (incident.first..=incident.last).contains(&day.date)
-    };
     let first_day = observed.days.first().map(|day| day.date);
     let mut expected = 0.0;
     let mut cost = Decimal::ZERO;
-    let mut unusual = Vec::with_capacity(incident.days);
-    for day in days.iter().filter(is_part) {
+    for day in &incident.days {
         expected += day.expected;
         // The days of what is observed have no gaps.
         let place = first_day.map(|first| days_between(first, day.date));
@@ -146,7 +157,6 @@ fn priced(
         let known = place.and_then(|place| observed.days.get(place));
         let known = known.map_or(Decimal::ZERO, |known| known.cost);
         cost = cost.checked_add(known).ok_or_else(too_large)?;
-        unusual.push(day.date);
     }
     let expected = Decimal::from_f64(expected).ok_or_else(too_large)?;
     let (expected, cost) = (
@@ -158,7 +168,7 @@ fn priced(
         kind: kind(incident.kind),
         first: incident.first,
         last: incident.last,
-        days: unusual,
+        days: incident.days.iter().map(|day| day.date).collect(),
         is_open: incident.is_open,
         expected,
         cost,

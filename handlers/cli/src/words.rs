@@ -151,6 +151,13 @@ pub(crate) fn why(decision: &Decision) -> String {
             "it is held back because forecasts have been poor: in the last {periods} periods they were \
              off by {error}, and {covered} of {periods} totals fell in the 80 % range"
         ),
+        Reason::HeldFewDays { settled, needed } => {
+            let days = if *settled == 1 { "day is" } else { "days are" };
+            format!(
+                "it is held back because the costs are new: {settled} {days} settled, and it takes {needed} \
+                 for one of them not to decide the forecast"
+            )
+        }
         Reason::CoversLess {
             first_day,
             last_day,
@@ -308,6 +315,16 @@ mod tests {
     #[test]
     fn reasons_read_as_sentences() {
         let level = money("10000 EUR");
+        check(
+            "forecast 100%",
+            Outcome::Quiet,
+            Reason::HeldFewDays {
+                settled: 1,
+                needed: 7,
+            },
+            "it is held back because the costs are new: 1 day is settled, and it takes 7 for one of them \
+             not to decide the forecast",
+        );
         check(
             "forecast 100%",
             Outcome::Quiet,

@@ -459,7 +459,7 @@ impl View<'_> {
                 if status.spent.amount >= level || reach >= level {
                     return Verdict::Stands;
                 }
-                let held = self.tell_less().or_else(|| super::poor(threshold, status));
+                let held = self.tell_less().or_else(|| super::doubt(threshold, status));
                 if let Some(reason) = held.or_else(|| self.unsettled(alert)) {
                     return Verdict::Held(reason);
                 }

@@ -606,6 +606,31 @@ fn poor_forecasts_hold_thresholds_of_the_forecast_and_no_others() {
 }
 
 #[test]
+fn forecasts_of_less_than_a_week_of_costs_are_not_told() {
+    let budget = budget(&["actual 50%", "forecast 100%"]);
+    let forecast = forecast(1100, 1200, 1300);
+    let with_days = |settled: u32| {
+        let forecast = Forecast {
+            few_days: Some(FewDays {
+                settled,
+                weekdays_of: None,
+            }),
+            ..forecast.clone()
+        };
+        let status = status_of(&budget, &spent("700"), Some(&forecast), TODAY);
+        decide(&budget, &status, Some(&forecast), &empty(), at(TODAY)).decisions
+    };
+    let six = with_days(6);
+    assert_eq!(six[0].outcome, Outcome::Fire);
+    let held = Reason::HeldFewDays {
+        settled: 6,
+        needed: 7,
+    };
+    assert_eq!((&six[1].outcome, &six[1].reason), (&Outcome::Quiet, &held));
+    assert_eq!(with_days(7)[1].outcome, Outcome::Fire);
+}
+
+#[test]
 fn what_was_told_of_a_forecast_stands_when_forecasts_turn_out_to_be_poor() {
     let budget = budget(&["forecast 100%"]);
     let told = after(&budget, 1200, None, &empty());

@@ -1,7 +1,7 @@
 //! Spend, plan, pace and drivers, with expected values worked out by hand.
 
 use budget_engine::*;
-use jiff::civil::date;
+use jiff::civil::{Date, Weekday, date};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -69,6 +69,74 @@ fn a_day_without_rows_between_days_with_rows_cost_nothing() {
         .unwrap();
     assert_eq!(
         (second.cost, second.state),
+        (Decimal::ZERO, DayState::Settled)
+    );
+}
+
+/// A subscription that has costs every day from September on but on `without`.
+fn daily_but(without: &[Date]) -> Vec<(Date, DayState)> {
+    let mut costs = Costs::new();
+    for day in dates(date(2026, 9, 1), date(2026, 11, 5)) {
+        if !without.contains(&day) {
+            costs = costs.row(day, "Storage", "5");
+        }
+    }
+    let facts = costs.written(at(date(2026, 11, 6)));
+    let observed = observed(&budget(&[]), &facts, date(2026, 11, 5));
+    let days = observed.days.iter();
+    days.map(|day| (day.date, day.state)).collect()
+}
+
+fn missing(days: &[(Date, DayState)]) -> Vec<Date> {
+    let missing = days.iter().filter(|(_, state)| *state == DayState::Missing);
+    missing.map(|(day, _)| *day).collect()
+}
+
+#[test]
+fn a_day_on_which_a_busy_subscription_has_no_row_is_missing() {
+    let gap = [date(2026, 10, 14), date(2026, 10, 15)];
+    assert_eq!(missing(&daily_but(&gap)), gap);
+    // Too early to know what is usual.
+    assert_eq!(missing(&daily_but(&[date(2026, 9, 10)])), []);
+    // So many days are an idle week, not lost data.
+    let idle: Vec<Date> = dates(date(2026, 10, 5), date(2026, 10, 13)).collect();
+    assert_eq!(missing(&daily_but(&idle)), []);
+    // Nothing runs on weekends.
+    let weekends: Vec<Date> = dates(date(2026, 9, 1), date(2026, 11, 5))
+        .filter(|day| matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday))
+        .collect();
+    assert_eq!(missing(&daily_but(&weekends)), []);
+}
+
+#[test]
+fn a_day_without_rows_of_its_own_cost_nothing_where_others_have_some() {
+    let mut costs = Costs::new();
+    for day in dates(date(2026, 9, 1), date(2026, 11, 5)) {
+        let neighbour = "/subscriptions/a/resourceGroups/other";
+        costs = costs.full(
+            day,
+            neighbour,
+            "Storage",
+            "EUR",
+            ChargeCategory::Usage,
+            "",
+            "1",
+        );
+        if (date(2026, 9, 20)..date(2026, 10, 14)).contains(&day) {
+            costs = costs.row(day, "Storage", "5");
+        }
+    }
+    let facts = costs.written(at(date(2026, 11, 6)));
+    let observed = observed(&budget(&[]), &facts, date(2026, 11, 5));
+    assert_eq!(observed.covered_from, date(2026, 9, 1));
+    assert_eq!(observed.days[0].date, date(2026, 9, 20));
+    let after = observed
+        .days
+        .iter()
+        .find(|day| day.date == date(2026, 10, 14));
+    let after = after.unwrap();
+    assert_eq!(
+        (after.cost, after.state),
         (Decimal::ZERO, DayState::Settled)
     );
 }

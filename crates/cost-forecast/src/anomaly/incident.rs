@@ -10,24 +10,38 @@ const LONGEST_GAP: i64 = 2;
 
 /// An event, told by the unusual days that it left.
 ///
-/// A lasting change makes a few unusual days; then it is what is expected, and the incident is over.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A lasting change makes a few unusual days; then it is what is expected. If it goes on from there,
+/// further unusual days belong to the same event, and so do the days between, which cost more than
+/// before it as well.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
     /// What happened, as far as its newest day tells; a cost that is new or has stopped stays that. What
-    /// turned out to pass is a spike once it is over.
+    /// turned out to pass is a spike once it is over, and what went on to rise a climb.
     pub kind: Kind,
     /// First unusual day.
     pub first: Date,
     /// Last unusual day.
     pub last: Date,
-    /// Number of unusual days.
-    pub days: usize,
-    /// What its unusual days cost more than expected, in the unit of the series; negative if less.
+    /// Its days in order: the unusual ones, and those between on the new level.
+    pub days: Vec<IncidentDay>,
+    /// What its days cost more than expected, in the unit of the series; negative if less.
     pub impact: f64,
     /// The highest score of its days.
     pub score: f64,
-    /// Whether the checked days end so soon after `last` that more may follow.
+    /// Whether the checked days end so soon after `last` that more may follow: the next day, or ten days
+    /// on a new level.
     pub is_open: bool,
+}
+
+/// A day of an event; costs are in the unit of the series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IncidentDay {
+    /// The day.
+    pub date: Date,
+    /// What it cost.
+    pub cost: f64,
+    /// What it was expected to cost, as things were before the event.
+    pub expected: f64,
 }
 
 /// What a check found: without incidents, that `days_checked` days had no anomaly.
@@ -41,21 +55,28 @@ pub struct Summary {
 
 /// Merges the unusual ones of `days`, which are in order, into incidents.
 ///
-/// Days up to two days apart are one incident if all of them cost more than expected, or all less.
+/// Days up to two days apart are one incident if all of them cost more than expected, or all less; so are
+/// those that go on from the level which an incident has brought.
 pub fn summarize(days: &[CheckedDay]) -> Summary {
     let mut incidents: Vec<Incident> = Vec::new();
-    for day in days {
+    for (place, day) in days.iter().enumerate() {
         let Verdict::Unusual(kind) = day.verdict else {
             continue;
         };
-        match incidents.last_mut() {
-            Some(incident) if incident.continues_on(day) => incident.add(day, kind),
-            _ => incidents.push(Incident::started_by(day, kind)),
+        let place_of = incidents
+            .last()
+            .filter(|last| last.continues_on(day))
+            .map(|_| incidents.len() - 1)
+            .or_else(|| incidents.iter().rposition(|one| one.lasts_on(day)));
+        match place_of {
+            Some(at) => incidents[at].add(&days[..place], day, kind),
+            None => incidents.push(Incident::started_by(day, kind)),
         }
     }
     if let Some(newest) = days.last() {
         for incident in &mut incidents {
-            incident.is_open = days_between(incident.last, newest.date) < LONGEST_GAP;
+            incident.is_open =
+                days_between(incident.last, newest.date) < LONGEST_GAP || incident.lasts_on(newest);
             if !incident.is_open && incident.has_passed(days) {
                 incident.kind = Kind::Spike;
             }
@@ -70,20 +91,30 @@ pub fn summarize(days: &[CheckedDay]) -> Summary {
 
 impl Incident {
     fn started_by(day: &CheckedDay, kind: Kind) -> Self {
-        Self {
+        let mut incident = Self {
             kind,
             first: day.date,
             last: day.date,
-            days: 1,
-            impact: day.impact(),
-            score: day.score,
+            days: Vec::new(),
+            impact: 0.0,
+            score: 0.0,
             is_open: false,
-        }
+        };
+        incident.push(day);
+        incident
     }
 
     fn continues_on(&self, day: &CheckedDay) -> bool {
         let is_same_side = (day.impact() < 0.0) == (self.impact < 0.0);
         is_same_side && days_between(self.last, day.date) <= LONGEST_GAP
+    }
+
+    /// Whether a day is on a level that this incident has brought.
+    fn lasts_on(&self, day: &CheckedDay) -> bool {
+        day.new_level.is_some_and(|level| {
+            let is_same_side = (level.by < 0.0) == (self.impact < 0.0);
+            is_same_side && (self.first..=self.last).contains(&level.since)
+        })
     }
 
     /// Whether costs rose and then were as before: the day after it costs more than the same weekday before it
@@ -103,11 +134,9 @@ impl Incident {
         let Some(before) = before else {
             return false;
         };
-        let is_its_own =
-            |day: &&CheckedDay| day.is_unusual() && (self.first..=self.last).contains(&day.date);
-        let expected: f64 = days.iter().filter(is_its_own).map(|day| day.expected).sum();
+        let expected: f64 = self.days.iter().map(|day| day.expected).sum();
         let moved = after.cost - before.cost;
-        let by_amount = moved < 0.5 * self.impact / self.days as f64;
+        let by_amount = moved < 0.5 * self.impact / self.days.len() as f64;
         // A share of nothing says nothing.
         let by_share = expected <= 0.0
             || before.cost <= 0.0
@@ -115,20 +144,38 @@ impl Incident {
         by_amount && by_share
     }
 
-    fn add(&mut self, day: &CheckedDay, kind: Kind) {
-        let stays = match self.kind {
-            Kind::NewCost | Kind::StoppedCost => true,
-            // The Sunday after such a Saturday is asked no more whether it rests.
-            Kind::WeekendNotResting => kind == Kind::Spike,
-            _ => false,
-        };
-        if !stays {
-            self.kind = kind;
+    /// Adds an unusual day, and those of `earlier` that are between on a level that this incident has brought.
+    fn add(&mut self, earlier: &[CheckedDay], day: &CheckedDay, kind: Kind) {
+        let goes_on = self.lasts_on(day);
+        if goes_on {
+            let between = earlier.partition_point(|day| day.date <= self.last);
+            for usual in earlier[between..].iter().filter(|day| !day.is_unusual()) {
+                if self.lasts_on(usual) {
+                    self.push(usual);
+                }
+            }
         }
+        self.kind = match self.kind {
+            stays @ (Kind::NewCost | Kind::StoppedCost) => stays,
+            _ if goes_on && self.impact > 0.0 => Kind::Ramp,
+            // The Sunday after such a Saturday is asked no more whether it rests.
+            Kind::WeekendNotResting if kind == Kind::Spike => Kind::WeekendNotResting,
+            _ => kind,
+        };
+        self.push(day);
+    }
+
+    fn push(&mut self, day: &CheckedDay) {
+        let lifted = day.new_level.map_or(0.0, |level| level.by);
+        let day_of_it = IncidentDay {
+            date: day.date,
+            cost: day.cost,
+            expected: day.expected - lifted,
+        };
         self.last = day.date;
-        self.days += 1;
-        self.impact += day.impact();
+        self.impact += day_of_it.cost - day_of_it.expected;
         self.score = self.score.max(day.score);
+        self.days.push(day_of_it);
     }
 }
 
@@ -136,6 +183,7 @@ impl Incident {
 mod tests {
     use jiff::civil::date;
 
+    use super::super::NewLevel;
     use super::*;
 
     fn day(number: i8, cost: f64, verdict: Verdict) -> CheckedDay {
@@ -147,6 +195,15 @@ mod tests {
             high: 11.0,
             score: cost / 10.0,
             verdict,
+            new_level: None,
+        }
+    }
+
+    fn part(number: i8, cost: f64) -> IncidentDay {
+        IncidentDay {
+            date: date(2026, 5, number),
+            cost,
+            expected: 10.0,
         }
     }
 
@@ -167,7 +224,7 @@ mod tests {
             kind: Kind::Step,
             first: date(2026, 5, 2),
             last: date(2026, 5, 4),
-            days: 2,
+            days: vec![part(2, 30.0), part(4, 25.0)],
             impact: 35.0,
             score: 3.0,
             is_open: false,
@@ -230,6 +287,44 @@ mod tests {
             day(2, 1.0, Verdict::Unusual(Kind::Drop)),
         ];
         assert_eq!(summarize(&days).incidents.len(), 2);
+    }
+
+    #[test]
+    fn what_goes_on_from_a_new_level_is_the_same_incident() {
+        let level = |by| {
+            Some(NewLevel {
+                since: date(2026, 5, 1),
+                by,
+            })
+        };
+        let on = |by: f64, day: CheckedDay| CheckedDay {
+            expected: 10.0 + by,
+            new_level: level(by),
+            ..day
+        };
+        let mut days = vec![
+            day(1, 15.0, Verdict::Unusual(Kind::Spike)),
+            day(2, 15.0, Verdict::Unusual(Kind::Step)),
+            on(5.0, day(3, 15.0, Verdict::Usual)),
+            on(5.0, day(4, 15.0, Verdict::Usual)),
+            // Another event, that says nothing of the level.
+            day(5, 90.0, Verdict::Unusual(Kind::Spike)),
+            on(5.0, day(6, 16.0, Verdict::Usual)),
+            on(5.0, day(7, 16.0, Verdict::Usual)),
+            on(5.0, day(8, 25.0, Verdict::Unusual(Kind::Spike))),
+            on(15.0, day(9, 26.0, Verdict::Usual)),
+            on(15.0, day(10, 26.0, Verdict::Usual)),
+        ];
+        let incidents = summarize(&days).incidents;
+        assert_eq!(incidents.len(), 2, "{incidents:?}");
+        let climb = &incidents[0];
+        assert_eq!((climb.kind, climb.last), (Kind::Ramp, date(2026, 5, 8)));
+        // Against the 10 of before: four days of 5, two of 6, and 15.
+        assert_eq!((climb.days.len(), climb.impact), (7, 47.0));
+        assert!(climb.is_open, "it may go on from its level");
+        assert_eq!((incidents[1].days.len(), incidents[1].is_open), (1, false));
+        days.push(day(11, 26.0, Verdict::Usual));
+        assert!(!summarize(&days).incidents[0].is_open);
     }
 
     #[test]

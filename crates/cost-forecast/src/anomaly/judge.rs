@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{CheckedDay, Kind, Options, Verdict};
+use super::{CheckedDay, Kind, NewLevel, Options, Verdict};
 
 /// A day is off by so many standard deviations of such errors.
 pub(crate) const DAY_SIGMAS: f64 = 5.4;
@@ -178,6 +178,7 @@ pub(crate) struct Judged {
     pub(crate) sigma: f64,
     pub(crate) score: f64,
     pub(crate) kind: Kind,
+    pub(crate) new_level: Option<NewLevel>,
 }
 
 /// Half the width of the range that is called usual, in standard deviations.
@@ -191,6 +192,7 @@ impl Judged {
             sigma,
             score: 0.0,
             kind: Kind::Drop,
+            new_level: None,
         }
     }
 
@@ -217,6 +219,7 @@ impl Judged {
             } else {
                 Verdict::Usual
             },
+            new_level: self.new_level,
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{
-    Kind,
+    Kind, NewLevel,
     calendar::days_since_same_day,
     judge::{DAY_SIGMAS, Evidence, Judged, Question, Shift, Weekend, is_like_weekday, judge},
     noise::{MAD_TO_SIGMA, Noise},
@@ -60,8 +60,10 @@ const DAYS_TO_ACCEPT_QUIETLY: usize = 6;
 const STEP_DAYS: usize = 3;
 /// An event has ended after so many days that are not odd.
 const DAYS_TO_END: usize = 2;
-/// How long the echo of an event lasts.
+/// How long the echo of an event lasts, and how long one may go on that has become the new level.
 const ECHO_DAYS: usize = 10;
+/// What is off by more than so many times what the event before has moved is another event.
+const MORE_OF_THE_SAME: f64 = 2.0;
 /// How much of the past is lifted to a new level: more than anything looks back on.
 const LIFTED_DAYS: usize = 60;
 /// After a weekend that did not rest, four weeks in which none is asked to.
@@ -90,6 +92,7 @@ pub(crate) struct Watch {
     climb_noise: Noise,
     bursts: Vec<Burst>,
     run: Option<Run>,
+    lasting: Option<Lasting>,
     echo_until: usize,
     weekends_rest_from: usize,
 }
@@ -108,7 +111,18 @@ struct Run {
     last: usize,
     days: usize,
     is_up: bool,
-    had_unusual: bool,
+    /// Its first unusual day.
+    unusual_since: Option<Date>,
+}
+
+/// An event that has become the new level, for as long as it may go on.
+#[derive(Clone, Copy, Debug)]
+struct Lasting {
+    /// Its first unusual day; `None` if there was none yet.
+    since: Option<Date>,
+    /// How much the level has moved since it began.
+    by: f64,
+    until: usize,
 }
 
 /// What can be said of a day before its cost is looked at, and what its cost adds to that.
@@ -147,6 +161,7 @@ impl Watch {
             climb_noise: Noise::default(),
             bursts: Vec::new(),
             run: None,
+            lasting: None,
             echo_until: 0,
             weekends_rest_from: 0,
         }
@@ -237,6 +252,7 @@ impl Watch {
             (0.0, Question::Day)
         };
         let is_unusual = score > 1.0;
+        let new_level = self.lasting_on(date, off, is_unusual);
         let answer = is_judged.then(|| Judged {
             expected: amount
                 + match (question, climb) {
@@ -256,6 +272,7 @@ impl Watch {
                 }
                 question => self.kind(cost, off, question),
             },
+            new_level,
         });
 
         let is_odd = off.abs() > (ODD_SIGMAS * outlook.sigma).max(ODD_SHARE * outlook.level);
@@ -271,9 +288,9 @@ impl Watch {
         let is_climb = is_unusual && question == Question::Climb;
         self.climb_noise
             .push(climb.map(|climb| climb.size).filter(|_| !is_climb));
-        self.follow_run(cost, off, is_unusual, is_odd);
+        self.follow_run(date, cost, off, is_unusual, is_odd);
         if is_climb && !is_odd {
-            self.accept_climb(outlook);
+            self.accept_climb(date, outlook);
         }
         answer
     }
@@ -443,14 +460,15 @@ impl Watch {
     }
 
     /// Follows an event until it is over, or has become the new level. The day is already remembered.
-    fn follow_run(&mut self, cost: f64, off: f64, is_unusual: bool, is_odd: bool) {
+    fn follow_run(&mut self, date: Date, cost: f64, off: f64, is_unusual: bool, is_odd: bool) {
         let today = self.base.len() - 1;
         let is_up = off > 0.0;
+        let unusual_since = is_unusual.then_some(date);
         match &mut self.run {
             Some(run) if (is_odd || is_unusual) && run.is_up == is_up => {
                 run.days += 1;
                 run.last = today;
-                run.had_unusual |= is_unusual;
+                run.unusual_since = run.unusual_since.or(unusual_since);
             }
             Some(run) if today - run.last >= DAYS_TO_END => {
                 self.run = None;
@@ -462,7 +480,7 @@ impl Watch {
                     last: today,
                     days: 1,
                     is_up,
-                    had_unusual: is_unusual,
+                    unusual_since,
                 });
             }
             _ => {}
@@ -493,10 +511,11 @@ impl Watch {
         }
         self.run = None;
         self.echo_until = today + ECHO_DAYS;
+        self.moved_by(lift, run.unusual_since, today);
     }
 
     /// Takes the newest three days of a climb for the new level, and lifts the past to it.
-    fn accept_climb(&mut self, outlook: &Outlook) {
+    fn accept_climb(&mut self, date: Date, outlook: &Outlook) {
         let end = self.base.len();
         let newest = end - LEVEL_DAYS;
         let of_day = |at: usize| self.base[at] - outlook.profile[at % 7];
@@ -510,6 +529,36 @@ impl Watch {
         }
         self.run = None;
         self.echo_until = end - 1 + ECHO_DAYS;
+        self.moved_by(lift, Some(date), end - 1);
+    }
+
+    /// Remembers that the level has moved, in an event that began with the unusual day `since`.
+    fn moved_by(&mut self, lift: f64, since: Option<Date>, today: usize) {
+        let before = self.lasting.filter(|lasting| lasting.is_more(lift));
+        self.lasting = Some(Lasting {
+            since: before.and_then(|before| before.since).or(since),
+            by: before.map_or(0.0, |before| before.by) + lift,
+            until: today + ECHO_DAYS,
+        });
+    }
+
+    /// The new level that today belongs to, if an event that brought one may still go on.
+    fn lasting_on(&mut self, date: Date, off: f64, is_unusual: bool) -> Option<NewLevel> {
+        let today = self.base.len();
+        let lasting = self.lasting.filter(|lasting| today <= lasting.until);
+        // What goes back ends it, and what is far more is another.
+        let lasting = lasting.filter(|lasting| !is_unusual || lasting.by * off > 0.0);
+        self.lasting = lasting;
+        let mut lasting = lasting.filter(|lasting| !is_unusual || lasting.is_more(off))?;
+        if is_unusual {
+            lasting.since = lasting.since.or(Some(date));
+            lasting.until = today + ECHO_DAYS;
+            self.lasting = Some(lasting);
+        }
+        Some(NewLevel {
+            since: lasting.since?,
+            by: lasting.by,
+        })
     }
 }
 
@@ -521,12 +570,19 @@ fn sigma_of(noise: &Noise, level: f64) -> f64 {
 
 impl Run {
     fn is_new_level(&self) -> bool {
-        let needed = if self.had_unusual {
+        let needed = if self.unusual_since.is_some() {
             DAYS_TO_ACCEPT
         } else {
             DAYS_TO_ACCEPT_QUIETLY
         };
         self.days >= needed
+    }
+}
+
+impl Lasting {
+    /// Whether what is `off` by so much goes on with it.
+    fn is_more(&self, off: f64) -> bool {
+        self.by * off > 0.0 && off.abs() <= MORE_OF_THE_SAME * self.by.abs()
     }
 }
 

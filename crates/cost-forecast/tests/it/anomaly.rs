@@ -28,7 +28,7 @@ fn found(costs: &[f64]) -> Summary {
 fn only_incident(costs: &[f64]) -> Incident {
     let found = found(costs);
     assert_eq!(found.incidents.len(), 1, "{found:?}");
-    found.incidents[0]
+    found.incidents[0].clone()
 }
 
 /// Ten weeks of 100 on weekdays and 40 on weekends.
@@ -57,7 +57,7 @@ fn spike_is_told_with_its_impact() {
     // The least standard deviation is 4 % of the mean of 28 days, which is 580 / 7.
     assert!((day.high - (100.0 + 2.0 * 0.04 * 580.0 / 7.0)).abs() < 1e-9);
     let incident = only_incident(&costs);
-    assert_eq!((incident.kind, incident.days), (Kind::Spike, 1));
+    assert_eq!((incident.kind, incident.days.len()), (Kind::Spike, 1));
     assert_eq!(incident.first, date(2026, 2, 24));
 }
 
@@ -66,7 +66,7 @@ fn step_is_one_incident_and_then_expected() {
     let mut costs = office_weeks();
     costs[45..].iter_mut().for_each(|cost| *cost += 60.0);
     let incident = only_incident(&costs);
-    assert_eq!((incident.kind, incident.days), (Kind::Step, 4));
+    assert_eq!((incident.kind, incident.days.len()), (Kind::Step, 4));
     assert_eq!(incident.impact, 240.0);
     assert!(!incident.is_open);
     assert_eq!(check(&costs)[69].expected, 100.0);
@@ -85,9 +85,48 @@ fn slow_climb_is_found() {
     for (day, cost) in costs[50..].iter_mut().enumerate() {
         *cost += 5.0 * (day.min(13) + 1) as f64;
     }
-    let incident = found(&costs).incidents[0];
+    let incident = &found(&costs).incidents[0];
     assert!(incident.first < date(2026, 3, 10), "{incident:?}");
     assert!(incident.impact > 0.0);
+}
+
+#[test]
+fn cost_that_grows_day_by_day_is_one_climb() {
+    // Eight per cent a day for three weeks, and then no more.
+    let grown = |day: usize| 100.0 * 1.08f64.powi(day.clamp(60, 81) as i32 - 60);
+    let costs: Vec<f64> = (0..110).map(grown).collect();
+    let incident = only_incident(&costs);
+    assert_eq!(incident.kind, Kind::Ramp);
+    assert!(!incident.is_open);
+    // What its days cost beyond the 100 of before, on all days from the first that stood out.
+    let first = usize::try_from((incident.first - START).get_days()).expect("a later day");
+    assert!(first <= 66, "{first}");
+    let above: f64 = costs[first..first + incident.days.len()]
+        .iter()
+        .map(|cost| cost - 100.0)
+        .sum();
+    assert!(
+        (incident.impact / above - 1.0).abs() < 0.1,
+        "{} of {above}",
+        incident.impact
+    );
+    assert!(incident.impact > 2000.0, "{}", incident.impact);
+    // While it grows it is not said to be over.
+    for days in first + 2..80 {
+        let incident = only_incident(&costs[..days]);
+        assert!(incident.is_open, "after {days} days");
+    }
+}
+
+#[test]
+fn spike_soon_after_a_step_is_an_event_of_its_own() {
+    let mut costs = vec![100.0; 90];
+    costs[60..].fill(140.0);
+    costs[68] = 600.0;
+    let found = found(&costs).incidents;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!((found[0].kind, found[0].days.len()), (Kind::Step, 4));
+    assert_eq!((found[1].kind, found[1].impact), (Kind::Spike, 460.0));
 }
 
 #[test]
@@ -203,7 +242,10 @@ fn planned_costs_are_no_anomaly_and_more_than_planned_is() {
     assert_eq!(alone.incidents.len(), 1);
     let more = hundreds(90, |day| is_planned(day).then_some(800.0));
     let more = anomaly::summarize(&anomaly::check(&more, &options)).incidents;
-    assert_eq!((more.len(), more[0].days, more[0].impact), (1, 3, 900.0));
+    assert_eq!(
+        (more.len(), more[0].days.len(), more[0].impact),
+        (1, 3, 900.0)
+    );
 }
 
 #[test]

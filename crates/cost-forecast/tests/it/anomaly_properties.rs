@@ -2,7 +2,7 @@
 
 use cost_forecast::{
     DailySeries, Day, DayState,
-    anomaly::{self, CheckedDay, Options, Verdict},
+    anomaly::{self, CheckedDay, IncidentDay, Options, Verdict},
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -65,8 +65,15 @@ proptest! {
         let summary = anomaly::summarize(&checked);
         let judged = checked.iter().filter(|day| day.verdict != Verdict::TooLittleHistory);
         prop_assert_eq!(summary.days_checked, judged.count());
-        let days_in_incidents: usize = summary.incidents.iter().map(|incident| incident.days).sum();
+        let is_unusual = |day: &&IncidentDay| checked.iter().any(|one| one.date == day.date && one.is_unusual());
+        let days_in_incidents: usize = summary.incidents.iter().map(|incident| incident.days.iter().filter(is_unusual).count()).sum();
         prop_assert_eq!(days_in_incidents, flags(&checked).iter().filter(|flag| **flag).count());
+        for incident in &summary.incidents {
+            let dates = incident.days.iter().map(|day| day.date);
+            prop_assert!(dates.is_sorted_by(|before, after| before < after));
+            let ends = (incident.days.first().map(|day| day.date), incident.days.last().map(|day| day.date));
+            prop_assert_eq!(ends, (Some(incident.first), Some(incident.last)));
+        }
     }
 
     #[test]

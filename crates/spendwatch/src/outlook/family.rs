@@ -65,7 +65,7 @@ pub(crate) fn prepare(
             today,
             outlooks: &mut outlooks,
             nodes: Vec::new(),
-            posted: Vec::new(),
+            ids: Vec::new(),
         };
         if let Some(member) = family.member(root) {
             family.add(None, member);
@@ -83,8 +83,8 @@ struct Family<'a> {
     outlooks: &'a mut Outlooks,
     /// Totals of the running period.
     nodes: Vec<Node>,
-    /// For each node, its budget and what is posted of its total; `None` for what no part counts.
-    posted: Vec<Option<(String, f64)>>,
+    /// For each node, its budget; `None` for what no part counts.
+    ids: Vec<Option<String>>,
 }
 
 impl<'a> Family<'a> {
@@ -139,27 +139,25 @@ impl<'a> Family<'a> {
             .filter(|day| day.state == DayState::Settled && member.counted.contains(day.date));
         let settled: f64 = settled.filter_map(|day| day.cost.to_f64()).sum();
         let rest = member.fitted.predict(start, end).total;
+        let least = Some(rest.least()).filter(|least| least.is_finite());
         self.nodes.push(Node {
             whole,
+            posted: settled + least.unwrap_or(0.0),
             mean: settled + rest.mean(),
             error: rest.error(),
         });
-        let least = Some(rest.least()).filter(|least| least.is_finite());
-        let posted = settled + least.unwrap_or(0.0);
-        self.posted.push(id.map(|id| (id.to_owned(), posted)));
+        self.ids.push(id.map(str::to_owned));
         self.nodes.len() - 1
     }
 
     /// Writes what makes the forecasts add up.
     fn settle(self) {
         let means = reconcile(&self.nodes);
-        for ((node, mean), posted) in self.nodes.iter().zip(means).zip(self.posted) {
-            let Some((id, posted)) = posted else { continue };
-            let before = node.mean - posted;
-            if before > 0.0
-                && let Some(outlook) = self.outlooks.get_mut(&id)
-            {
-                outlook.factor = ((mean - posted) / before).max(0.0);
+        for ((node, mean), id) in self.nodes.iter().zip(means).zip(self.ids) {
+            let before = node.mean - node.posted;
+            let outlook = id.and_then(|id| self.outlooks.get_mut(&id));
+            if let Some(outlook) = outlook.filter(|_| before != 0.0) {
+                outlook.factor = ((mean - node.posted) / before).max(0.0);
             }
         }
     }

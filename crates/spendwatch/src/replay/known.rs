@@ -3,11 +3,11 @@
 //! Snapshots say it where there are any. Elsewhere the final costs stand in for it, cut at the day by
 //! which the source has settled them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use budget_engine::{
-    Budget, CostFacts, Currency, Known, Lag, ObserveError, Observed, Period, Projection, Selector,
-    SeriesKey, check_counted, counted_series, days_between, feeds, plus_days,
+    Budget, CostFacts, Currency, Feed, Known, Lag, ObserveError, Observed, Period, Projection,
+    Selector, SeriesKey, check_counted, counted_series, dates, days_between, feeds, plus_days,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -32,6 +32,10 @@ pub(crate) struct History {
     costs: BTreeMap<Date, Decimal>,
     /// For each feed, its days with rows.
     feeds: Vec<Vec<Date>>,
+    /// First day of the feed that begins last.
+    covered_from: Option<Date>,
+    /// Days without rows that are not taken for days without cost.
+    missing: BTreeSet<Date>,
     /// First day with a cost in the scopes.
     begins: Date,
     skipped_rows: u64,
@@ -93,6 +97,12 @@ impl History {
             currency: budget.currency,
             lag,
             costs,
+            covered_from: feeds.iter().filter_map(|days| days.first()).max().copied(),
+            missing: feeds
+                .iter()
+                .filter_map(|days| feed(days))
+                .flat_map(|feed| feed.missing())
+                .collect(),
             feeds,
             begins,
             skipped_rows: facts.skipped_rows(),
@@ -130,6 +140,8 @@ impl History {
         let costs = self.costs.range(..=last_day);
         Known {
             costs: costs.map(|(day, cost)| (*day, *cost)).collect(),
+            covered_from: self.covered_from,
+            missing: self.missing.clone(),
             last_day,
             as_of,
             skipped_rows: self.skipped_rows,
@@ -145,6 +157,8 @@ impl History {
     pub(crate) fn walk(&self) -> Walk<'_> {
         let empty = |costs| Known {
             costs,
+            covered_from: self.covered_from,
+            missing: self.missing.clone(),
             last_day: self.begins,
             as_of: Timestamp::UNIX_EPOCH,
             skipped_rows: self.skipped_rows,
@@ -241,6 +255,19 @@ fn add(costs: &mut BTreeMap<Date, Decimal>, day: Date, cost: Decimal) -> Result<
     let sum = costs.entry(day).or_default();
     *sum = sum.checked_add(cost).ok_or(ObserveError::Overflow)?;
     Ok(())
+}
+
+/// A feed by its days with rows, in order.
+fn feed(days: &[Date]) -> Option<Feed> {
+    let (first, last) = (*days.first()?, *days.last()?);
+    let mut gaps: BTreeSet<Date> = dates(first, last).collect();
+    for day in days {
+        gaps.remove(day);
+    }
+    Some(Feed {
+        first_day: first,
+        gaps,
+    })
 }
 
 fn midnight(day: Date) -> Timestamp {

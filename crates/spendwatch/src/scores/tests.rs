@@ -26,6 +26,8 @@ fn seen(first: Date, costs: &[Decimal], today: Date) -> Observed {
     let days = dates(first, today).zip(costs.iter().copied());
     let known = Known {
         costs: days.collect(),
+        covered_from: None,
+        missing: BTreeSet::new(),
         last_day: plus_days(today, -1),
         as_of: today.to_zoned(TimeZone::UTC).unwrap().timestamp(),
         skipped_rows: 0,
