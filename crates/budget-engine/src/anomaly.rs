@@ -142,9 +142,9 @@ impl fmt::Display for AnomalyKind {
 
 /// What made up the impact of an event, by one aspect of the costs.
 ///
-/// The changes of `items` and `other` add up to the impact exactly. A change is what the unusual days
-/// cost beyond the median of the same weekdays of four weeks before the event, so `other` also has what
-/// that differs from the expectation of the whole.
+/// The changes of `items`, `other` and `expected` add up to the impact exactly. A change is what the days of
+/// the event cost beyond the median of the same weekdays of four weeks before it; what was expected of the
+/// whole differs from those where costs had a trend, a charge was to come, or something was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnomalyDrivers {
@@ -152,8 +152,12 @@ pub struct AnomalyDrivers {
     pub by: Aspect,
     /// The largest changes in the direction of the impact, the largest first.
     pub items: Vec<AnomalyDriver>,
-    /// Sum of what is not named.
+    /// Sum of the changes that are not named.
     pub other: Money,
+    /// What is no part of the impact because it was expected: negative where more was expected than the
+    /// days before cost. `None` where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Money>,
 }
 
 /// One part of an impact.
@@ -388,9 +392,11 @@ impl<'a> Table<'a> {
         };
         let sums: BTreeMap<&str, Vec<Decimal>> = sums.into_iter().collect();
         let mut items = Vec::with_capacity(sums.len());
+        let mut changes = Decimal::ZERO;
         for (name, costs) in sums {
             let (now, before) = self.now_and_before(&costs)?;
             let change = now.checked_sub(before)?;
+            changes = changes.checked_add(change)?;
             if change * direction <= Decimal::ZERO {
                 continue;
             }
@@ -409,15 +415,23 @@ impl<'a> Table<'a> {
         }
         items.sort_by_key(|item| std::cmp::Reverse(item.change.amount.abs()));
         items.truncate(NAMED);
-        if items.iter().all(|item| item.name.is_empty()) && !is_service {
+        if items.iter().all(|item| item.name.is_empty()) && !is_service && !is_asked {
             return Some(None);
         }
-        let mut changes = items.iter().map(|item| item.change.amount);
-        let named = changes.try_fold(Decimal::ZERO, |sum, change| sum.checked_add(change))?;
+        let mut named = items.iter().map(|item| item.change.amount);
+        let named = named.try_fold(Decimal::ZERO, |sum, change| sum.checked_add(change))?;
+        let expected = anomaly.impact.amount.checked_sub(changes)?;
+        // Less than is shown is the rounding of the expectation.
+        let is_shown = !money(expected).rounded().is_zero();
+        let other = match is_shown {
+            true => changes.checked_sub(named)?,
+            false => anomaly.impact.amount.checked_sub(named)?,
+        };
         Some(Some(AnomalyDrivers {
             by: aspect.clone(),
             items,
-            other: money(anomaly.impact.amount.checked_sub(named)?),
+            other: money(other),
+            expected: is_shown.then(|| money(expected)),
         }))
     }
 

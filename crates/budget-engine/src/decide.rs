@@ -469,8 +469,8 @@ pub fn decide(
     }
 }
 
-/// A forecast of fewer settled days than a week is mostly what its largest day makes it.
-const DAYS_TO_BELIEVE: u32 = 7;
+/// A forecast of fewer settled days is mostly what its largest day makes it.
+const DAYS_TO_BELIEVE: u32 = 5;
 
 /// Why a threshold of the forecast is not told: there are too few days, or forecasts have been too far off.
 fn doubt(threshold: &Threshold, status: &Status) -> Option<Reason> {

@@ -319,7 +319,12 @@ fn anomaly(checks: &mut Checks, event: &Anomaly) {
             checks.money(&what, driver.change, change);
         }
         let mut changes = drivers.items.iter().map(|driver| driver.change);
-        let total = changes.try_fold(drivers.other, |sum, change| sum.checked_add(change).ok());
+        let rest = match drivers.expected {
+            Some(expected) => drivers.other.checked_add(expected).ok(),
+            None => Some(drivers.other),
+        };
+        let total = rest
+            .and_then(|rest| changes.try_fold(rest, |sum, change| sum.checked_add(change).ok()));
         let what = format!("sum of what made it up by {}", drivers.by);
         checks.money(&what, event.impact, total);
     }

@@ -7,10 +7,12 @@ use jiff::civil::Date;
 #[non_exhaustive]
 pub enum Error {
     /// A cost is not a number, or larger than any bill: its size must stay below 1e15.
-    #[error("cost on {date} is not a number of plausible size")]
+    #[error("cost on {date} is {cost:e}: expected a number of a size below 1e15")]
     UnusableCost {
         /// The day with that cost.
         date: Date,
+        /// The cost.
+        cost: f64,
     },
     /// The days run past the end of the calendar, 9999-12-31.
     #[error("series of {days} days from {start} leaves the calendar")]

@@ -59,6 +59,7 @@ impl DailySeries {
         match series.days.iter().position(is_unusable) {
             Some(index) => Err(Error::UnusableCost {
                 date: series.date(index),
+                cost: series.days[index].cost,
             }),
             None => Ok(series),
         }
@@ -140,18 +141,15 @@ mod tests {
 
     #[test]
     fn cost_that_is_no_number_is_named_by_its_date() {
-        for cost in [f64::NAN, f64::INFINITY, -1e15] {
+        for (cost, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1e15, "-1e15")] {
             let days = vec![Day::settled(1.0), Day::settling(cost)];
             let error = DailySeries::try_new(date(2026, 1, 31), days).expect_err("unusable cost");
-            assert_eq!(
-                error,
-                Error::UnusableCost {
-                    date: date(2026, 2, 1)
-                }
+            assert!(
+                matches!(error, Error::UnusableCost { date: day, .. } if day == date(2026, 2, 1))
             );
             assert_eq!(
                 error.to_string(),
-                "cost on 2026-02-01 is not a number of plausible size"
+                format!("cost on 2026-02-01 is {shown}: expected a number of a size below 1e15")
             );
         }
     }

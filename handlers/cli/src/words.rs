@@ -320,9 +320,9 @@ mod tests {
             Outcome::Quiet,
             Reason::HeldFewDays {
                 settled: 1,
-                needed: 7,
+                needed: 5,
             },
-            "it is held back because the costs are new: 1 day is settled, and it takes 7 for one of them \
+            "it is held back because the costs are new: 1 day is settled, and it takes 5 for one of them \
              not to decide the forecast",
         );
         check(

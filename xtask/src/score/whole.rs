@@ -90,19 +90,22 @@ pub(super) fn figures(
                 .enumerate()
                 .map(|(at, one)| {
                     let total = one.fitted.predict(one.range.0, one.range.1).total;
+                    let least = Some(total.least()).filter(|least| least.is_finite());
                     Node {
                         whole: (at > 0).then_some(0),
+                        posted: least.unwrap_or(0.0),
                         mean: total.mean(),
                         error: total.error(),
                     }
                 })
                 .collect();
             for ((at, one), mean) in known.iter().enumerate().zip(reconcile(&nodes)) {
-                let before = nodes[at].mean;
-                let factor = if before > 0.0 {
-                    (mean / before).max(0.0)
-                } else {
+                let posted = nodes[at].posted;
+                let before = nodes[at].mean - posted;
+                let factor = if before == 0.0 {
                     1.0
+                } else {
+                    ((mean - posted) / before).max(0.0)
                 };
                 let (alone, reconciled) = match at {
                     0 => (&mut figures.whole, &mut figures.whole_reconciled),

@@ -26,7 +26,18 @@ pub fn unusual() -> Anomaly {
         by: by.parse().expect("the text is an aspect"),
         items,
         other: money(other),
+        expected: None,
     };
+    let mut services = drivers(
+        "ServiceName",
+        vec![
+            part("Virtual Machines", "604.10 EUR", "1690.40 EUR", Cause::Rose),
+            part("Log Analytics", "0 EUR", "205.25 EUR", Cause::New),
+        ],
+        "91.50 EUR",
+    );
+    // Some of it was planned.
+    services.expected = Some(money("-63.50 EUR"));
     Anomaly {
         kind: AnomalyKind::Step,
         first: date(2026, 5, 10),
@@ -38,14 +49,7 @@ pub fn unusual() -> Anomaly {
         impact: money("1319.55 EUR"),
         score: Decimal::new(312, 2),
         drivers: vec![
-            drivers(
-                "ServiceName",
-                vec![
-                    part("Virtual Machines", "604.10 EUR", "1690.40 EUR", Cause::Rose),
-                    part("Log Analytics", "0 EUR", "205.25 EUR", Cause::New),
-                ],
-                "28 EUR",
-            ),
+            services,
             drivers(
                 "x_ResourceGroupName",
                 vec![

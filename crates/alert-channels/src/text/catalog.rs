@@ -167,6 +167,8 @@ pub(super) trait Catalog: Sync {
     fn link(&self, link: LinkKind) -> &'static str;
     fn moved(&self, moved: Moved) -> &'static str;
     fn everything_else(&self) -> &'static str;
+    /// What a rise holds that was expected, and is no part of what is unusual.
+    fn was_expected(&self) -> &'static str;
     fn no_name(&self) -> &'static str;
     /// What ends a list: ` and 3 more`.
     fn more(&self, count: usize) -> String;

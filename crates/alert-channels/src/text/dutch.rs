@@ -110,6 +110,10 @@ impl Catalog for Dutch {
         "al het overige"
     }
 
+    fn was_expected(&self) -> &'static str {
+        "verwacht door trend of plan"
+    }
+
     fn no_name(&self) -> &'static str {
         "(zonder naam)"
     }

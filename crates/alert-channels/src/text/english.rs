@@ -67,6 +67,10 @@ impl Catalog for English {
         "everything else"
     }
 
+    fn was_expected(&self) -> &'static str {
+        "expected, by trend or plans"
+    }
+
     fn no_name(&self) -> &'static str {
         "(no name)"
     }

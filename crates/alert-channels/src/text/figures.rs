@@ -1,8 +1,8 @@
 //! The figures of a budget, and what moved.
 
 use budget_engine::{
-    Anomaly, Cause, Change, Course, Drivers, ForecastScore, ForecastSummary, Money, Status,
-    Transition,
+    Anomaly, AnomalyDrivers, Cause, Change, Course, Drivers, ForecastScore, ForecastSummary, Money,
+    Status, Transition,
 };
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -216,7 +216,18 @@ pub(super) fn made_up(say: &dyn Catalog, event: &Anomaly) -> Option<DriverTable>
     let parts = drivers.items.iter();
     let parts = parts.map(|item| (&*item.name, item.change, item.cause));
     let title = say.made_up_title(&say.style().signed_money(event.impact));
-    table(say, title, parts, drivers.other, event.impact)
+    table(say, title, parts, &rest_of(say, drivers), event.impact)
+}
+
+/// What is not named of an event, in words, as far as it is anything.
+fn rest_of(say: &dyn Catalog, drivers: &AnomalyDrivers) -> Vec<(String, Money)> {
+    let other = (say.everything_else().to_owned(), drivers.other);
+    let expected = drivers
+        .expected
+        .map(|expected| (say.was_expected().to_owned(), expected));
+    let rest = std::iter::once(other).chain(expected);
+    rest.filter(|(_, change)| !change.amount.is_zero())
+        .collect()
 }
 
 /// What made up an event by other aspects than services, a sentence each.
@@ -226,9 +237,7 @@ pub(super) fn made_up_besides(say: &dyn Catalog, event: &Anomaly) -> Vec<String>
     let sentences = sentences.map(|drivers| {
         let items = drivers.items.iter();
         let named = items.map(|item| (say.named(&item.name), item.change));
-        let rest = (!drivers.other.amount.is_zero())
-            .then(|| (say.everything_else().to_owned(), drivers.other));
-        let parts = named.chain(rest);
+        let parts = named.chain(rest_of(say, drivers));
         let parts =
             parts.map(|(name, change)| format!("{name} {}", say.style().signed_money(change)));
         say.made_up_by(&drivers.by, &parts.collect::<Vec<_>>().join(", "))
@@ -248,7 +257,9 @@ pub(super) fn driver_table(say: &dyn Catalog, drivers: &Drivers) -> Option<Drive
     };
     let parts = drivers.items.iter();
     let parts = parts.map(|driver| (&*driver.service_name, driver.change, driver.cause));
-    table(say, title, parts, drivers.other, drivers.total)
+    let other = (!drivers.other.amount.is_zero())
+        .then(|| (say.everything_else().to_owned(), drivers.other));
+    table(say, title, parts, other.as_slice(), drivers.total)
 }
 
 /// Parts of a whole with their shares, rounded so that they add up; `None` when none is named.
@@ -256,7 +267,7 @@ fn table<'a>(
     say: &dyn Catalog,
     title: String,
     parts: impl Iterator<Item = (&'a str, Money, Cause)>,
-    other: Money,
+    rest: &[(String, Money)],
     total: Money,
 ) -> Option<DriverTable> {
     let parts: Vec<(&str, Money, Cause)> = parts.collect();
@@ -264,11 +275,10 @@ fn table<'a>(
         return None;
     }
     let style = say.style();
-    let rest = (!other.amount.is_zero()).then_some(other);
     let changes: Vec<Decimal> = parts
         .iter()
         .map(|(_, change, _)| *change)
-        .chain(rest)
+        .chain(rest.iter().map(|(_, change)| *change))
         .map(|change| change.amount)
         .collect();
     let shown = rounded_together(&changes, total.amount);
@@ -290,7 +300,7 @@ fn table<'a>(
         };
         (say.named(name), say.moved(moved))
     });
-    let rest = rest.map(|_| (say.everything_else().to_owned(), ""));
+    let rest = rest.iter().map(|(name, _)| (name.clone(), ""));
     let rows = named.chain(rest).enumerate().map(|(index, (name, cause))| {
         let share = shares.as_ref().map(|shares| shares[index]);
         let share = share.map(|share| style.percent(budget_engine::Percent(share)));

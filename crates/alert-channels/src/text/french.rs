@@ -114,6 +114,10 @@ impl Catalog for French {
         "tout le reste"
     }
 
+    fn was_expected(&self) -> &'static str {
+        "attendu (tendance ou plan)"
+    }
+
     fn no_name(&self) -> &'static str {
         "(sans nom)"
     }

@@ -110,6 +110,10 @@ impl Catalog for German {
         "alles Übrige"
     }
 
+    fn was_expected(&self) -> &'static str {
+        "erwartet durch Trend oder Plan"
+    }
+
     fn no_name(&self) -> &'static str {
         "(ohne Namen)"
     }

@@ -162,11 +162,15 @@ fn anomaly(event: &Anomaly) -> Value {
                 "cause": item.cause,
             })
         });
-        json!({
+        let mut told = json!({
             "by": drivers.by.to_string(),
             "items": items.collect::<Vec<_>>(),
             "other": drivers.other.amount.to_string(),
-        })
+        });
+        if let Some(expected) = drivers.expected {
+            told["expected"] = json!(expected.amount.to_string());
+        }
+        told
     });
     json!({
         "kind": event.kind.as_str(),

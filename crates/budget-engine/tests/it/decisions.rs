@@ -606,7 +606,7 @@ fn poor_forecasts_hold_thresholds_of_the_forecast_and_no_others() {
 }
 
 #[test]
-fn forecasts_of_less_than_a_week_of_costs_are_not_told() {
+fn forecasts_of_fewer_than_five_days_of_costs_are_not_told() {
     let budget = budget(&["actual 50%", "forecast 100%"]);
     let forecast = forecast(1100, 1200, 1300);
     let with_days = |settled: u32| {
@@ -620,14 +620,17 @@ fn forecasts_of_less_than_a_week_of_costs_are_not_told() {
         let status = status_of(&budget, &spent("700"), Some(&forecast), TODAY);
         decide(&budget, &status, Some(&forecast), &empty(), at(TODAY)).decisions
     };
-    let six = with_days(6);
-    assert_eq!(six[0].outcome, Outcome::Fire);
+    let four = with_days(4);
+    assert_eq!(four[0].outcome, Outcome::Fire);
     let held = Reason::HeldFewDays {
-        settled: 6,
-        needed: 7,
+        settled: 4,
+        needed: 5,
     };
-    assert_eq!((&six[1].outcome, &six[1].reason), (&Outcome::Quiet, &held));
-    assert_eq!(with_days(7)[1].outcome, Outcome::Fire);
+    assert_eq!(
+        (&four[1].outcome, &four[1].reason),
+        (&Outcome::Quiet, &held)
+    );
+    assert_eq!(with_days(5)[1].outcome, Outcome::Fire);
 }
 
 #[test]

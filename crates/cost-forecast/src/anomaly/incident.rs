@@ -7,6 +7,8 @@ use crate::series::days_between;
 
 /// Unusual days up to so many days apart are one incident.
 const LONGEST_GAP: i64 = 2;
+/// A new level on which nothing was unusual for more than so many days is what is usual now.
+const LONGEST_REST: i64 = 5;
 
 /// An event, told by the unusual days that it left.
 ///
@@ -28,7 +30,7 @@ pub struct Incident {
     pub impact: f64,
     /// The highest score of its days.
     pub score: f64,
-    /// Whether the checked days end so soon after `last` that more may follow: the next day, or ten days
+    /// Whether the checked days end so soon after `last` that more may follow: the next day, or five days
     /// on a new level.
     pub is_open: bool,
 }
@@ -75,8 +77,9 @@ pub fn summarize(days: &[CheckedDay]) -> Summary {
     }
     if let Some(newest) = days.last() {
         for incident in &mut incidents {
+            let rest = days_between(incident.last, newest.date);
             incident.is_open =
-                days_between(incident.last, newest.date) < LONGEST_GAP || incident.lasts_on(newest);
+                rest < LONGEST_GAP || (rest <= LONGEST_REST && incident.lasts_on(newest));
             if !incident.is_open && incident.has_passed(days) {
                 incident.kind = Kind::Spike;
             }
@@ -322,8 +325,10 @@ mod tests {
         // Against the 10 of before: four days of 5, two of 6, and 15.
         assert_eq!((climb.days.len(), climb.impact), (7, 47.0));
         assert!(climb.is_open, "it may go on from its level");
+        let back = [&days[..9], &[day(10, 10.0, Verdict::Usual)]].concat();
+        assert!(!summarize(&back).incidents[0].is_open);
         assert_eq!((incidents[1].days.len(), incidents[1].is_open), (1, false));
-        days.push(day(11, 26.0, Verdict::Usual));
+        days.extend((11..=14).map(|number| on(15.0, day(number, 26.0, Verdict::Usual))));
         assert!(!summarize(&days).incidents[0].is_open);
     }
 

@@ -66,7 +66,12 @@ impl Shown {
             return Vec::new();
         };
         let items = drivers.items.iter().map(|item| (&*item.name, item.change));
-        let rest = (!drivers.other.amount.is_zero()).then_some(("everything else", drivers.other));
+        let other = Some(("everything else", drivers.other));
+        let expected = drivers
+            .expected
+            .map(|expected| ("expected, by trend or plans", expected));
+        let rest = other.into_iter().chain(expected);
+        let rest = rest.filter(|(_, change)| !change.amount.is_zero());
         let parts = items.chain(rest).map(|(name, change)| {
             let name = match (name, &self.by) {
                 ("", None) => "(no service)",

@@ -309,7 +309,7 @@ mod tests {
             ),
             (
                 r#"{"start":"2026-03-01","values":[1,1e15]}"#,
-                "cost on 2026-03-02 is not a number of plausible size",
+                "cost on 2026-03-02 is 1e15: expected a number of a size below 1e15",
             ),
         ] {
             assert_eq!(series(text).unwrap_err(), wanted, "{text}");
