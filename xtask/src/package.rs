@@ -17,7 +17,7 @@ use crate::{crates, licenses, measure, root, sbom, twice};
 const HELP: &str = "\
 Usage: cargo xtask package [--config PATH] [--to FOLDER] [--measure] [--twice] [--native] [--debug]
 
-  --config PATH  put this configuration (a file, or a folder of *.toml files) into the package
+  --config PATH  put this configuration (a file, or a folder with all that is in it) into the package
   --to FOLDER    put the folder `app` and the zip there instead of into dist/
   --measure      measure the cold start of the package several times
   --twice        build in another folder, too, and compare
@@ -61,6 +61,10 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             value.with_context(|| format!("{argument} wants a value\n{HELP}"))
         };
         match argument.as_str() {
+            "-h" | "--help" => {
+                println!("{HELP}");
+                return Ok(());
+            }
             "--debug" => debug = true,
             "--native" => native = true,
             "--measure" => measured = true,

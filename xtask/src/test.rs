@@ -10,6 +10,13 @@ use crate::{cargo, root, succeed};
 /// Installs what the tests need, runs them all, and prints the counts in one closing line.
 /// Arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    if matches!(arguments, [only] if only == "--help" || only == "-h") {
+        println!(
+            "Usage: cargo xtask test [ARGUMENTS]\n\nInstalls what the tests need and runs them all. Arguments go \
+             to cargo test, such as --test NAME."
+        );
+        return Ok(());
+    }
     install()?;
     // A test that finds a counterpart missing now fails instead of saying what it left out.
     let mut child = cargo()

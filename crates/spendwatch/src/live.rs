@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use state_store::{Documents, Error, json};
 use tokio::sync::Mutex;
@@ -27,6 +27,8 @@ use crate::trouble::{self, Trouble};
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a look may keep a caller waiting who could work by the configuration in use.
 const LOOK_FOR: Duration = Duration::from_secs(10);
+/// A place that could not be looked at for so long is news.
+const UNSEEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// The document with the last good configuration of a container.
 const KEPT: &str = "configuration/last-good";
 
@@ -57,6 +59,8 @@ struct Using {
     version: String,
     looked: Option<Instant>,
     refused: Option<Refusal>,
+    /// Whether the fallback was told of it.
+    is_told: bool,
 }
 
 /// A configuration that is there and is not used.
@@ -233,7 +237,11 @@ impl Live {
                     return Ok(None);
                 }
                 let app = App::new(Config::load(path)?, &self.environment, state.clone())?;
-                self.whole(app).map(Some)
+                match app.reads() {
+                    // One whose budgets can be read is better. Without one each evaluation says what is wrong.
+                    Err(problems) if self.read().app.is_some() => Err(problems.into()),
+                    _ => Ok(Some(app)),
+                }
             }
             ConfigPlace::Container(url) => {
                 let container = ConfigPlace::container(url, &self.environment)?;
@@ -246,7 +254,13 @@ impl Live {
                 };
                 version.clone_from(&found);
                 let app = opened(place, &files, &self.environment, state)?;
-                let app = self.whole(app)?;
+                if let Err(problems) = app.reads() {
+                    if self.read().app.is_some() || self.kept(place, state).await?.is_some() {
+                        return Err(problems.into());
+                    }
+                    // Without an earlier one each evaluation says what is wrong.
+                    return Ok(Some(app));
+                }
                 if let Err(error) = keep(app.documents(), place, &found, &files).await {
                     tracing::warn!(
                         error = format!("{error:#}"),
@@ -267,15 +281,6 @@ impl Live {
         }
         let refused = using.refused.as_ref();
         is_used || (using.app.is_some() && refused.is_some_and(|one| one.version == version))
-    }
-
-    /// The application, if its budgets can be read; another one that can is better than it. Without another
-    /// it is used as it is, and each evaluation says what is wrong.
-    fn whole(&self, app: App) -> anyhow::Result<App> {
-        match app.reads() {
-            Err(problems) if self.read().app.is_some() => Err(problems.into()),
-            _ => Ok(app),
-        }
     }
 
     /// Goes on with the last good configuration, if there is one, and says so.
@@ -308,18 +313,25 @@ impl Live {
                 }
             },
         };
-        let is_new = {
+        let (is_new, is_news) = {
             let mut using = self.write();
             let before = using.refused.take();
-            let before = before.filter(|before| before.version == version && before.why == why);
+            // Why a place cannot be looked at is said in other words each time.
+            let before = before.filter(|before| before.version == version);
             let is_new = before.is_none();
-            using.refused = Some(before.unwrap_or_else(|| Refusal {
+            let since = before.map_or_else(|| app.now(), |before| before.since);
+            using.is_told &= !is_new;
+            // What cannot be looked at for a moment is no news.
+            let lasts = app.now().duration_since(since) >= UNSEEN_FOR;
+            let is_news = !using.is_told && (!version.is_empty() || lasts);
+            using.is_told |= is_news;
+            using.refused = Some(Refusal {
                 place: place.to_string(),
                 version: version.clone(),
-                since: app.now(),
+                since,
                 why: why.clone(),
-            }));
-            is_new
+            });
+            (is_new, is_news)
         };
         if is_new {
             tracing::error!(
@@ -328,10 +340,9 @@ impl Live {
                 error = why,
                 "the configuration is not used; the last good one stays in use"
             );
-            // What cannot be looked at for a moment is no news.
-            if !version.is_empty() {
-                tell(&app, place, &version, &why).await;
-            }
+        }
+        if is_news {
+            tell(&app, place, &version, &why).await;
         }
         Ok(())
     }
@@ -433,6 +444,10 @@ fn named(error: ConfigError, folder: &tempfile::TempDir, place: &ConfigPlace) ->
             }
             ConfigError::Mistakes(problems)
         }
+        ConfigError::Read { path, source } => ConfigError::Read {
+            path: path.replace(&copy, ""),
+            source,
+        },
         error => error,
     }
 }

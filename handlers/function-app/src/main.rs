@@ -64,7 +64,8 @@ async fn serve() -> ExitCode {
         outcome = served => outcome,
         () = async { terminated().await; tokio::time::sleep(GRACE).await } => Ok(()),
     };
-    telemetry.flush().await;
+    // Each invocation has sent its own; what is left must not keep the host waiting.
+    let _ = tokio::time::timeout(LAST_FLUSH, telemetry.flush()).await;
     match outcome {
         // Zero would tell the host not to start us again.
         Ok(()) => ExitCode::from(STOPPED),
@@ -72,6 +73,8 @@ async fn serve() -> ExitCode {
     }
 }
 
+/// How long the last telemetry may take.
+const LAST_FLUSH: std::time::Duration = std::time::Duration::from_millis(300);
 /// How long short work may go on after SIGTERM.
 const GRACE: std::time::Duration = std::time::Duration::from_millis(700);
 /// Exit code after SIGTERM, as a shell reports it.
@@ -102,8 +105,11 @@ fn fail(message: &str) -> ExitCode {
 /// Logs go to stdout as one JSON object a line, because the host reads stderr as errors; spans and metrics
 /// to whom the environment names. Settings that cannot be used are logged: budgets are watched without.
 fn start_telemetry(environment: &Environment) -> Telemetry {
-    let filter = environment.get("SPENDWATCH_LOG").unwrap_or("info");
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = environment.get("SPENDWATCH_LOG").unwrap_or("info");
+    let (filter, wrong) = match EnvFilter::builder().parse(asked) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
+    };
     let setup = Setup {
         service: "spendwatch",
         version: env!("CARGO_PKG_VERSION"),
@@ -123,6 +129,13 @@ fn start_telemetry(environment: &Environment) -> Telemetry {
         .with_filter(filter);
     let spans = telemetry.layer().with_filter(LevelFilter::INFO);
     tracing_subscriber::registry().with(logs).with(spans).init();
+    if let Some(error) = wrong {
+        let error = error.to_string();
+        tracing::warn!(
+            error,
+            "SPENDWATCH_LOG is not a log filter, so `info` is taken"
+        );
+    }
     if let Some(error) = problem {
         tracing::error!(error = format!("{error:#}"), "telemetry is not exported");
     }

@@ -126,12 +126,22 @@ async fn sync(app: &App) -> anyhow::Result<()> {
 
 /// One JSON object a line, which the log group keeps as it is.
 fn log_to_stdout(environment: &Environment) {
-    let filter = environment.get("SPENDWATCH_LOG").unwrap_or("info");
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = environment.get("SPENDWATCH_LOG").unwrap_or("info");
+    let (filter, wrong) = match EnvFilter::builder().parse(asked) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
+    };
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_env_filter(filter)
         .with_writer(std::io::stdout)
         .init();
+    if let Some(error) = wrong {
+        let error = error.to_string();
+        tracing::warn!(
+            error,
+            "SPENDWATCH_LOG is not a log filter, so `info` is taken"
+        );
+    }
 }

@@ -57,6 +57,12 @@ impl Scene {
         send(request.body(text.to_owned())).await;
     }
 
+    async fn remove(&self, name: &str) {
+        let mut url = self.container.clone();
+        url.path_segments_mut().unwrap().push(name);
+        send(reqwest::Client::new().delete(url)).await;
+    }
+
     fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("SPENDWATCH_CONFIG", self.container.to_string()),
@@ -141,6 +147,58 @@ async fn a_broken_blob_is_refused_and_a_mended_one_is_used_without_a_restart() {
         assert!(amount(live).await.contains("250"));
         assert_eq!(live.refused(), None);
     }
+}
+
+#[tokio::test]
+async fn budgets_that_no_source_serves_replace_no_good_configuration() {
+    spendwatch::install_crypto();
+    if !node::available("a configuration on the storage emulator") {
+        return;
+    }
+    let scene = Scene::new().await;
+    scene.put("a.toml", GOOD).await;
+    scene.put("b.toml", BUDGETS).await;
+    let live = scene.process();
+    assert!(amount(&live).await.contains("100"));
+    // It can be read, and none of its budgets can be evaluated.
+    let elsewhere = GOOD.replace("[source]", "[source]\nscopes = [\"/subscriptions/b\"]");
+    scene.put("a.toml", &elsewhere).await;
+    // Neither the process that runs takes it, nor one that starts, nor one that starts after that one.
+    for live in [&live, &scene.process(), &scene.process()] {
+        assert!(live.app().await.unwrap().reads().is_ok());
+        let why = live.refused().unwrap().why;
+        assert!(
+            why.contains("no [source] serves all scopes of budget `payments`"),
+            "{why}"
+        );
+    }
+    scene.put("a.toml", GOOD).await;
+    live.app().await.unwrap();
+    assert_eq!(live.refused(), None);
+}
+
+#[tokio::test]
+async fn a_container_that_is_empty_for_a_while_is_no_news() {
+    spendwatch::install_crypto();
+    if !node::available("a configuration on the storage emulator") {
+        return;
+    }
+    let scene = Scene::new().await;
+    scene.put("a.toml", GOOD).await;
+    scene.put("b.toml", BUDGETS).await;
+    let live = scene.process();
+    let app = live.app().await.unwrap();
+    for name in ["a.toml", "b.toml"] {
+        scene.remove(name).await;
+    }
+    live.app().await.unwrap();
+    let first = live.refused().unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    live.app().await.unwrap();
+    let second = live.refused().unwrap();
+    assert_eq!((first.since, first.version.as_str()), (second.since, ""));
+    assert!(second.why.contains("holds no *.toml blob"), "{second:?}");
+    assert_eq!(app.documents().list("outbox/").await.unwrap().len(), 0);
 }
 
 #[tokio::test]

@@ -47,25 +47,45 @@ pub(super) fn definitions(checkout: &Path) -> anyhow::Result<BTreeMap<String, En
     Ok(files)
 }
 
-/// A configuration for the folder in which the app looks for one.
+/// A configuration for the folder in which the app looks for one: a file, or a folder with the calendars,
+/// templates and whatever else its files name. What begins with a dot, such as the state of a command line
+/// beside it, stays where it is.
 pub(super) fn configuration(path: &Path) -> anyhow::Result<BTreeMap<String, Entry>> {
-    let mut sources = Vec::new();
-    if path.is_dir() {
-        for entry in fs::read_dir(path).with_context(|| format!("read {}", path.display()))? {
-            sources.push(entry?.path());
-        }
-        sources.retain(|path| path.extension().is_some_and(|end| end == "toml"));
-    } else {
-        sources.push(path.to_owned());
-    }
-    ensure!(!sources.is_empty(), "{} holds no *.toml", path.display());
     let mut files = BTreeMap::new();
-    for source in sources {
-        let content = fs::read(&source).with_context(|| format!("read {}", source.display()))?;
-        let name = source.file_name().unwrap_or_default().to_string_lossy();
+    if path.is_dir() {
+        gather(path, "config", &mut files)?;
+    } else {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let content = fs::read(path).with_context(|| format!("read {}", path.display()))?;
         files.insert(format!("config/{name}"), Entry::plain(content));
     }
+    let is_read = |name: &String| name.ends_with(".toml") && name.matches('/').count() == 1;
+    ensure!(
+        files.keys().any(is_read),
+        "{} holds no *.toml",
+        path.display()
+    );
     Ok(files)
+}
+
+/// Adds the files below a folder, each under its path there.
+fn gather(folder: &Path, to: &str, files: &mut BTreeMap<String, Entry>) -> anyhow::Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        let to = format!("{to}/{name}");
+        if path.is_dir() {
+            gather(&path, &to, files)?;
+        } else {
+            let content = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            files.insert(to, Entry::plain(content));
+        }
+    }
+    Ok(())
 }
 
 /// Puts the files into an empty folder, but leaves the settings of a local host there.

@@ -142,8 +142,11 @@ fn of_configuration(live: &Live, app: &App) -> Line {
             "configuration",
             State::Failed,
             format!(
-                "what lies at {} since {:.0} is not used, but the last good one with {budgets} budgets: {}",
-                refused.place, refused.since, refused.why
+                "what lies at {} since {:.0} is not used, but the last good one with {budgets} {}: {}",
+                refused.place,
+                refused.since,
+                if budgets == 1 { "budget" } else { "budgets" },
+                refused.why
             ),
         ),
         None => match app.reads() {

@@ -701,9 +701,15 @@ fn log_decisions(budget: &Budget, status: &Status, decisions: &[Decision]) {
             budget.id = budget.id,
             period = status.period_key,
             threshold = decision.threshold,
-            decision.outcome = ?decision.outcome,
-            decision.reason = ?decision.reason,
+            decision.outcome = in_json(&decision.outcome),
+            decision.reason = in_json(&decision.reason),
             "budget changed"
         );
     }
+}
+
+/// For a log: a word as it is, and anything else as JSON.
+fn in_json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    text.trim_matches('"').to_owned()
 }

@@ -4,16 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use state_store::{Error, Message};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::app::{App, Hint};
-use crate::jobs::{act, deliver, evaluate};
+use crate::jobs::{act, deliver, evaluate, export_arrived};
 use crate::live::Live;
 use crate::measures::{self, DataAge};
-use crate::{DELIVERIES, EVALUATIONS, jobs};
+use crate::{DELIVERIES, EVALUATIONS, EXPORTS, jobs};
 
 /// How a process works on its own.
 #[derive(Debug, Clone)]
@@ -68,6 +69,7 @@ pub async fn run(live: Arc<Live>, options: Options, stop: watch::Receiver<bool>)
             async || jobs::sweep::run(&*live.app().await?).await.map(drop),
             "sweep"
         ),
+        drain(live, EXPORTS, options.poll_every, stop.clone()),
         drain(live, EVALUATIONS, options.poll_every, stop.clone()),
         drain(live, DELIVERIES, options.poll_every, stop),
     );
@@ -164,7 +166,7 @@ async fn drain(
     }
 }
 
-/// Takes what waits in both queues and works on it, until they are empty or `until` has come. For processes
+/// Takes what waits in the queues and works on it, until they are empty or `until` has come. For processes
 /// that nothing wakes when a message arrives.
 ///
 /// # Errors
@@ -173,8 +175,8 @@ pub async fn drain_until(app: &App, until: Instant) -> anyhow::Result<usize> {
     let mut done = 0;
     loop {
         let before = done;
-        // Evaluations first: they make deliveries.
-        for queue in [EVALUATIONS, DELIVERIES] {
+        // Exports make evaluations, and these make deliveries.
+        for queue in [EXPORTS, EVALUATIONS, DELIVERIES] {
             while Instant::now() < until {
                 let messages = app.queues().receive(queue, 1, VISIBILITY).await?;
                 let Some(message) = messages.first() else {
@@ -193,13 +195,7 @@ pub async fn drain_until(app: &App, until: Instant) -> anyhow::Result<usize> {
 /// Works on one message, and takes it from the queue unless it is to be given again; says whether it
 /// succeeded.
 async fn handle(app: &App, queue: &str, message: &Message) -> bool {
-    let outcome = match serde_json::from_str::<Hint>(&message.text) {
-        Ok(hint) => {
-            let waits_until = Instant::now() + VISIBILITY * 5 / 6;
-            perform(app, &hint, Some(waits_until)).await.map(drop)
-        }
-        Err(error) => Err(anyhow::Error::new(error).context("the message is not ours")),
-    };
+    let outcome = work_on(app, queue, &message.text).await;
     let is_done = outcome.is_ok();
     if let Err(error) = outcome {
         tracing::error!(
@@ -226,6 +222,16 @@ async fn handle(app: &App, queue: &str, message: &Message) -> bool {
         Err(error) => tracing::error!(queue, error = %error, "the message cannot be removed"),
     }
     is_done
+}
+
+async fn work_on(app: &App, queue: &str, text: &str) -> anyhow::Result<()> {
+    if queue == EXPORTS {
+        let events = export_arrived::read(text)?;
+        return export_arrived::run(app, &events).await.map(drop);
+    }
+    let hint: Hint = serde_json::from_str(text).context("the message is not ours")?;
+    let waits_until = Instant::now() + VISIBILITY * 5 / 6;
+    perform(app, &hint, Some(waits_until)).await.map(drop)
 }
 
 /// What came of a hint. It shows as one line for a log.

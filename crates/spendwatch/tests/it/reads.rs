@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use spendwatch::jobs::work::{self, Done};
 use spendwatch::sources::{Answer, CostSource, ReadContext, ReadRequest};
 use spendwatch::{
-    App, Clock, Config, EVALUATIONS, Environment, Hint, ManualClock, StateLocation, jobs,
+    App, Clock, Config, EVALUATIONS, EXPORTS, Environment, Hint, ManualClock, StateLocation, jobs,
 };
 
 use crate::support::{START, midnight};
@@ -359,6 +359,25 @@ async fn a_throttled_read_is_asked_again_later_and_is_no_failure() {
     *estate.throttled.lock().unwrap() = None;
     let done = work::perform(&app, &hint, None).await.unwrap();
     assert!(matches!(done, Done::Evaluated(_)), "{done}");
+}
+
+#[tokio::test]
+async fn a_new_file_of_an_export_is_evaluated_where_no_host_waits_for_it() {
+    let exports = "kind = \"exports\"\ncontainer = \"https://x.blob.core.windows.net/exports\"\nauth = \"none\"";
+    let app = app(exports, &[("a", &["/subscriptions/a"], "")]);
+    let app = app.with_sources(vec![Arc::new(Estate::default())]);
+    for container in ["elsewhere", "exports"] {
+        assert_eq!(app.pulse().await.unwrap().last_evaluation, None);
+        let blob = format!("https://x.blob.core.windows.net/{container}/daily/1/manifest.json");
+        let event = format!("{{\"data\":{{\"url\":\"{blob}\"}}}}");
+        let sent = app.queues().send(EXPORTS, &event, Duration::ZERO).await;
+        sent.unwrap();
+        let until = tokio::time::Instant::now() + Duration::from_secs(60);
+        work::drain_until(&app, until).await.unwrap();
+        let left = app.queues().receive(EXPORTS, 8, Duration::ZERO).await;
+        assert_eq!(left.unwrap().len(), 0);
+    }
+    assert!(app.pulse().await.unwrap().last_evaluation.is_some());
 }
 
 #[tokio::test]

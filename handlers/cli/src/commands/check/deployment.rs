@@ -77,6 +77,11 @@ pub(super) async fn run(global: &Global, address: Option<&Url>) -> anyhow::Resul
 /// Asks a deployment about itself.
 async fn asked(address: &Url, environment: &Environment) -> anyhow::Result<Vec<Line>> {
     let host = address.host_str().unwrap_or_default();
+    let has_secret = address.query().is_some() || !address.username().is_empty();
+    ensure!(
+        !has_secret,
+        "the address of {host} holds more than a place: give the key by SPENDWATCH_API_KEY, not in the address"
+    );
     let is_here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
     ensure!(
         address.scheme() == "https" || (address.scheme() == "http" && is_here),
