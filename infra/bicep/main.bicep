@@ -641,7 +641,6 @@ module subscriptionExportAccess 'export-access.bicep' = if (!empty(exportSubscri
   name: '${base}-subscription-export-access'
   params: {
     storageName: enableCostExport ? exportLanding!.outputs.storageName : ''
-    exportScope: exportScope
     principalId: enableCostExport ? subscriptionExport!.outputs.exportPrincipalId : ''
   }
 }

@@ -68,6 +68,7 @@ module exports '../../../bicep/scope/subscription.bicep' = [for id in exportSubs
   params: {
     assignRoles: false
     enableCostExport: true
+    exportType: 'FocusCost'
     exportLocation: location
     exportStorageId: spendwatch.outputs.exportStorageAccountId
   }
@@ -78,7 +79,6 @@ module exportAccess '../../../bicep/export-access.bicep' = [for (id, index) in e
   scope: resourceGroup(subscriptionId, resourceGroupName)
   params: {
     storageName: last(split(spendwatch.outputs.exportStorageAccountId, '/'))
-    exportScope: '/subscriptions/${id}'
     principalId: exports[index].outputs.exportPrincipalId
   }
 }]

@@ -129,6 +129,7 @@ module "exports" {
   scope              = "/subscriptions/${each.value}"
   assign_roles       = false
   enable_cost_export = true
+  export_type        = "FocusCost"
   export_location    = azurerm_resource_group.group.location
   export_storage_id  = module.spendwatch.export_storage_account_id
 }
