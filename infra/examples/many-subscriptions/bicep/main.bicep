@@ -82,11 +82,3 @@ module exportAccess '../../../bicep/export-access.bicep' = [for (id, index) in e
     principalId: exports[index].outputs.exportPrincipalId
   }
 }]
-
-output functionAppName string = spendwatch.outputs.functionAppName
-output functionAppUrl string = spendwatch.outputs.functionAppUrl
-output resourceGroupName string = spendwatch.outputs.resourceGroupName
-output identityPrincipalId string = spendwatch.outputs.identityPrincipalId
-output storageAccountName string = spendwatch.outputs.storageAccountName
-output keyVaultName string = spendwatch.outputs.keyVaultName
-output exportContainerUrl string = spendwatch.outputs.exportContainerUrl
