@@ -14,11 +14,13 @@ ENV RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/source=/spendw
 RUN cargo build --release --locked --package cli --target x86_64-unknown-linux-musl \
  && install -D -m 0755 target/x86_64-unknown-linux-musl/release/spendwatch /image/usr/bin/spendwatch \
  && install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
- && install -d -m 0700 -o 65532 -g 65532 /image/var/lib/spendwatch \
- && install -d -m 1777 /image/tmp
+ && install -d -m 1777 /image/tmp \
+ && install -d -m 0700 /state/spendwatch
 
 FROM scratch
 COPY --from=build /image /
+# Not all builders keep the owner of a folder unless they are told.
+COPY --from=build --chown=65532:65532 /state /var/lib
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/spendwatch/
 ENV SPENDWATCH_CONFIG=/etc/spendwatch \
     SPENDWATCH_STATE=/var/lib/spendwatch

@@ -1,5 +1,5 @@
-// What `azd up` deploys: a resource group with everything in it. Also the one call for those who have
-// no resource group yet.
+// What `azd up` deploys: a resource group with everything in it. Further parameters are lines of `params`
+// below; all outputs are those of the deployment `spendwatch` in the group.
 
 targetScope = 'subscription'
 
@@ -22,23 +22,6 @@ param principalId string = ''
 @description('Mail addresses that hear when spendwatch itself does not work, divided by commas.')
 param alertEmails string = ''
 
-@description('Where the configuration is.')
-@allowed([
-  'package'
-  'blob'
-])
-param configSource string = 'blob'
-
-@description('Secrets of the configuration: the name of the app setting, and that of the secret in the vault.')
-param secretSettings object = {}
-
-@description('Whether storage and vault are reached by public endpoints, or only from a network of their own.')
-@allowed([
-  'public'
-  'private'
-])
-param networkMode string = 'public'
-
 var tags = {
   'azd-env-name': environmentName
 }
@@ -59,10 +42,9 @@ module main 'main.bicep' = {
       subscription().subscriptionId
     ]
     alertEmails: empty(alertEmails) ? [] : split(alertEmails, ',')
-    configSource: configSource
-    secretSettings: secretSettings
-    networkMode: networkMode
+    configSource: 'blob'
     deploymentPrincipalId: principalId
+    enableCommunication: true
   }
 }
 
@@ -71,8 +53,3 @@ output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_NAME string = main.outputs.functionAppName
 output SERVICE_FUNCTIONS_NAME string = main.outputs.functionAppName
-output SPENDWATCH_URL string = main.outputs.functionAppUrl
-output SPENDWATCH_STORAGE_ACCOUNT string = main.outputs.storageAccountName
-output SPENDWATCH_KEY_VAULT string = main.outputs.keyVaultName
-output SPENDWATCH_CONFIG_CONTAINER_URL string = main.outputs.configContainerUrl
-output SPENDWATCH_IDENTITY_PRINCIPAL_ID string = main.outputs.identityPrincipalId

@@ -58,7 +58,7 @@ resource communicationService 'Microsoft.Communication/communicationServices@202
   }
 }
 
-// The service honors no custom roles, so it is this one, on this one resource.
+// The smallest role that is there for sending, on this one resource.
 resource mailRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
   name: guid(communicationService.id, identityId, roles.communicationAndEmailServiceOwner)
   scope: communicationService

@@ -4,9 +4,6 @@
 @description('Name of the account that exports land in.')
 param storageName string
 
-@description('Scope of the export.')
-param exportScope string
-
 @description('Object id of the identity of the export.')
 param principalId string
 
@@ -29,7 +26,7 @@ resource exportContainer 'Microsoft.Storage/storageAccounts/blobServices/contain
 }
 
 resource exportWriterRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(exportContainer.id, exportScope, roles.storageBlobDataContributor)
+  name: guid(exportContainer.id, principalId, roles.storageBlobDataContributor)
   scope: exportContainer
   properties: {
     principalId: principalId

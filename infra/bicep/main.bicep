@@ -45,7 +45,11 @@ param readActionGroups bool = false
 param assignRoles bool = true
 
 @description('Secrets of the configuration: the name of the app setting, and that of the secret in the vault.')
+#disable-next-line secure-secrets-in-params // The names of secrets are none.
 param secretSettings object = {}
+
+@description('Further app settings by name, which win over those of the template. They are shown to whoever reads the deployment: secrets belong into secretSettings.')
+param extraSettings object = {}
 
 @description('Resource id of the identity that carries out actions, if there is one.')
 param actionIdentityId string = ''
@@ -140,7 +144,7 @@ param staleDataHours int = 72
 @maxValue(730)
 param retentionDays int = 30
 
-@description('Resource id of a Log Analytics workspace that exists already.')
+@description('Resource id of a Log Analytics workspace that exists already, in the same region.')
 param logAnalyticsWorkspaceId string = ''
 
 @description('Whether there is a workbook that shows how spendwatch works.')
@@ -198,7 +202,7 @@ var appSettings = union({
   ACTIONS_CLIENT_ID: actionClientId
 }, empty(otlpEndpoint) ? {} : {
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
-})
+}, extraSettings)
 
 // Who the app is.
 
@@ -641,7 +645,6 @@ module subscriptionExportAccess 'export-access.bicep' = if (!empty(exportSubscri
   name: '${base}-subscription-export-access'
   params: {
     storageName: enableCostExport ? exportLanding!.outputs.storageName : ''
-    exportScope: exportScope
     principalId: enableCostExport ? subscriptionExport!.outputs.exportPrincipalId : ''
   }
 }
@@ -688,6 +691,10 @@ module nativeAlert 'native-alert.bicep' = if (enableActionGroup) {
     objectId: nativeAlertObjectId
     identifierUri: nativeAlertIdentifierUri
   }
+  // New settings restart the app, which then tells no key.
+  dependsOn: [
+    settings
+  ]
 }
 
 @description('Name of the function app.')

@@ -7,6 +7,7 @@ param siteName string
 param appSettings object
 
 @description('Name of each setting that is a secret, and name of the secret in the vault.')
+#disable-next-line secure-secrets-in-params // The names of secrets are none.
 param secretSettings object
 
 @description('Address of the vault, with a slash at its end.')

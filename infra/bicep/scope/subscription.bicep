@@ -24,7 +24,7 @@ param enableCostExport bool = false
   'ActualCost'
   'AmortizedCost'
 ])
-param exportType string = 'FocusCost'
+param exportType string = 'ActualCost'
 
 @description('Name of the export.')
 param exportName string = 'spendwatch'
@@ -72,6 +72,9 @@ resource monitoringReaderRole 'Microsoft.Authorization/roleAssignments@2022-04-0
 }
 
 // Every run has a folder of its own: one that is being written never takes the place of a whole one.
+// An export that is there is left as it is: Azure takes changes only with the eTag of the last one, which
+// a template cannot give.
+@onlyIfNotExists()
 resource costExport 'Microsoft.CostManagement/exports@2025-03-01' = if (enableCostExport) {
   name: exportName
   location: exportLocation

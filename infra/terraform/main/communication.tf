@@ -44,7 +44,7 @@ resource "azapi_resource" "communication_service" {
   response_export_values = ["properties.hostName"]
 }
 
-# The service honors no custom roles, so it is this one, on this one resource.
+# The smallest role that is there for sending, on this one resource.
 resource "azurerm_role_assignment" "mail_role" {
   count = var.enable_communication && var.assign_roles ? 1 : 0
 

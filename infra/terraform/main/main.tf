@@ -46,7 +46,7 @@ locals {
     ACTIONS_CLIENT_ID = var.action_client_id
     }, var.otlp_endpoint == "" ? {} : {
     OTEL_EXPORTER_OTLP_ENDPOINT = var.otlp_endpoint
-  })
+  }, var.extra_settings)
 
   # Without a version in it a reference follows the newest one.
   secret_settings = {

@@ -89,6 +89,12 @@ variable "secret_settings" {
   default     = {}
 }
 
+variable "extra_settings" {
+  type        = map(string)
+  description = "Further app settings by name, which win over those of the template. They are shown to whoever reads the deployment: secrets belong into secret_settings."
+  default     = {}
+}
+
 variable "action_identity_id" {
   type        = string
   description = "Resource id of the identity that carries out actions, if there is one."
@@ -270,7 +276,7 @@ variable "retention_days" {
 
 variable "log_analytics_workspace_id" {
   type        = string
-  description = "Resource id of a Log Analytics workspace that exists already."
+  description = "Resource id of a Log Analytics workspace that exists already, in the same region."
   default     = ""
 }
 

@@ -28,9 +28,11 @@ resource "azurerm_role_assignment" "monitoring_reader_role" {
   role_definition_name = "Monitoring Reader"
 }
 
-# The day of the first run is that of the first apply, and stays.
+# The day of the first run is that on which the export is made, and stays.
 resource "terraform_data" "export_from" {
   count = var.enable_cost_export ? 1 : 0
+
+  triggers_replace = [var.scope, var.export_name, var.export_location, var.export_type, var.export_storage_id, var.export_from]
 
   input = var.export_from == "" ? formatdate("YYYY-MM-DD", timeadd(plantimestamp(), "24h")) : var.export_from
 
@@ -40,7 +42,9 @@ resource "terraform_data" "export_from" {
 }
 
 # Every run has a folder of its own: one that is being written never takes the place of a whole one.
-# By azapi, because azurerm knows neither FOCUS nor an identity of the export.
+# By azapi, because azurerm knows neither FOCUS nor an identity of the export. One that is there is
+# never changed, because Azure takes changes only with the eTag of the last one: when a variable does, it
+# is made anew.
 resource "azapi_resource" "cost_export" {
   count = var.enable_cost_export ? 1 : 0
 
@@ -87,4 +91,9 @@ resource "azapi_resource" "cost_export" {
   }
 
   ignore_null_property = true
+
+  lifecycle {
+    ignore_changes       = [body]
+    replace_triggered_by = [terraform_data.export_from]
+  }
 }

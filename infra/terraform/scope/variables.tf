@@ -36,7 +36,7 @@ variable "enable_cost_export" {
 variable "export_type" {
   type        = string
   description = "What is exported."
-  default     = "FocusCost"
+  default     = "ActualCost"
 
   validation {
     condition     = contains(["FocusCost", "ActualCost", "AmortizedCost"], var.export_type)

@@ -34,12 +34,3 @@ module spendwatch '../../../bicep/main.bicep' = {
     deploymentPrincipalId: deploymentPrincipalId
   }
 }
-
-output functionAppName string = spendwatch.outputs.functionAppName
-output functionAppUrl string = spendwatch.outputs.functionAppUrl
-output resourceGroupName string = spendwatch.outputs.resourceGroupName
-output identityPrincipalId string = spendwatch.outputs.identityPrincipalId
-output storageAccountName string = spendwatch.outputs.storageAccountName
-output keyVaultName string = spendwatch.outputs.keyVaultName
-output exportStorageAccountId string = spendwatch.outputs.exportStorageAccountId
-output exportContainerUrl string = spendwatch.outputs.exportContainerUrl

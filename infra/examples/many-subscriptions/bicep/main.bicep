@@ -68,6 +68,7 @@ module exports '../../../bicep/scope/subscription.bicep' = [for id in exportSubs
   params: {
     assignRoles: false
     enableCostExport: true
+    exportType: 'FocusCost'
     exportLocation: location
     exportStorageId: spendwatch.outputs.exportStorageAccountId
   }
@@ -78,15 +79,6 @@ module exportAccess '../../../bicep/export-access.bicep' = [for (id, index) in e
   scope: resourceGroup(subscriptionId, resourceGroupName)
   params: {
     storageName: last(split(spendwatch.outputs.exportStorageAccountId, '/'))
-    exportScope: '/subscriptions/${id}'
     principalId: exports[index].outputs.exportPrincipalId
   }
 }]
-
-output functionAppName string = spendwatch.outputs.functionAppName
-output functionAppUrl string = spendwatch.outputs.functionAppUrl
-output resourceGroupName string = spendwatch.outputs.resourceGroupName
-output identityPrincipalId string = spendwatch.outputs.identityPrincipalId
-output storageAccountName string = spendwatch.outputs.storageAccountName
-output keyVaultName string = spendwatch.outputs.keyVaultName
-output exportContainerUrl string = spendwatch.outputs.exportContainerUrl

@@ -129,6 +129,7 @@ module "exports" {
   scope              = "/subscriptions/${each.value}"
   assign_roles       = false
   enable_cost_export = true
+  export_type        = "FocusCost"
   export_location    = azurerm_resource_group.group.location
   export_storage_id  = module.spendwatch.export_storage_account_id
 }
@@ -143,30 +144,7 @@ resource "azurerm_role_assignment" "export_access" {
   role_definition_name = "Storage Blob Data Contributor"
 }
 
-output "function_app_name" {
-  value = module.spendwatch.function_app_name
-}
-
-output "function_app_url" {
-  value = module.spendwatch.function_app_url
-}
-
-output "resource_group_name" {
-  value = module.spendwatch.resource_group_name
-}
-
-output "identity_principal_id" {
-  value = module.spendwatch.identity_principal_id
-}
-
-output "storage_account_name" {
-  value = module.spendwatch.storage_account_name
-}
-
-output "key_vault_name" {
-  value = module.spendwatch.key_vault_name
-}
-
-output "export_container_url" {
-  value = module.spendwatch.export_container_url
+# All outputs of the module: terraform output -json spendwatch
+output "spendwatch" {
+  value = module.spendwatch
 }

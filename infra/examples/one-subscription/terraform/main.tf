@@ -87,40 +87,16 @@ resource "azurerm_resource_group" "group" {
 module "spendwatch" {
   source = "../../../terraform/main"
 
-  resource_group_name = azurerm_resource_group.group.name
-  location            = azurerm_resource_group.group.location
-  config_source       = "blob"
-  subscription_ids    = [var.subscription_id]
-
-  # TEAMS_WEBHOOK_URL is what the configuration calls it, teams-webhook-url what it is called in the vault.
-  secret_settings = {
-    TEAMS_WEBHOOK_URL = "teams-webhook-url"
-  }
-
+  resource_group_name     = azurerm_resource_group.group.name
+  location                = azurerm_resource_group.group.location
+  config_source           = "blob"
+  subscription_ids        = [var.subscription_id]
   alert_emails            = var.alert_emails
   deployment_principal_id = var.deployment_principal_id
+  enable_communication    = true
 }
 
-output "function_app_name" {
-  value = module.spendwatch.function_app_name
-}
-
-output "function_app_url" {
-  value = module.spendwatch.function_app_url
-}
-
-output "resource_group_name" {
-  value = module.spendwatch.resource_group_name
-}
-
-output "identity_principal_id" {
-  value = module.spendwatch.identity_principal_id
-}
-
-output "storage_account_name" {
-  value = module.spendwatch.storage_account_name
-}
-
-output "key_vault_name" {
-  value = module.spendwatch.key_vault_name
+# All outputs of the module: terraform output -json spendwatch
+output "spendwatch" {
+  value = module.spendwatch
 }
