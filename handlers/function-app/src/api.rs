@@ -261,6 +261,6 @@ async fn health(State(live): State<Arc<Live>>) -> Response {
             },
         },
     };
-    let answer = serde_json::json!({ "status": word, "version": env!("CARGO_PKG_VERSION") });
+    let answer = serde_json::json!({ "status": word, "version": build_info::VERSION });
     (status, Json(answer)).into_response()
 }

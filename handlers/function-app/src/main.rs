@@ -112,7 +112,7 @@ fn start_telemetry(environment: &Environment) -> Telemetry {
     };
     let setup = Setup {
         service: "spendwatch",
-        version: env!("CARGO_PKG_VERSION"),
+        version: build_info::VERSION,
         prometheus: false,
         credential: spendwatch::telemetry_credential(environment),
     };

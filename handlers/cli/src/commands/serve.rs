@@ -39,7 +39,7 @@ pub(crate) async fn run(global: &Global, options: &Serve) -> anyhow::Result<Exit
     let telemetry = Telemetry::start(
         Setup {
             service: "spendwatch",
-            version: env!("CARGO_PKG_VERSION"),
+            version: build_info::VERSION,
             prometheus: true,
             credential: spendwatch::telemetry_credential(&environment),
         },

@@ -1,10 +1,13 @@
 //! A question: one JSON object, whose fields are read one by one so that an error names the field, its
 //! value, and what would be right.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use cost_forecast::{DailySeries, Day, DayState};
 use jiff::civil::Date;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Characters of a value that an error shows.
@@ -38,6 +41,34 @@ fn without_nan(line: &[u8]) -> Option<Vec<u8>> {
     found.then_some(clean)
 }
 
+/// The fields of an object, each there once.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
+        struct Once;
+        impl<'de> Visitor<'de> for Once {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("`{name}` is there twice")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Once)
+    }
+}
+
 /// A question with a series of daily costs. Fields that nobody asks for are not looked at.
 pub(crate) struct Question {
     series_id: Value,
@@ -53,16 +84,13 @@ impl Question {
             Some(line) => serde_json::from_slice(&line),
             None => Err(error),
         });
-        let fields = match read {
-            Ok(Value::Object(fields)) => fields,
-            Ok(other) => {
-                return Err(format!(
-                    "{} is no question: expected a JSON object",
-                    shown(&other)
-                ));
-            }
-            Err(error) => return Err(format!("expected a JSON object: {}", place(&error))),
-        };
+        let Fields(fields) = read.map_err(
+            |error: serde_json::Error| match serde_json::from_slice::<Value>(line) {
+                Err(_) => format!("expected a JSON object: {}", place(&error)),
+                Ok(Value::Object(_)) => place(&error),
+                Ok(other) => format!("{} is no question: expected a JSON object", shown(&other)),
+            },
+        )?;
         Ok(Question {
             series_id: fields.get("series_id").cloned().unwrap_or_default(),
             fields,
@@ -283,6 +311,10 @@ mod tests {
     fn an_error_names_the_field_its_value_and_what_would_be_right() {
         for (text, wanted) in [
             ("[1]", "[1] is no question: expected a JSON object"),
+            (
+                r#"{"start":"2026-03-01","start":"2026-04-01"}"#,
+                "`start` is there twice, at column 30",
+            ),
             (
                 "{",
                 "expected a JSON object: EOF while parsing an object, at column 1",
