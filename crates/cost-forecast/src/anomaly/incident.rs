@@ -65,12 +65,9 @@ pub fn summarize(days: &[CheckedDay]) -> Summary {
         let Verdict::Unusual(kind) = day.verdict else {
             continue;
         };
-        let place_of = incidents
-            .last()
-            .filter(|last| last.continues_on(day))
-            .map(|_| incidents.len() - 1)
-            .or_else(|| incidents.iter().rposition(|one| one.lasts_on(day)));
-        match place_of {
+        let is_near = incidents.last().is_some_and(|last| last.continues_on(day));
+        let lasting = incidents.iter().rposition(|one| one.lasts_on(day));
+        match lasting.or(incidents.len().checked_sub(1).filter(|_| is_near)) {
             Some(at) => incidents[at].add(&days[..place], day, kind),
             None => incidents.push(Incident::started_by(day, kind)),
         }
