@@ -19,7 +19,7 @@ const OTHER_DEFAULTS: [(&str, &str); 3] = [
 ];
 
 /// Parameters that one language needs and the other does not, and why.
-const ONE_SIDED_PARAMETERS: [(&str, &str); 2] = [
+pub(super) const ONE_SIDED_PARAMETERS: [(&str, &str); 2] = [
     (
         "resource_group_name",
         "a Bicep file is deployed into a resource group",
@@ -76,6 +76,20 @@ pub fn parameters(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
                 allowed(mine).join(", "),
                 mine.place,
                 allowed(theirs).join(", ")
+            );
+            findings.push(Finding::new(place, message));
+        }
+        if (mine.least, mine.most) != (theirs.least, theirs.most) {
+            let range = |parameter: &Parameter| {
+                let shown =
+                    |bound: Option<f64>| bound.map_or("\u{2026}".to_owned(), |it| it.to_string());
+                format!("{} to {}", shown(parameter.least), shown(parameter.most))
+            };
+            let message = format!(
+                "parameter {name} is {} in Bicep ({}) and {} in Terraform",
+                range(mine),
+                mine.place,
+                range(theirs)
             );
             findings.push(Finding::new(place, message));
         }
