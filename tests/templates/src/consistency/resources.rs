@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::differ;
 use super::documents::loaded;
+use super::values::{agree, at, sources};
 use crate::expression::{Expression, Property, Value};
 use crate::finding::Finding;
 use crate::stack::{Resource, Stack};
@@ -173,6 +174,12 @@ pub fn arm_type(resource: &Resource) -> String {
     known.map_or_else(|| resource.kind.clone(), |(_, kind)| (*kind).to_owned())
 }
 
+/// The resources of a type of Azure's.
+pub(super) fn of_kind<'a>(stack: &'a Stack, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
+    let resources = stack.resources.iter();
+    resources.filter(move |it| arm_type(it) == kind)
+}
+
 /// The body as Azure sees it, for resources that are written that way in either language.
 pub(super) fn arm_body(resource: &Resource) -> &Expression {
     match resource.kind.starts_with("azapi_") {
@@ -232,7 +239,11 @@ pub fn names(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
 }
 
 /// Calls `compare` with the first resource of each name that both stacks have.
-fn each_pair(bicep: &Stack, terraform: &Stack, mut compare: impl FnMut(&Resource, &Resource)) {
+pub(super) fn each_pair(
+    bicep: &Stack,
+    terraform: &Stack,
+    mut compare: impl FnMut(&Resource, &Resource),
+) {
     let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for one in &bicep.resources {
         let kind = arm_type(one);
@@ -311,9 +322,15 @@ pub fn files(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
 pub fn bodies(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     each_pair(bicep, terraform, |one, other| {
-        if other.kind != "azapi_resource" {
+        if !other.kind.starts_with("azapi_") {
             return;
         }
+        for part in ["kind", "sku"] {
+            if let (Some(mine), Some(theirs)) = (one.body.get(part), arm_body(other).get(part)) {
+                same_body(&one.name, part, mine, theirs, None, &mut findings);
+            }
+        }
+        identities(one, other, &mut findings);
         let (Some(mine), Some(theirs)) = (
             one.body.get("properties"),
             other.body.get("body.properties"),
@@ -331,6 +348,35 @@ pub fn bodies(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
         );
     });
     findings
+}
+
+/// Resources that sign in do so as the same.
+fn identities(one: &Resource, other: &Resource, findings: &mut Vec<Finding>) {
+    let (mine, theirs) = (one.body.get("identity"), other.body.get("identity"));
+    let of = |identity: Option<&Expression>| -> (Vec<String>, BTreeSet<String>) {
+        let types = identity.map_or_else(Vec::new, |it| at(it, "type"));
+        let types = types.iter().map(|it| it.to_string()).collect();
+        (types, identity.map(sources).unwrap_or_default())
+    };
+    let (mine_of, theirs_of) = (of(mine), of(theirs));
+    if mine_of != theirs_of {
+        let all = |(types, names): (Vec<String>, BTreeSet<String>)| {
+            let names: Vec<String> = names.into_iter().collect();
+            match types.is_empty() {
+                true => "nobody".to_owned(),
+                false => format!("{} {}", types.join(", "), names.join(", ")),
+            }
+        };
+        let message = format!(
+            "resource {} signs in as {} in Bicep ({}) and as {} in Terraform",
+            one.name,
+            all(mine_of),
+            mine.map_or(&one.place, |it| &it.place),
+            all(theirs_of)
+        );
+        let place = theirs.map_or(&other.place, |it| &it.place);
+        findings.push(Finding::new(place, message));
+    }
 }
 
 /// Constants that differ, and properties that only one of two objects has.
@@ -378,7 +424,7 @@ fn same_body(
         }
         return;
     }
-    if mine.is_constant() && theirs.is_constant() && mine.to_string() != theirs.to_string() {
+    if !agree(mine, theirs, &[]) {
         let message = format!(
             "resource {name} has {path} {mine} in Bicep ({}) and {theirs} in Terraform",
             mine.place

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::differ;
 use super::resources::{arm_body, arm_type};
 use super::roles::roots;
+use super::values::canonical;
 use crate::expression::{Expression, Property, Value};
 use crate::finding::{Finding, Place, nearest};
-use crate::stack::{Stack, snake};
+use crate::stack::Stack;
 
 /// Settings that a Flex Consumption app refuses, or that break it: they moved into its properties.
 pub const REFUSED_SETTINGS: [&str; 11] = [
@@ -36,18 +37,6 @@ const UNWRITTEN_SETTINGS: [&str; 5] = [
     // `host.json` says it.
     "AzureFunctionsJobHost__functionTimeout",
 ];
-
-/// An expression with the words of either language made the same.
-fn canonical(expression: &Expression) -> String {
-    let text = snake(&expression.to_string()).replace(".properties.", ".");
-    let same = [
-        (".primary_endpoints.blob", ".primary_blob_endpoint"),
-        (".primary_endpoints.queue", ".primary_queue_endpoint"),
-        (".primary_endpoints.table", ".primary_table_endpoint"),
-    ];
-    same.iter()
-        .fold(text, |text, (from, to)| text.replace(from, to))
-}
 
 /// The settings that a stack writes, with all values that they may have. The parameters whose entries become settings stand among them as `*name`.
 pub(super) fn settings_of(stack: &Stack) -> BTreeMap<String, (Place, Vec<Expression>)> {
@@ -125,15 +114,22 @@ fn collect_settings(
         }
         _ => {
             // One setting for each entry of a parameter: `toObject(items(…), …)`, `{for …}`.
-            let over = match &expression.value {
+            let (over, value) = match &expression.value {
                 Value::Call {
                     name, arguments, ..
-                } if name == "toObject" => arguments.first().map(roots),
-                Value::Each(each) => Some(roots(&each.over)),
-                _ => Some(roots(expression)),
+                } if name == "toObject" => {
+                    let value = arguments.get(2).map(|it| match &it.value {
+                        Value::Lambda(_, body) => &**body,
+                        _ => it,
+                    });
+                    (arguments.first().map(roots), value)
+                }
+                Value::Each(each) => (Some(roots(&each.over)), Some(&each.value)),
+                _ => (Some(roots(expression)), None),
             };
             let name = format!("*{}", over.unwrap_or_default());
-            settings.insert(name, (expression.place.clone(), Vec::new()));
+            let values = value.into_iter().cloned().collect();
+            settings.insert(name, (expression.place.clone(), values));
         }
     }
 }
@@ -144,7 +140,8 @@ pub fn settings(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let one = settings_of(bicep);
     let other = settings_of(terraform);
     differ("setting", (bicep, &one), (terraform, &other), &mut findings);
-    for (name, (place, mine)) in &one {
+    // Each language names the items of a loop in its way.
+    for (name, (place, mine)) in one.iter().filter(|(name, _)| !name.starts_with('*')) {
         let Some((_, theirs)) = other.get(name) else {
             continue;
         };
