@@ -3,6 +3,7 @@
 
 mod app;
 mod commands;
+mod conditions;
 mod documents;
 mod functions;
 mod local;
@@ -28,6 +29,7 @@ pub use app::{
     SETTING_VALUES, dependencies, fixed_values, identity, made_first, receivers, secret_references,
 };
 pub use commands::commands;
+pub use conditions::conditions;
 pub use documents::{alert_rules, developer_cli, documented, filled_in, loaded_files};
 pub use functions::{containers, queues, routes, settings_of_functions};
 pub use local::{local_settings, package_of_developer_cli};
@@ -35,7 +37,7 @@ pub use network::{delegations, endpoints, zone_links};
 pub use pairs::pairs;
 pub use parameters::{outputs, parameters};
 pub use queries::queries;
-pub use resources::{arm_type, bodies, conditions, files, names, resources};
+pub use resources::{arm_type, bodies, files, names, resources};
 pub use role_table::{roles_in_table, table_of_roles};
 pub use roles::{NEEDED_ROLES, ROLES, known_roles, needed_roles, roles};
 pub use settings::{REFUSED_SETTINGS, settings, settings_read};

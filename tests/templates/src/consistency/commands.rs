@@ -163,8 +163,9 @@ fn shell(block: &Block<'_>, known: &Known<'_>, findings: &mut Vec<Finding>) {
             };
             outputs = told;
             let given = words.iter().skip_while(|it| *it != "--parameters").skip(1);
-            for word in given.take_while(|it| !it.starts_with('-') && !it.starts_with('@')) {
-                let name = word.split('=').next().unwrap_or_default();
+            let given = given.take_while(|it| !it.starts_with('-') && *it != "&&" && *it != "|");
+            // A file of parameters has no name.
+            for (name, _) in given.filter_map(|it| it.split_once('=')) {
                 let what = format!("{file} has no parameter");
                 miss(findings, place, &what, name, &parameters);
             }

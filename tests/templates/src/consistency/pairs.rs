@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::resources::{arm_type, each_pair};
-use super::values::{Words, agree, at};
+use super::resources::{arm_type, each_pair, of_kind};
+use super::values::{Words, agree, at, sources};
 use crate::expression::{Expression, Value};
 use crate::finding::Finding;
 use crate::stack::{Resource, Stack};
@@ -282,6 +282,15 @@ const PAIRS: &[(&str, &[Row])] = &[
         "Microsoft.Storage/storageAccounts",
         &[
             ("kind", "account_kind", SAME),
+            (
+                "sku.name",
+                "account_replication_type",
+                &[
+                    ("LRS", "Standard_LRS"),
+                    ("ZRS", "Standard_ZRS"),
+                    ("GRS", "Standard_GRS"),
+                ],
+            ),
             ("properties.accessTier", "access_tier", SAME),
             (
                 "properties.allowBlobPublicAccess",
@@ -366,11 +375,40 @@ const PAIRS: &[(&str, &[Row])] = &[
     ),
 ];
 
+/// What Bicep says of the blob services of an account and azurerm of the account.
+const BLOB_SERVICES: [Row; 3] = [
+    (
+        "properties.containerDeleteRetentionPolicy.days",
+        "blob_properties.container_delete_retention_policy.days",
+        SAME,
+    ),
+    (
+        "properties.deleteRetentionPolicy.days",
+        "blob_properties.delete_retention_policy.days",
+        SAME,
+    ),
+    (
+        "properties.isVersioningEnabled",
+        "blob_properties.versioning_enabled",
+        SAME,
+    ),
+];
+
 /// Resources that Terraform makes by azurerm have the same constants, and rest on the same, as in Bicep.
 pub fn pairs(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for services in of_kind(bicep, "Microsoft.Storage/storageAccounts/blobServices") {
+        let parent = services.body.get("parent").map(sources).unwrap_or_default();
+        let accounts = of_kind(terraform, "Microsoft.Storage/storageAccounts");
+        for account in accounts.filter(|it| parent.contains(&format!("@{}", it.name))) {
+            for row in BLOB_SERVICES {
+                compare(services, account, row, &mut findings);
+            }
+        }
+    }
     each_pair(bicep, terraform, |one, other| {
         named_alike(one, other, &mut findings);
+        placed_alike(one, other, &mut findings);
         if !other.kind.starts_with("azurerm_") {
             return;
         }
@@ -400,6 +438,18 @@ fn named_alike(one: &Resource, other: &Resource, findings: &mut Vec<Finding>) {
         );
         findings.push(Finding::new(&theirs.place, message));
     }
+}
+
+/// Regions, where both say one, and tags.
+fn placed_alike(one: &Resource, other: &Resource, findings: &mut Vec<Finding>) {
+    let differ = match (one.body.get("location"), other.body.get("location")) {
+        (Some(mine), Some(theirs)) => !agree(mine, theirs, SAME),
+        _ => false,
+    };
+    if differ {
+        compare(one, other, ("location", "location", SAME), findings);
+    }
+    compare(one, other, ("tags", "tags", SAME), findings);
 }
 
 fn compare(

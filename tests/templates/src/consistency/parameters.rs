@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::differ;
+use super::values::agree;
 use crate::expression::Expression;
 use crate::finding::{Finding, Place};
 use crate::model::Parameter;
@@ -116,14 +117,25 @@ pub fn parameters(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     findings
 }
 
-/// Both stacks have the same outputs.
+/// Both stacks have the same outputs, which tell the same.
 pub fn outputs(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     let [one, other] = [bicep, terraform].map(|stack| {
         let outputs = stack.outputs.iter();
-        let outputs = outputs.map(|it| (it.name.clone(), (it.place.clone(), ())));
+        let outputs = outputs.map(|it| (it.name.clone(), (it.place.clone(), &it.value)));
         outputs.collect::<BTreeMap<_, _>>()
     });
     differ("output", (bicep, &one), (terraform, &other), &mut findings);
+    for (name, (_, mine)) in &one {
+        if let Some((_, theirs)) = other.get(name)
+            && !agree(mine, theirs, &[])
+        {
+            let message = format!(
+                "output {name} is {mine} in Bicep ({}) and {theirs} in Terraform",
+                mine.place
+            );
+            findings.push(Finding::new(&theirs.place, message));
+        }
+    }
     findings
 }

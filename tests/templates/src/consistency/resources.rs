@@ -259,42 +259,6 @@ pub(super) fn each_pair(
     }
 }
 
-/// The parameters that decide whether resources are there are the same.
-pub fn conditions(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let of = |stack: &Stack, resource: &Resource| -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for condition in resource.condition.iter().chain(&resource.over) {
-            condition.walk(&mut |inner| {
-                if let Value::Name(name) = &inner.value
-                    && stack.parameters.iter().any(|it| it.name == *name)
-                {
-                    names.insert(name.clone());
-                }
-            });
-        }
-        names
-    };
-    each_pair(bicep, terraform, |one, other| {
-        let (mine, theirs) = (of(bicep, one), of(terraform, other));
-        if mine != theirs {
-            let all = |names: BTreeSet<String>| match names.len() {
-                0 => "nothing".to_owned(),
-                _ => names.into_iter().collect::<Vec<_>>().join(", "),
-            };
-            let message = format!(
-                "whether resource {} is there depends on {} in Bicep ({}) and on {} in Terraform",
-                one.name,
-                all(mine),
-                one.place,
-                all(theirs)
-            );
-            findings.push(Finding::new(&other.place, message));
-        }
-    });
-    findings
-}
-
 /// The same files are read into the same resources.
 pub fn files(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();

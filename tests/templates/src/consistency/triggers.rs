@@ -17,13 +17,15 @@ enum Trigger {
     WithKey(&'static [&'static str]),
     /// The same of anybody: the function checks by itself what it shows or does.
     Anybody(&'static [&'static str]),
-    /// A schedule.
+    /// A schedule, and that a time is made up for at which no instance was there.
     Timer(&'static str),
+    /// A schedule without that: the next time is soon.
+    Ticks(&'static str),
     /// A message in a queue.
     Queue(&'static str),
 }
 
-use Trigger::{Anybody, Queue, Timer, WithKey};
+use Trigger::{Anybody, Queue, Ticks, Timer, WithKey};
 
 /// Every function. Whoever adds one or opens one says so here, too.
 const TRIGGERS: [(&str, Trigger); 21] = [
@@ -49,7 +51,7 @@ const TRIGGERS: [(&str, Trigger); 21] = [
     ("silences", WithKey(&["get", "post", "delete"])),
     ("status", WithKey(&["get"])),
     // Every minute: what waits is not to wait longer than that.
-    ("sweep", Timer("0 * * * * *")),
+    ("sweep", Ticks("0 * * * * *")),
     ("sync-budgets", Timer("%SYNC_SCHEDULE%")),
 ];
 
@@ -63,13 +65,17 @@ impl Trigger {
                 json!({ "type": "http", "direction": "out", "name": "res" }),
             ]
         };
+        let timer = |schedule: &str, is_made_up: bool| {
+            vec![
+                json!({ "type": "timerTrigger", "direction": "in", "schedule": schedule,
+                    "useMonitor": is_made_up, "runOnStartup": false }),
+            ]
+        };
         match self {
             WithKey(methods) => http("function", methods),
             Anybody(methods) => http("anonymous", methods),
-            Timer(schedule) => vec![
-                json!({ "type": "timerTrigger", "direction": "in", "schedule": schedule,
-                    "runOnStartup": false }),
-            ],
+            Timer(schedule) => timer(schedule, true),
+            Ticks(schedule) => timer(schedule, false),
             Queue(queue) => vec![
                 json!({ "type": "queueTrigger", "direction": "in", "name": "message",
                     "queueName": queue, "connection": "AzureWebJobsStorage" }),

@@ -141,6 +141,11 @@ pub(super) fn agree(bicep: &Expression, terraform: &Expression, words: Words) ->
         (Value::Template(one), Value::Template(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| agree(a, b, &[]))
         }
+        // The same property of the same resource, whatever it is part of.
+        (Value::Member(..), Value::Member(..)) => {
+            let last = |one| canonical(one).rsplit('.').next().map(str::to_owned);
+            last(bicep) == last(terraform) && sources(bicep) == sources(terraform)
+        }
         _ if bicep.is_constant() && terraform.is_constant() => {
             let plain =
                 |one: &Expression| one.text().map_or_else(|| one.to_string(), str::to_owned);

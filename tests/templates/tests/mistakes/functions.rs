@@ -64,6 +64,8 @@ mistakes! { mistakes_in_functions_and_their_host_are_found {
         ["sweep/function.json: bindings[0].type is \"timeTrigger\", and \"timerTrigger\" is needed"];
     at_every_start: definition!("sweep"), "\"runOnStartup\": false" => "\"runOnStartup\": true";
         ["sweep/function.json: bindings[0].runOnStartup is true, and false is needed"];
+    late_ticks_are_lost: definition!("evaluate-budgets"), "\"useMonitor\": true" => "\"useMonitor\": false";
+        ["evaluate-budgets/function.json: bindings[0].useMonitor is false, and true is needed"];
     five_fields: definition!("sweep"), "\"0 * * * * *\"" => "\"* * * * *\"";
         ["sweep/function.json: the schedule \"* * * * *\" is none: it has 5 fields and not 6"];
     no_such_minute: definition!("sweep"), "\"0 * * * * *\"" => "\"0 */60 * * * *\"";

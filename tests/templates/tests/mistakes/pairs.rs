@@ -98,4 +98,28 @@ mistakes! { mistakes_in_one_language_are_found {
         ["main.tf:", "resource plan has sku.name \"FC1\" in Bicep", "\"EP1\" in Terraform"];
     other_name: TERRAFORM, "name      = \"func-${local.base}\"" => "name      = \"app-${local.base}\"";
         ["main.tf:", "resource site is called \"func-${", "in Bicep", "\"app-${"];
+    other_days_of_deleted: BICEP, "      days: 14" => "      days: 7";
+        ["main.tf:", "resource blob_services has properties.deleteRetentionPolicy.days 7 in Bicep", "14 in Terraform"];
+    kept_versions: TERRAFORM, "versioning_enabled = false" => "versioning_enabled = true";
+        ["main.tf:", "resource blob_services has properties.isVersioningEnabled false in Bicep", "true in Terraform"];
+    other_copies: TERRAFORM, "= \"LRS\"" => "= \"GRS\"";
+        ["main.tf:", "resource storage has sku.name \"Standard_LRS\" in Bicep", "account_replication_type \"GRS\" in Terraform"];
+    not_tagged: TERRAFORM_EXPORT, "  tags                = var.tags\n" => "";
+        ["export.tf:", "resource export_topic has tags tags in Bicep", "nothing in Terraform"];
+    elsewhere: TERRAFORM, "  location            = var.location\n" => "  location            = \"westeurope\"\n";
+        ["main.tf:", "resource plan has location location in Bicep", "\"westeurope\" in Terraform"];
+    condition_the_other_way: "infra/terraform/scope/main.tf", "var.assign_roles && !var.apply_native_budgets" => "var.assign_roles && var.apply_native_budgets";
+        ["scope/main.tf:", "whether resource cost_reader_role is there depends on !apply_native_budgets, assign_roles in Bicep", "on apply_native_budgets, assign_roles in Terraform"];
+    condition_on_nothing: TERRAFORM_ALERTS, "length(var.alert_emails) == 0 ? 0 : 1" => "length(var.alert_emails) == 0 ? 1 : 0";
+        ["alerts.tf:", "whether resource alert_group is there depends on alert_emails in Bicep", "on !alert_emails in Terraform"];
+    condition_on_another_value: BICEP, "var isPrivate = networkMode == 'private'" => "var isPrivate = networkMode == 'public'";
+        ["network.tf:", "whether resource virtual_network is there depends on network_mode == \"public\" in Bicep", "on network_mode == \"private\" in Terraform"];
+    no_workbook_in_bicep: ALERTS, "= if (enableDashboard) {" => "= if (!enableDashboard) {";
+        ["alerts.tf:", "whether resource workbook is there depends on !enable_dashboard in Bicep"];
+    other_output: "infra/terraform/main/outputs.tf", "azurerm_user_assigned_identity.identity.principal_id" => "azurerm_user_assigned_identity.identity.client_id";
+        ["outputs.tf:", "output identity_principal_id is @identity.properties.principalId in Bicep", "@identity.client_id in Terraform"];
+    output_of_another: BICEP, "output storageAccountName string = storage.name" => "output storageAccountName string = vault.name";
+        ["outputs.tf:", "output storage_account_name is @vault.name in Bicep", "@storage.name in Terraform"];
+    output_of_another_container: "infra/terraform/main/outputs.tf", "primary_blob_endpoint}config\"" => "primary_blob_endpoint}deployment\"";
+        ["outputs.tf:", "output config_container_url is", "config\" in Bicep", "deployment\" in Terraform"];
 } }
