@@ -8,6 +8,7 @@ mod documents;
 mod functions;
 mod local;
 mod network;
+mod only_terraform;
 mod pairs;
 mod parameters;
 mod queries;
@@ -34,6 +35,7 @@ pub use documents::{alert_rules, developer_cli, documented, filled_in, loaded_fi
 pub use functions::{containers, queues, routes, settings_of_functions};
 pub use local::{local_settings, package_of_developer_cli};
 pub use network::{delegations, endpoints, zone_links};
+pub use only_terraform::only_terraform;
 pub use pairs::pairs;
 pub use parameters::{outputs, parameters};
 pub use queries::queries;
@@ -42,7 +44,7 @@ pub use role_table::{roles_in_table, table_of_roles};
 pub use roles::{NEEDED_ROLES, ROLES, known_roles, needed_roles, roles};
 pub use settings::{REFUSED_SETTINGS, settings, settings_read};
 pub use triggers::{host, schedules, triggers};
-pub use watching::{events, known_functions, logs, windows};
+pub use watching::{events, known_functions, logs, referred_by_name, windows};
 
 /// What the stacks are compared with.
 #[derive(Debug, Clone)]
@@ -98,6 +100,7 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
     findings.extend(triggers(project));
     findings.extend(host(project));
     findings.extend(known_functions(project, templates));
+    findings.extend(only_terraform(templates));
     findings.extend(queries(project));
     findings.extend(commands(project, templates));
     findings.extend(local_settings(project, facts.settings));
@@ -109,6 +112,7 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
             findings.extend(settings(&bicep, &terraform));
             for stack in [&bicep, &terraform] {
                 findings.extend(deployable(project, stack));
+                findings.extend(referred_by_name(templates, stack));
                 findings.extend(needed_roles(stack));
                 findings.extend(settings_read(stack, facts.settings));
                 findings.extend(settings_of_functions(project, stack));

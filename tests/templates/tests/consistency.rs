@@ -101,6 +101,10 @@ fn the_azure_developer_cli_finds_what_it_deploys() {
 #[test]
 fn both_stacks_are_what_azure_the_host_and_the_handler_want() {
     quiet(&in_both(|it| consistency::deployable(&project(), it)));
+    quiet(&in_both(|it| {
+        consistency::referred_by_name(&templates(), it)
+    }));
+    quiet(&consistency::only_terraform(&templates()));
 }
 
 #[test]

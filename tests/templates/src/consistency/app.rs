@@ -43,60 +43,171 @@ pub const SETTING_VALUES: [(&str, &str); 9] = [
     ),
 ];
 
-/// Properties that only work with one value: where Azure has them, what they are, and why. Both languages
-/// write these resources in Azure's words.
-const PROPERTIES: [(&str, &str, &str, &str); 8] = [
-    (
-        "Microsoft.Web/sites",
+/// Properties that only work with one value, or that one language says and the other need not.
+struct Fixed {
+    kind: &'static str,
+    /// Where it is in Azure's words; empty if only azurerm has it.
+    azure: &'static str,
+    /// Where it is in azurerm's; empty if azurerm does it anyway.
+    azurerm: &'static str,
+    wanted: &'static str,
+    why: &'static str,
+}
+
+const fn fixed(
+    kind: &'static str,
+    azure: &'static str,
+    azurerm: &'static str,
+    wanted: &'static str,
+    why: &'static str,
+) -> Fixed {
+    Fixed {
+        kind,
+        azure,
+        azurerm,
+        wanted,
+        why,
+    }
+}
+
+const PROPERTIES: [Fixed; 19] = [
+    fixed(
+        SITES,
         "kind",
+        "",
         "functionapp,linux",
         "Flex Consumption runs on Linux only",
     ),
-    (
-        "Microsoft.Web/sites",
+    fixed(
+        SITES,
         "properties.functionAppConfig.deployment.storage.authentication.type",
+        "",
         "UserAssignedIdentity",
         "the account takes no keys",
     ),
-    (
-        "Microsoft.Web/sites",
+    fixed(
+        SITES,
         "properties.functionAppConfig.deployment.storage.authentication.userAssignedIdentityResourceId",
+        "",
         "@identity.id",
         "it has the role on the account",
     ),
-    (
-        "Microsoft.Web/sites",
+    fixed(
+        SITES,
         "properties.functionAppConfig.deployment.storage.type",
+        "",
         "blobContainer",
         "there is no other kind",
     ),
-    (
-        "Microsoft.Web/sites",
+    fixed(
+        SITES,
         "properties.functionAppConfig.deployment.storage.value",
+        "",
         "${@storage.primary_blob_endpoint}${@deployment_container.name}",
         "packages are uploaded there",
     ),
-    (
-        "Microsoft.Web/sites",
+    fixed(
+        SITES,
         "properties.httpsOnly",
+        "",
         "true",
         "keys of functions travel in addresses",
     ),
-    (
-        "Microsoft.Web/sites",
+    fixed(
+        SITES,
         "properties.keyVaultReferenceIdentity",
+        "",
         "@identity.id",
         "the system-assigned identity, which it would be otherwise, is not there",
     ),
-    (
-        "Microsoft.Web/sites/basicPublishingCredentialsPolicies",
+    fixed(
+        PUBLISHING,
         "properties.allow",
+        "",
         "false",
         "passwords for uploads would be keys",
+    ),
+    fixed(
+        "Microsoft.Web/serverfarms",
+        "properties.reserved",
+        "",
+        "true",
+        "that is how Azure says Linux",
+    ),
+    fixed(
+        "Microsoft.Web/serverfarms",
+        "",
+        "os_type",
+        "Linux",
+        "Flex Consumption runs on Linux only",
+    ),
+    fixed(
+        "Microsoft.Insights/diagnosticSettings",
+        "properties.logs.enabled",
+        "",
+        "true",
+        "nothing is logged otherwise",
+    ),
+    fixed(
+        "Microsoft.KeyVault/vaults",
+        "properties.enableSoftDelete",
+        "",
+        "true",
+        "Azure refuses vaults without it",
+    ),
+    fixed(
+        "Microsoft.Storage/storageAccounts/blobServices",
+        "properties.containerDeleteRetentionPolicy.enabled",
+        "",
+        "true",
+        "the days do not count otherwise",
+    ),
+    fixed(
+        "Microsoft.Storage/storageAccounts/blobServices",
+        "properties.deleteRetentionPolicy.enabled",
+        "",
+        "true",
+        "the days do not count otherwise",
+    ),
+    fixed(
+        "Microsoft.Network/privateDnsZones",
+        "location",
+        "",
+        "global",
+        "it is in no region",
+    ),
+    fixed(
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+        "location",
+        "",
+        "global",
+        "it is in no region",
+    ),
+    fixed(
+        "Microsoft.Network/privateEndpoints",
+        "",
+        "private_service_connection.is_manual_connection",
+        "false",
+        "nobody approves one by hand",
+    ),
+    fixed(
+        "Microsoft.Communication/emailServices",
+        "location",
+        "",
+        "global",
+        "it is in no region",
+    ),
+    fixed(
+        "Microsoft.Communication/emailServices/domains",
+        "location",
+        "",
+        "global",
+        "it is in no region",
     ),
 ];
 
 const SITES: &str = "Microsoft.Web/sites";
+const PUBLISHING: &str = "Microsoft.Web/sites/basicPublishingCredentialsPolicies";
 
 /// Settings and properties that only work with one value have it.
 pub fn fixed_values(stack: &Stack) -> Vec<Finding> {
@@ -111,9 +222,23 @@ pub fn fixed_values(stack: &Stack) -> Vec<Finding> {
             }
         }
     }
-    for (kind, path, wanted, why) in PROPERTIES {
+    for Fixed {
+        kind,
+        azure,
+        azurerm,
+        wanted,
+        why,
+    } in PROPERTIES
+    {
         for resource in of_kind(stack, kind) {
-            let values = of(resource, path, path);
+            let path = match resource.kind.starts_with("azurerm_") {
+                true => azurerm,
+                false => azure,
+            };
+            if path.is_empty() {
+                continue;
+            }
+            let values = of(resource, azure, azurerm);
             if values.is_empty() {
                 let message = format!(
                     "resource {} has no {path}; {wanted} is needed: {why}",
@@ -131,12 +256,11 @@ pub fn fixed_values(stack: &Stack) -> Vec<Finding> {
         }
     }
     // Uploads with a password are switched off one by one.
-    let kind = "Microsoft.Web/sites/basicPublishingCredentialsPolicies";
     for way in ["ftp", "scm"] {
-        if !of_kind(stack, kind)
+        if !of_kind(stack, PUBLISHING)
             .any(|it| it.body.get("name").and_then(Expression::text) == Some(way))
         {
-            let message = format!("nothing switches off passwords for {way} ({kind} {way})");
+            let message = format!("nothing switches off passwords for {way} ({PUBLISHING} {way})");
             findings.push(Finding::new(&stack.place, message));
         }
     }
@@ -270,6 +394,7 @@ pub fn receivers(project: &Project, stack: &Stack) -> Vec<Finding> {
             }
         }
         for hook in hooks {
+            shows_token(group, hook, &mut findings);
             for address in at(hook, "serviceUri")
                 .into_iter()
                 .chain(at(hook, "service_uri"))
@@ -292,6 +417,32 @@ pub fn receivers(project: &Project, stack: &Stack) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A hook that shows a token shows all of it.
+fn shows_token(group: &Resource, hook: &Expression, findings: &mut Vec<Finding>) {
+    let parts = ["useAadAuth", "objectId", "identifierUri", "tenantId"];
+    let [use_it, rest @ ..] = parts.map(|name| at(hook, name));
+    for is_used in &use_it {
+        if !matches!(is_used.value, Value::Bool(true)) {
+            let message = format!(
+                "a receiver of {} has useAadAuth {is_used}, and true is needed",
+                group.name
+            );
+            findings.push(Finding::new(&is_used.place, message));
+        }
+    }
+    let lacks = parts[1..]
+        .iter()
+        .zip(&rest)
+        .filter(|(_, values)| values.is_empty());
+    for (name, _) in lacks.filter(|_| !use_it.is_empty()) {
+        let message = format!(
+            "a receiver of {} has no {name}, without which it shows no token",
+            group.name
+        );
+        findings.push(Finding::new(&hook.place, message));
+    }
 }
 
 /// What addresses of functions begin with, and the routes of those that take POST.

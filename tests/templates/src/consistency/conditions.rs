@@ -82,8 +82,8 @@ fn number(expression: &Expression) -> Option<f64> {
     }
 }
 
-/// What must be so for a condition to be `is`.
-fn holds(condition: &Expression, is: bool) -> Option<BTreeSet<String>> {
+/// What must be so for a condition to be `is`; `None` if it is said in a way that is not understood here.
+pub(super) fn holds(condition: &Expression, is: bool) -> Option<BTreeSet<String>> {
     match &condition.value {
         Value::Name(name) => term(name, is),
         // `count = condition ? 0 : 1`

@@ -187,6 +187,27 @@ pub fn developer_cli(project: &Project, templates: &Templates, stack: &Stack) ->
                 let message = format!("{file} has no parameter {name}{similar}");
                 findings.push(Finding::of_file(&given, message));
             }
+            for name in names
+                .iter()
+                .filter(|it| json["parameters"][**it].get("value").is_none())
+            {
+                findings.push(Finding::of_file(&given, format!("{name} has no value")));
+            }
+            let mut is_tagged = false;
+            let mut see = |inner: &Expression| is_tagged |= inner.text() == Some("azd-env-name");
+            template
+                .variables
+                .iter()
+                .for_each(|it| it.value.walk(&mut see));
+            template
+                .resources
+                .iter()
+                .for_each(|it| it.body.walk(&mut see));
+            if !is_tagged {
+                let message =
+                    "nothing has the tag azd-env-name, by which azd finds what it deployed";
+                findings.push(Finding::of_file(&file, message));
+            }
             for (name, default) in defaults(&json["parameters"]) {
                 let parameter = template.parameters.iter().find(|it| it.name == name);
                 let allowed = parameter.and_then(|it| it.allowed.as_ref());

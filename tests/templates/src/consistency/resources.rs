@@ -144,7 +144,7 @@ const ARM_TYPES: [(&str, &str); 34] = [
 ];
 
 /// Types that only one language has as resources of their own: the other writes them into another.
-const ONE_SIDED: [&str; 10] = [
+const ONE_SIDED: [&str; 9] = [
     // Terraform writes the settings with the app.
     "Microsoft.Web/sites/config",
     // azurerm_storage_account has blob_properties, and a queue service is there without being made.
@@ -153,8 +153,6 @@ const ONE_SIDED: [&str; 10] = [
     "Microsoft.Storage/storageAccounts/tableServices",
     // azurerm_private_endpoint has a block for it.
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-    // Written into the network by Bicep, so that a second deployment does not take them away.
-    "Microsoft.Network/virtualNetworks/subnets",
     // Written into the subnet by Bicep, and linked domains into the service.
     "azurerm_subnet_network_security_group_association",
     "azurerm_communication_service_email_domain_association",

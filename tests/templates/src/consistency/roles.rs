@@ -136,6 +136,9 @@ pub(super) fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
                 .map_or_else(|| "its scope".to_owned(), target_of),
         };
         let mut names = Vec::new();
+        if let Some(id) = get(["properties.roleDefinitionId", "role_definition_id"]) {
+            of_definitions(id, &mut findings);
+        }
         let by_id = get(["properties.roleDefinitionId", "role_definition_id"]);
         for id in by_id.into_iter().flat_map(ids) {
             match ROLES.iter().find(|(known, _)| *known == id) {
@@ -180,6 +183,23 @@ pub(super) fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
         }));
     }
     (roles, findings)
+}
+
+/// `subscriptionResourceId(type, id)` is the id of a role if the type is that of roles.
+fn of_definitions(id: &Expression, findings: &mut Vec<Finding>) {
+    const WANTED: &str = "Microsoft.Authorization/roleDefinitions";
+    id.walk(&mut |inner| {
+        if let Value::Call {
+            name, arguments, ..
+        } = &inner.value
+            && name.ends_with("ResourceId")
+            && let Some(kind) = arguments.first()
+            && kind.text() != Some(WANTED)
+        {
+            let message = format!("a role is given as a {kind}, and {WANTED} is needed");
+            findings.push(Finding::new(&kind.place, message));
+        }
+    });
 }
 
 /// The resources, parameters and so on that an expression rests on.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::conditions::holds;
 use super::parameters::ONE_SIDED_PARAMETERS;
 use super::resources::arm_body;
 use crate::expression::{Expression, Value};
@@ -123,8 +124,13 @@ pub(super) type Words = &'static [(&'static str, &'static str)];
 /// rests on the same.
 pub(super) fn agree(bicep: &Expression, terraform: &Expression, words: Words) -> bool {
     match (&bicep.value, &terraform.value) {
-        (Value::Conditional(_, yes, no), Value::Conditional(_, other_yes, other_no)) => {
-            agree(yes, other_yes, words) && agree(no, other_no, words)
+        (Value::Conditional(when, yes, no), Value::Conditional(other, other_yes, other_no)) => {
+            let same = match (holds(when, true), holds(other, true)) {
+                (Some(mine), Some(theirs)) => mine == theirs,
+                // Not taken apart.
+                _ => true,
+            };
+            same && agree(yes, other_yes, words) && agree(no, other_no, words)
         }
         // `condition ? a : b` is `!condition` if a is what `false` is called.
         (Value::Conditional(_, yes, no), Value::Operation(operator, _)) => {

@@ -10,6 +10,9 @@ use crate::finding::{Finding, nearest};
 use crate::project::{Project, Templates};
 use crate::stack::{Resource, Stack};
 
+const CONTAINERS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers";
+const QUEUES: &str = "Microsoft.Storage/storageAccounts/queueServices/queues";
+
 /// What is logged of what, by a word of its target in either language, and why.
 const LOGS: [(&[&str], &str, &str); 3] = [
     (
@@ -192,10 +195,7 @@ pub fn windows(project: &Project, stack: &Stack) -> Vec<Finding> {
 /// Events tell of manifests in a container that is there, by a queue that a function listens to.
 pub fn events(project: &Project, stack: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let containers = names_of(
-        stack,
-        "Microsoft.Storage/storageAccounts/blobServices/containers",
-    );
+    let containers = names_of(stack, CONTAINERS);
     let queues: Vec<String> = functions(project, &mut Vec::new())
         .iter()
         .filter_map(|it| it.bindings[0]["queueName"].as_str().map(str::to_owned))
@@ -247,6 +247,42 @@ pub fn events(project: &Project, stack: &Stack) -> Vec<Finding> {
             },
             "a queue that a function listens to",
         );
+    }
+    findings
+}
+
+/// Containers and queues that are only referred to by their names are made, and exports go to one that is.
+pub fn referred_by_name(templates: &Templates, stack: &Stack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut check = |kind: &str, name: &Expression| {
+        let made = names_of(stack, kind);
+        if let Some(text) = name.text()
+            && !made.contains(text)
+        {
+            let similar = nearest(text, made.iter().map(String::as_str));
+            let message = format!("nothing in {} makes {text} ({kind}){similar}", stack.place);
+            findings.push(Finding::new(&name.place, message));
+        }
+    };
+    let existing = templates
+        .bicep
+        .iter()
+        .filter(|it| it.file.starts_with("infra/bicep/"));
+    for resource in existing
+        .flat_map(|it| &it.resources)
+        .filter(|it| it.existing)
+    {
+        let kind = resource.kind.split('@').next().unwrap_or_default();
+        let name = resource.body.get("name");
+        if let Some(name) = name.filter(|_| kind == CONTAINERS || kind == QUEUES) {
+            check(kind, name);
+        }
+    }
+    for export in of_kind(stack, "Microsoft.CostManagement/exports") {
+        let path = "properties.deliveryInfo.destination.container";
+        for name in of(export, path, "export_data_storage_location.container_id") {
+            check(CONTAINERS, name);
+        }
     }
     findings
 }

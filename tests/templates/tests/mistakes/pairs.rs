@@ -122,4 +122,29 @@ mistakes! { mistakes_in_one_language_are_found {
         ["outputs.tf:", "output storage_account_name is @vault.name in Bicep", "@storage.name in Terraform"];
     output_of_another_container: "infra/terraform/main/outputs.tf", "primary_blob_endpoint}config\"" => "primary_blob_endpoint}deployment\"";
         ["outputs.tf:", "output config_container_url is", "config\" in Bicep", "deployment\" in Terraform"];
+    other_value_that_is_asked_for: "infra/terraform/scope/main.tf", "var.export_type == \"FocusCost\" ?" => "var.export_type == \"Focus\" ?";
+        ["scope/main.tf:", "resource cost_export has properties.definition.dataSet.configuration export_type == \"FocusCost\"", "in Bicep"];
+    other_condition_of_a_setting: BICEP, "configSource == 'blob' ? {" => "configSource == 'package' ? {";
+        ["main.bicep:", "setting SPENDWATCH_CONFIG is written if config_source == \"package\" in Bicep and if config_source == \"blob\" in Terraform"];
+    setting_the_other_way: TERRAFORM, "var.otlp_endpoint == \"\" ? {} : {" => "var.otlp_endpoint != \"\" ? {} : {";
+        ["setting OTEL_EXPORTER_OTLP_ENDPOINT is written if otlp_endpoint in Bicep and if !otlp_endpoint in Terraform"];
+    other_name_of_a_subnet: NETWORK, "  name: 'endpoints'" => "  name: 'endpoint'";
+        ["network.bicep:", "a resource called endpoint (Microsoft.Network/virtualNetworks/subnets) is in Bicep and not in Terraform"];
+} }
+
+mistakes! { mistakes_that_only_terraform_can_make_are_found {
+    more_than_once: TERRAFORM_NETWORK, "private = local.is_private ? 1 : 0" => "private = local.is_private ? 2 : 0";
+        ["network.tf:", "count is 2, and a resource is there once (1) or never (0)"];
+    second_of_one: TERRAFORM_NETWORK, "azurerm_private_dns_zone.vault_zone[0].id\n" => "azurerm_private_dns_zone.vault_zone[1].id\n";
+        ["network.tf:", "vault_zone[1]: vault_zone is there once or never"];
+    read_and_not_exported: TERRAFORM, "response_export_values = [\"properties.defaultHostName\"]" => "response_export_values = [\"properties.hostNames\"]";
+        ["outputs.tf:", "properties.defaultHostName is read of site, which exports properties.hostNames"];
+    null_is_sent: TERRAFORM, "ignore_null_property   = true" => "ignore_null_property   = false";
+        ["main.tf:", "site sends null, and needs ignore_null_property = true"];
+    no_such_resource: TERRAFORM, "\"azapi_update_resource\" \"ftp_publishing\"" => "\"azapi_patch_resource\" \"ftp_publishing\"";
+        ["main.tf:", "there is no resource azapi_patch_resource"];
+    other_provider: "infra/terraform/main/versions.tf", "Azure/azapi" => "azure/azapis";
+        ["versions.tf:", "provider azapi comes from azure/azapis, and Azure/azapi is needed"];
+    other_version: "infra/terraform/scope/versions.tf", "~> 5.0" => "~>5";
+        ["versions.tf:", "provider azurerm has the version ~>5"];
 } }

@@ -72,6 +72,37 @@ mistakes! { mistakes_in_both_languages_are_found {
         BICEP, "    queues\n    secretsRole" => "    secretsRole",
         TERRAFORM, "    azurerm_storage_queue.queues,\n" => "";
         ["main.bicep:", "the app does not depend on queues"];
+    // What one language says and the other need not.
+    nothing_is_logged: BICEP, "        category: 'StorageWrite'\n        enabled: true" => "        category: 'StorageWrite'\n        enabled: false";
+        ["main.bicep:", "resource queue_diagnostics has properties.logs.enabled false, and true is needed"];
+    days_that_do_not_count: EXPORT, "      days: 14\n      enabled: true" => "      days: 14\n      enabled: false";
+        ["export.bicep:", "resource export_blob_services has properties.deleteRetentionPolicy.enabled false, and true is needed"];
+    zone_in_a_region: NETWORK, "  location: 'global'" => "  location: 'westeurope'";
+        ["network.bicep:", "resource blob_zone has location \"westeurope\", and global is needed: it is in no region"];
+    windows: BICEP, "    reserved: true" => "    reserved: false";
+        ["main.bicep:", "resource plan has properties.reserved false, and true is needed"];
+    windows_in_terraform: TERRAFORM, "os_type             = \"Linux\"" => "os_type             = \"Windows\"";
+        ["main.tf:", "resource plan has os_type \"Windows\", and Linux is needed"];
+    to_be_approved: TERRAFORM_NETWORK, "is_manual_connection           = false" => "is_manual_connection           = true";
+        ["network.tf:", "resource vault_endpoint has private_service_connection.is_manual_connection true, and false is needed"];
+    not_a_role: BICEP, "subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)" => "subscriptionResourceId('Microsoft.Authorization/roleDefinition', roles.keyVaultSecretsUser)";
+        ["main.bicep:", "a role is given as a \"Microsoft.Authorization/roleDefinition\", and Microsoft.Authorization/roleDefinitions is needed"];
+    container_by_another_name: "infra/bicep/export-access.bicep", "name: 'exports'" => "name: 'export'";
+        ["export-access.bicep:", "makes export (Microsoft.Storage/storageAccounts/blobServices/containers); did you mean exports?"];
+    export_to_another_container:
+        "infra/bicep/scope/subscription.bicep", "container: 'exports'" => "container: 'export'",
+        "infra/terraform/scope/main.tf", "container      = \"exports\"" => "container      = \"export\"";
+        ["scope/main.tf:", "makes export (Microsoft.Storage/storageAccounts/blobServices/containers); did you mean exports?"];
+    no_token_is_shown:
+        NATIVE, "useAadAuth: true" => "useAadAuth: false",
+        TERRAFORM, "useAadAuth    = true" => "useAadAuth    = false";
+        ["main.tf:", "a receiver of native_alert_group has useAadAuth false, and true is needed"];
+    token_of_no_tenant: NATIVE, "        tenantId: tenant().tenantId\n" => "";
+        ["native-alert.bicep:", "a receiver of native_alert_group has no tenantId, without which it shows no token"];
+    not_found_by_azd: "infra/bicep/azd.bicep", "'azd-env-name'" => "'azd-environment-name'";
+        ["azd.bicep:", "nothing has the tag azd-env-name"];
+    parameter_without_value: "infra/bicep/azd.parameters.json", "\"value\": \"${AZURE_LOCATION}\"" => "\"valeu\": \"${AZURE_LOCATION}\"";
+        ["azd.parameters.json:", "location has no value"];
     // The network.
     other_delegation:
         NETWORK, "Microsoft.App/environments" => "Microsoft.Web/serverFarms",
