@@ -14,6 +14,34 @@ pub(super) const FILE: &str = "infra/local.settings.example.json";
 /// Settings that only a local host reads.
 const OF_THE_HOST: [&str; 2] = ["AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"];
 
+/// What a local host needs to be told, and what it is.
+const LOCAL_VALUES: [(&str, &str); 3] = [
+    ("/IsEncrypted", "false"),
+    ("/Values/FUNCTIONS_WORKER_RUNTIME", "custom"),
+    ("/Values/AzureWebJobsStorage", "UseDevelopmentStorage=true"),
+];
+
+/// The words of `azure.yaml`. What is spelt otherwise is passed over.
+const KEYS: [&str; 17] = [
+    "dist",
+    "functions",
+    "hooks",
+    "host",
+    "infra",
+    "language",
+    "module",
+    "name",
+    "path",
+    "posix",
+    "prepackage",
+    "project",
+    "provider",
+    "run",
+    "services",
+    "shell",
+    "windows",
+];
+
 /// The example for a local host has the settings that functions name, and none that nobody reads.
 pub fn local_settings(project: &Project, read: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -29,6 +57,16 @@ pub fn local_settings(project: &Project, read: &BTreeSet<String>) -> Vec<Finding
                 FILE,
                 format!("a local host reads no {name}{similar}"),
             ));
+        }
+    }
+    for (place, wanted) in LOCAL_VALUES {
+        let value = settings.pointer(place).cloned().unwrap_or_default();
+        let shown = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        if shown != wanted {
+            let message = format!("{place} is {value}, and {wanted} is needed");
+            findings.push(Finding::of_file(FILE, message));
         }
     }
     let none = serde_json::Map::new();
@@ -85,6 +123,23 @@ pub fn package_of_developer_cli(project: &Project) -> Vec<Finding> {
             Some((at + 1, value.trim()))
         })
     };
+    for (at, line) in text.lines().enumerate() {
+        let key = line.trim().split(':').next().unwrap_or_default();
+        if !key.is_empty() && !key.starts_with('#') && !KEYS.contains(&key) {
+            let message = format!("{key} is not known here{}", nearest(key, KEYS));
+            findings.push(Finding::new(&Place::new(AZURE, at + 1), message));
+        }
+    }
+    for (key, wanted) in [
+        ("provider", "bicep"),
+        ("host", "function"),
+        ("language", "custom"),
+    ] {
+        for (line, value) in values(key).filter(|(_, value)| *value != wanted) {
+            let message = format!("{key} is {value}, and {wanted} is needed");
+            findings.push(Finding::new(&Place::new(AZURE, line), message));
+        }
+    }
     let mut made = Vec::new();
     for (line, run) in values("run") {
         let place = Place::new(AZURE, line);

@@ -403,6 +403,11 @@ impl Query<'_> {
             } else if before.ends_with("message ) = =") || before.ends_with("Message has") {
                 let messages = lines.keys().map(String::as_str);
                 self.known(*line, "message in the log of the app", text, messages);
+            } else if text.contains('{') && text.contains('}') && !is_placeholder(text) {
+                let message = format!(
+                    "{text:?} is not what is filled in: \"{{name}}\" and nothing beside it"
+                );
+                self.complain(*line, message);
             } else if before.ends_with("Uri contains") && text != "-poison/" {
                 let message = format!(
                     "{text:?} is in no address of a queue: the host calls them QUEUE-poison/"
@@ -411,6 +416,12 @@ impl Query<'_> {
             }
         }
     }
+}
+
+/// Whether a text is one word in braces.
+fn is_placeholder(text: &str) -> bool {
+    let inner = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+    inner.is_some_and(|it| it.chars().all(|c| c.is_ascii_lowercase()))
 }
 
 fn join(names: &BTreeSet<&str>) -> String {

@@ -67,8 +67,8 @@ impl Trigger {
         };
         let timer = |schedule: &str, is_made_up: bool| {
             vec![
-                json!({ "type": "timerTrigger", "direction": "in", "schedule": schedule,
-                    "useMonitor": is_made_up, "runOnStartup": false }),
+                json!({ "type": "timerTrigger", "direction": "in", "name": "tick",
+                    "schedule": schedule, "useMonitor": is_made_up, "runOnStartup": false }),
             ]
         };
         match self {
@@ -87,6 +87,11 @@ impl Trigger {
 /// Every function has the trigger and the outputs that it is meant to have.
 pub fn triggers(project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for (file, text) in project.files("function-definitions/", "/function.json") {
+        // What is not JSON is said by `routes`.
+        let definition: Json = serde_json::from_str(text).unwrap_or_default();
+        known_keys(file, &definition, &FUNCTION_KEYS, &mut findings);
+    }
     for function in functions(project, &mut Vec::new()) {
         let Some((name, trigger)) = TRIGGERS.iter().find(|(name, _)| *name == function.name) else {
             let similar = nearest(&function.name, TRIGGERS.iter().map(|(name, _)| *name));
@@ -118,6 +123,88 @@ pub fn triggers(project: &Project) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What a `function.json` is made of. The host passes over what it does not know.
+const FUNCTION_KEYS: [&str; 17] = [
+    "authLevel",
+    "bindings",
+    "connection",
+    "delayInterval",
+    "direction",
+    "maxRetryCount",
+    "methods",
+    "name",
+    "queueName",
+    "retry",
+    "route",
+    "runOnStartup",
+    "schedule",
+    "strategy",
+    "type",
+    "useMonitor",
+    "disabled",
+];
+
+/// What `host.json` is made of.
+const HOST_KEYS: [&str; 28] = [
+    "applicationInsights",
+    "arguments",
+    "batchSize",
+    "customHandler",
+    "default",
+    "defaultExecutablePath",
+    "description",
+    "excludedTypes",
+    "extensionBundle",
+    "extensions",
+    "functionTimeout",
+    "http",
+    "id",
+    "isEnabled",
+    "logLevel",
+    "logging",
+    "maxConcurrentRequests",
+    "maxDequeueCount",
+    "maxOutstandingRequests",
+    "maxPollingInterval",
+    "messageEncoding",
+    "newBatchThreshold",
+    "queues",
+    "routePrefix",
+    "samplingSettings",
+    "version",
+    "visibilityTimeout",
+    "workingDirectory",
+];
+
+/// Keys whose values are times, `hh:mm:ss`.
+const TIMES: [&str; 4] = [
+    "delayInterval",
+    "functionTimeout",
+    "maxPollingInterval",
+    "visibilityTimeout",
+];
+
+/// Every key is known, and times are times.
+fn known_keys(file: &str, json: &Json, known: &[&str], findings: &mut Vec<Finding>) {
+    for item in json.as_array().into_iter().flatten() {
+        known_keys(file, item, known, findings);
+    }
+    for (key, value) in json.as_object().into_iter().flatten() {
+        if !known.contains(&key.as_str()) {
+            let similar = nearest(key, known.iter().copied());
+            let message = format!("the host knows no {key}{similar}");
+            findings.push(Finding::of_file(file, message));
+        }
+        let parts: Vec<&str> = value.as_str().unwrap_or_default().split(':').collect();
+        let is_number = |part: &&str| part.len() == 2 && part.parse::<u32>().is_ok();
+        if TIMES.contains(&key.as_str()) && !(parts.len() == 3 && parts.iter().all(is_number)) {
+            let message = format!("{key} is {value}, which is no time: hh:mm:ss");
+            findings.push(Finding::of_file(file, message));
+        }
+        known_keys(file, value, known, findings);
+    }
 }
 
 /// What `host.json` says that nobody else checks, and why. A list is what is in the text at least.
@@ -166,6 +253,7 @@ pub fn host(project: &Project) -> Vec<Finding> {
         Ok(host) => host,
         Err(error) => return vec![Finding::of_file(FILE, format!("not JSON: {error}"))],
     };
+    known_keys(FILE, &host, &HOST_KEYS, &mut findings);
     for (place, wanted, why) in HOST {
         let value = host.pointer(place).cloned().unwrap_or_default();
         let (is_right, wanted) = match wanted {

@@ -106,4 +106,16 @@ mistakes! { mistakes_in_functions_and_their_host_are_found {
         ["azure.yaml:", "the hook runs ./hooks/package.sh, which is no task of ours"];
     task_that_is_gone: "xtask/src/main.rs", "  package            the" => "  pack               the";
         ["azure.yaml:", "there is no task package; did you mean pack?"];
+    misspelt_key_of_a_function: definition!("evaluate-budgets"), "\"retry\"" => "\"retries\"";
+        ["evaluate-budgets/function.json: the host knows no retries; did you mean retry?"];
+    no_time_between_tries: definition!("evaluate-budgets"), "\"00:00:30\"" => "\"30s\"";
+        ["evaluate-budgets/function.json: delayInterval is \"30s\", which is no time: hh:mm:ss"];
+    misspelt_key_of_the_host: "host.json", "\"batchSize\"" => "\"batchsize\"";
+        ["host.json: the host knows no batchsize; did you mean batchSize?"];
+    other_runtime_of_a_local_host: "infra/local.settings.example.json", "\"custom\"" => "\"node\"";
+        ["local.settings.example.json: /Values/FUNCTIONS_WORKER_RUNTIME is \"node\", and custom is needed"];
+    misspelt_key_of_azd: "azure.yaml", "prepackage:" => "prepack:";
+        ["azure.yaml:", "prepack is not known here; did you mean prepackage?"];
+    other_host_of_azd: "azure.yaml", "host: function" => "host: appservice";
+        ["azure.yaml:", "host is appservice, and function is needed"];
 } }

@@ -38,6 +38,8 @@ mistakes! { mistakes_in_queries_are_found {
         ["poison-messages.kql:", "there is no operation PutMessages; did you mean PutMessage?"];
     other_queues: "infra/queries/poison-messages.kql", "\"-poison/\"" => "\"-poisoned/\"";
         ["poison-messages.kql:", "\"-poisoned/\" is in no address of a queue"];
+    beside_a_placeholder: "infra/queries/poison-messages.kql", "\"{storage}\"" => "\"st{storage}\"";
+        ["poison-messages.kql:", "\"st{storage}\" is not what is filled in"];
     not_closed: "infra/queries/failed-invocations.kql", "between (400 .. 499))" => "between (400 .. 499)";
         ["failed-invocations.kql:", "( is not closed"];
     renamed_field: WORK, "        data_age_hours = age" => "        data_age_h = age";
