@@ -70,7 +70,7 @@ const fn fixed(
     }
 }
 
-const PROPERTIES: [Fixed; 19] = [
+const PROPERTIES: [Fixed; 20] = [
     fixed(
         SITES,
         "kind",
@@ -133,6 +133,13 @@ const PROPERTIES: [Fixed; 19] = [
         "",
         "true",
         "that is how Azure says Linux",
+    ),
+    fixed(
+        "Microsoft.Web/serverfarms",
+        "sku.tier",
+        "",
+        "FlexConsumption",
+        "that is the tier of FC1",
     ),
     fixed(
         "Microsoft.Web/serverfarms",

@@ -91,6 +91,13 @@ fn providers(folder: &Folder, findings: &mut Vec<Finding>) {
 
 /// `count = condition ? 1 : 0`, also by a local value.
 fn once_or_never(folder: &Folder, count: &Expression, findings: &mut Vec<Finding>) {
+    if let Value::Conditional(_, yes, no) = &count.value
+        && let (Value::Number(yes), Value::Number(no)) = (&yes.value, &no.value)
+        && yes == no
+    {
+        let message = format!("count is {yes} either way, and one of the two is to be 0");
+        findings.push(Finding::new(&count.place, message));
+    }
     for outcome in count.outcomes() {
         match &outcome.value {
             Value::Number(number) if *number != 0.0 && *number != 1.0 => {
@@ -209,6 +216,17 @@ fn azapi(resource: &Resource, findings: &mut Vec<Finding>) {
             nearest(&resource.kind, AZAPI)
         );
         findings.push(Finding::new(&resource.place, message));
+    }
+    if resource.kind == "azapi_resource_action" {
+        let action = resource.body.get("action");
+        if action.and_then(Expression::text) != Some("listkeys") {
+            let place = action.map_or(&resource.place, |it| &it.place);
+            let message = format!(
+                "{} does not do listkeys, by which keys are read",
+                resource.name
+            );
+            findings.push(Finding::new(place, message));
+        }
     }
     let mut nothing = None;
     if let Some(body) = resource.body.get("body") {

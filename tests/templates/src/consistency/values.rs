@@ -152,6 +152,26 @@ pub(super) fn agree(bicep: &Expression, terraform: &Expression, words: Words) ->
             let last = |one| canonical(one).rsplit('.').next().map(str::to_owned);
             last(bicep) == last(terraform) && sources(bicep) == sources(terraform)
         }
+        (
+            Value::Call {
+                arguments: mine, ..
+            },
+            Value::Call {
+                arguments: theirs, ..
+            },
+        ) if !mine.is_empty() => {
+            let (ours, others) = (numbers(mine), numbers(theirs));
+            // `take(text, 6)` is `substr(text, 0, 6)`.
+            let same_numbers = match mine.len() == theirs.len() {
+                true => ours == others,
+                false => ours.last() == others.last(),
+            };
+            let texts = mine.iter().zip(theirs).all(|(one, other)| {
+                let texts = (one.text(), other.text());
+                !matches!(texts, (Some(one), Some(other)) if one != other)
+            });
+            same_numbers && texts && (asks_where(bicep) || sources(bicep) == sources(terraform))
+        }
         _ if bicep.is_constant() && terraform.is_constant() => {
             let plain =
                 |one: &Expression| one.text().map_or_else(|| one.to_string(), str::to_owned);
@@ -161,6 +181,19 @@ pub(super) fn agree(bicep: &Expression, terraform: &Expression, words: Words) ->
         }
         _ => asks_where(bicep) || sources(bicep) == sources(terraform),
     }
+}
+
+/// The numbers among arguments; `26 - length` begins with one.
+fn numbers(arguments: &[Expression]) -> Vec<String> {
+    let first = |argument: &Expression| match &argument.value {
+        Value::Operation(_, operands) => operands.first().map(|it| it.value.clone()),
+        value => Some(value.clone()),
+    };
+    let numbers = arguments.iter().filter_map(|it| match first(it) {
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    });
+    numbers.collect()
 }
 
 /// The one outcome of an expression that says something.

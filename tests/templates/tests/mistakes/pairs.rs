@@ -128,6 +128,14 @@ mistakes! { mistakes_in_one_language_are_found {
         ["main.bicep:", "setting SPENDWATCH_CONFIG is written if config_source == \"package\" in Bicep and if config_source == \"blob\" in Terraform"];
     setting_the_other_way: TERRAFORM, "var.otlp_endpoint == \"\" ? {} : {" => "var.otlp_endpoint != \"\" ? {} : {";
         ["setting OTEL_EXPORTER_OTLP_ENDPOINT is written if otlp_endpoint in Bicep and if !otlp_endpoint in Terraform"];
+    other_length_of_a_suffix: BICEP, "take(uniqueString(resourceGroup().id), 6)" => "take(uniqueString(resourceGroup().id), 8)";
+        ["main.tf:", "resource site is called", "in Bicep"];
+    other_part_of_the_network: TERRAFORM_NETWORK, "var.virtual_network_address_prefix)[1]), 1)" => "var.virtual_network_address_prefix)[1]), 0)";
+        ["network.tf:", "resource endpoints_subnet has properties.addressPrefix cidrSubnet(virtual_network_address_prefix, 26, 1) in Bicep"];
+    other_size_of_a_subnet: NETWORK, "cidrSubnet(virtualNetworkAddressPrefix, 26, 0)" => "cidrSubnet(virtualNetworkAddressPrefix, 28, 0)";
+        ["network.tf:", "resource functions_subnet has properties.addressPrefix cidrSubnet(virtual_network_address_prefix, 28, 0) in Bicep"];
+    other_name_of_storage: BICEP, "'st${replace(base, '-', '')}'" => "'st${replace(base, '-', 'x')}'";
+        ["main.tf:", "resource storage is called", "in Bicep"];
     other_name_of_a_subnet: NETWORK, "  name: 'endpoints'" => "  name: 'endpoint'";
         ["network.bicep:", "a resource called endpoint (Microsoft.Network/virtualNetworks/subnets) is in Bicep and not in Terraform"];
 } }
@@ -135,6 +143,10 @@ mistakes! { mistakes_in_one_language_are_found {
 mistakes! { mistakes_that_only_terraform_can_make_are_found {
     more_than_once: TERRAFORM_NETWORK, "private = local.is_private ? 1 : 0" => "private = local.is_private ? 2 : 0";
         ["network.tf:", "count is 2, and a resource is there once (1) or never (0)"];
+    always: TERRAFORM_EXPORT, "cost_export         = var.enable_cost_export ? 1 : 0" => "cost_export         = var.enable_cost_export ? 1 : 1";
+        ["export.tf:", "count is 1 either way"];
+    no_keys_are_read: TERRAFORM, "\"listkeys\"" => "\"listkey\"";
+        ["main.tf:", "native_alert_key does not do listkeys"];
     second_of_one: TERRAFORM_NETWORK, "azurerm_private_dns_zone.vault_zone[0].id\n" => "azurerm_private_dns_zone.vault_zone[1].id\n";
         ["network.tf:", "vault_zone[1]: vault_zone is there once or never"];
     read_and_not_exported: TERRAFORM, "response_export_values = [\"properties.defaultHostName\"]" => "response_export_values = [\"properties.hostNames\"]";

@@ -109,6 +109,8 @@ mistakes! { mistakes_in_templates_and_documents_are_found {
         ["azure.yaml: there is no file infra/bicep/adz.bicep"];
     other_parameter_of_azd: "infra/bicep/azd.parameters.json", "\"environmentName\"" => "\"environment\"";
         ["azd.parameters.json: infra/bicep/azd.bicep has no parameter environment"];
+    default_that_is_not_taken: "infra/bicep/azd.bicep", "param configSource string = 'blob'" => "param configSource string = 'file'";
+        ["azd.bicep:", "parameter configSource is \"file\" by default, which is none of \"package\", \"blob\""];
     other_default_of_azd: "infra/bicep/azd.parameters.json", "CONFIG_SOURCE=blob" => "CONFIG_SOURCE=blobs";
         ["azd.parameters.json: configSource is blobs by default, which is none of package, blob; did you mean blob?"];
     other_constant_of_azapi: TERRAFORM, "minTlsVersion = \"1.2\"" => "minTlsVersion = \"1.3\"";
