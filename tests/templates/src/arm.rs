@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::bicep;
 use crate::expression::{Expression, Property, Value};
 use crate::finding::{Finding, Place, nearest};
-use crate::model::Parameter;
+use crate::model::Declared;
 use crate::terraform::{self, Mode};
 
 /// What belongs to Bicep and not to the body of a resource.
@@ -100,8 +100,7 @@ pub struct Types {
 /// What a walk knows and finds.
 struct Walk<'a> {
     about: String,
-    parameters: &'a [Parameter],
-    variables: &'a [crate::model::Variable],
+    declared: Declared<'a>,
     findings: Vec<Finding>,
 }
 
@@ -168,8 +167,10 @@ impl Types {
             }
             let mut walk = Walk {
                 about: format!("resource {}", resource.name),
-                parameters: &template.parameters,
-                variables: &template.variables,
+                declared: Declared {
+                    parameters: &template.parameters,
+                    variables: &template.variables,
+                },
                 findings: Vec::new(),
             };
             let scope = match resource.body.get("scope") {
@@ -237,8 +238,10 @@ impl Types {
             };
             let mut walk = Walk {
                 about,
-                parameters: &folder.parameters,
-                variables: &folder.locals,
+                declared: Declared {
+                    parameters: &folder.parameters,
+                    variables: &folder.locals,
+                },
                 findings: Vec::new(),
             };
             // These are arguments of the block.
@@ -315,49 +318,8 @@ impl Walk<'_> {
         }
     }
 
-    /// What an expression may turn out to be as far as is written: both sides of conditions, what
-    /// variables stand for, and the values that a parameter takes.
-    fn outcomes(&self, expression: &Expression, depth: usize) -> Vec<Expression> {
-        let all = expression.outcomes();
-        let all = all.into_iter().flat_map(|outcome| {
-            let (of, name) = match &outcome.value {
-                Value::Name(name) => ("", name),
-                Value::Member(of, name) => match &of.value {
-                    Value::Name(of) if of == "var" || of == "local" => (of.as_str(), name),
-                    _ => return vec![outcome.clone()],
-                },
-                _ => return vec![outcome.clone()],
-            };
-            let variable = self
-                .variables
-                .iter()
-                .find(|it| of != "var" && it.name == *name);
-            if let Some(variable) = variable.filter(|_| depth < 8) {
-                return self.outcomes(&variable.value, depth + 1);
-            }
-            let parameter = self
-                .parameters
-                .iter()
-                .find(|it| of != "local" && it.name == *name);
-            match parameter {
-                Some(Parameter {
-                    allowed: Some(allowed),
-                    ..
-                }) => allowed.clone(),
-                Some(Parameter {
-                    default: Some(default),
-                    ..
-                }) if default.is_constant() => {
-                    vec![default.clone()]
-                }
-                _ => vec![outcome.clone()],
-            }
-        });
-        all.collect()
-    }
-
     fn check(&mut self, node: &Json, expression: &Expression, path: &str, elsewhere: &[&str]) {
-        for outcome in self.outcomes(expression, 0) {
+        for outcome in self.declared.outcomes(expression) {
             self.check_one(node, &outcome, path, elsewhere);
         }
     }
@@ -539,7 +501,7 @@ impl Walk<'_> {
             }
             return;
         };
-        for outcome in self.outcomes(&given.value, 0) {
+        for outcome in self.declared.outcomes(&given.value) {
             let Some(text) = outcome.text() else { continue };
             match branches.get(text) {
                 Some(branch) => {

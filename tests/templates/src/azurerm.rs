@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::expression::{Expression, Value};
 use crate::finding::{Finding, Place, nearest};
-use crate::model::{Parameter, Variable};
+use crate::model::Declared;
 use crate::terraform::{Body, Folder, Mode};
 
 /// What the provider takes, with the changes up to the version that the templates ask for.
@@ -15,7 +15,7 @@ pub struct Provider {
 struct Walk<'a> {
     about: String,
     meta: &'a [&'a str],
-    folder: &'a Folder,
+    declared: Declared<'a>,
     findings: Vec<Finding>,
 }
 
@@ -50,7 +50,10 @@ impl Provider {
             let mut walk = Walk {
                 about,
                 meta: &meta,
-                folder,
+                declared: Declared {
+                    parameters: &folder.parameters,
+                    variables: &folder.locals,
+                },
                 findings: Vec::new(),
             };
             walk.body(node, body, place, "");
@@ -265,48 +268,16 @@ impl Walk<'_> {
         }
     }
 
-    /// What an expression may turn out to be as far as is written.
-    fn outcomes(&self, expression: &Expression, depth: usize) -> Vec<Expression> {
-        let all = expression.outcomes().into_iter().flat_map(|outcome| {
-            let Value::Member(of, name) = &outcome.value else {
-                return vec![outcome.clone()];
-            };
-            let of = match &of.value {
-                Value::Name(of) => of.as_str(),
-                _ => "",
-            };
-            let local: Option<&Variable> = self.folder.locals.iter().find(|it| it.name == *name);
-            if let Some(local) = local.filter(|_| of == "local" && depth < 8) {
-                return self.outcomes(&local.value, depth + 1);
-            }
-            let variable = self.folder.parameters.iter().find(|it| it.name == *name);
-            match variable.filter(|_| of == "var") {
-                Some(Parameter {
-                    allowed: Some(allowed),
-                    ..
-                }) => allowed.clone(),
-                Some(Parameter {
-                    default: Some(default),
-                    ..
-                }) if default.is_constant() => {
-                    vec![default.clone()]
-                }
-                _ => vec![outcome.clone()],
-            }
-        });
-        all.collect()
-    }
-
     fn value(&mut self, node: &Json, expression: &Expression, path: &str) {
         let of = node["type"].as_str().unwrap_or("any");
         let is_list = of.starts_with("list") || of.starts_with("set");
         let is_map = of.starts_with("map");
-        for outcome in self.outcomes(expression, 0) {
+        for outcome in self.declared.outcomes(expression) {
             let place = outcome.place.clone();
             match &outcome.value {
                 Value::Array(items) if is_list => {
                     for item in items {
-                        let item = self.outcomes(item, 0);
+                        let item = self.declared.outcomes(item);
                         item.iter().for_each(|item| self.scalar(node, item, path));
                     }
                 }

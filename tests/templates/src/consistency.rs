@@ -1,12 +1,24 @@
 //! What must be the same in Bicep, in Terraform, in the function folders, in the handler and in the
 //! documents.
 
+mod app;
+mod commands;
+mod conditions;
 mod documents;
 mod functions;
+mod local;
+mod network;
+mod only_terraform;
+mod pairs;
 mod parameters;
+mod queries;
 mod resources;
+mod role_table;
 mod roles;
 mod settings;
+mod triggers;
+mod values;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +26,25 @@ use crate::finding::{Finding, Place, nearest};
 use crate::project::{Project, Templates};
 use crate::stack::Stack;
 
+pub use app::{
+    SETTING_VALUES, dependencies, fixed_values, identity, made_first, receivers, secret_references,
+};
+pub use commands::commands;
+pub use conditions::conditions;
 pub use documents::{alert_rules, developer_cli, documented, filled_in, loaded_files};
 pub use functions::{containers, queues, routes, settings_of_functions};
+pub use local::{local_settings, package_of_developer_cli};
+pub use network::{delegations, endpoints, zone_links};
+pub use only_terraform::only_terraform;
+pub use pairs::pairs;
 pub use parameters::{outputs, parameters};
-pub use resources::{arm_type, bodies, conditions, files, names, resources};
+pub use queries::queries;
+pub use resources::{arm_type, bodies, files, names, resources};
+pub use role_table::{roles_in_table, table_of_roles};
 pub use roles::{NEEDED_ROLES, ROLES, known_roles, needed_roles, roles};
 pub use settings::{REFUSED_SETTINGS, settings, settings_read};
+pub use triggers::{host, schedules, triggers};
+pub use watching::{events, known_functions, logs, referred_by_name, windows};
 
 /// What the stacks are compared with.
 #[derive(Debug, Clone)]
@@ -72,11 +97,22 @@ pub fn stacks(templates: &Templates, pair: (&str, &str)) -> Result<(Stack, Stack
 pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = loaded_files(project, templates);
     findings.extend(routes(project, facts.routes));
+    findings.extend(triggers(project));
+    findings.extend(host(project));
+    findings.extend(known_functions(project, templates));
+    findings.extend(only_terraform(templates));
+    findings.extend(queries(project));
+    findings.extend(commands(project, templates));
+    findings.extend(local_settings(project, facts.settings));
+    findings.extend(package_of_developer_cli(project));
+    findings.extend(documented_roles(project, templates));
     match stacks(templates, MAIN) {
         Ok((bicep, terraform)) => {
             findings.extend(same(&bicep, &terraform));
             findings.extend(settings(&bicep, &terraform));
             for stack in [&bicep, &terraform] {
+                findings.extend(deployable(project, stack));
+                findings.extend(referred_by_name(templates, stack));
                 findings.extend(needed_roles(stack));
                 findings.extend(settings_read(stack, facts.settings));
                 findings.extend(settings_of_functions(project, stack));
@@ -103,6 +139,36 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
     findings
 }
 
+/// The table of roles says what all stacks assign, and nothing else.
+pub fn documented_roles(project: &Project, templates: &Templates) -> Vec<Finding> {
+    let pairs = std::iter::once(MAIN).chain(SCOPES);
+    let stacks = pairs.filter_map(|pair| stacks(templates, pair).ok());
+    let stacks: Vec<Stack> = stacks.flat_map(|(one, other)| [one, other]).collect();
+    let all: Vec<&Stack> = stacks.iter().collect();
+    let mut findings = table_of_roles(project, &all);
+    for stack in all {
+        findings.extend(roles_in_table(project, stack));
+    }
+    findings
+}
+
+/// What Azure, the host and the handler want of each stack, also where both are wrong.
+pub fn deployable(project: &Project, stack: &Stack) -> Vec<Finding> {
+    let mut findings = fixed_values(stack);
+    findings.extend(identity(stack));
+    findings.extend(secret_references(stack));
+    findings.extend(made_first(stack));
+    findings.extend(receivers(project, stack));
+    findings.extend(endpoints(stack));
+    findings.extend(zone_links(stack));
+    findings.extend(delegations(stack));
+    findings.extend(logs(stack));
+    findings.extend(windows(project, stack));
+    findings.extend(schedules(project, stack));
+    findings.extend(events(project, stack));
+    findings
+}
+
 /// What is the same in both languages, whatever a stack is for.
 pub fn same(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = resources(bicep, terraform);
@@ -110,6 +176,8 @@ pub fn same(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     findings.extend(conditions(bicep, terraform));
     findings.extend(files(bicep, terraform));
     findings.extend(bodies(bicep, terraform));
+    findings.extend(pairs(bicep, terraform));
+    findings.extend(dependencies(bicep, terraform));
     findings.extend(known_roles(bicep));
     findings.extend(known_roles(terraform));
     findings.extend(roles(bicep, terraform));

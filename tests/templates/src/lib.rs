@@ -6,7 +6,8 @@
 //! * [`arm`] and [`azurerm`] walk resources along the schema data of a folder beside the checkout:
 //!   unknown, missing and read-only properties, and values that do not exist.
 //! * [`stack`] flattens the main stack of either language, and [`consistency`] compares the two with
-//!   each other, with the function folders, the handler and the documents.
+//!   each other, with the function folders, the handler and the documents, and each with what Azure, the
+//!   host and the queries over its logs want, so that a mistake made twice shows, too.
 //!
 //! Every check is a function that returns findings, so that the tests can plant mistakes in copies of
 //! the real files and see that each is found. It is no compiler: names are resolved and constant

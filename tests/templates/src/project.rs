@@ -14,18 +14,23 @@ pub struct Project {
 }
 
 impl Project {
-    /// Reads `infra`, `function-definitions`, `docs` and the files beside them that say something
-    /// about the deployment.
+    /// Reads `infra`, `function-definitions`, `docs`, the files beside them that say something about the
+    /// deployment, and of the source the jobs, whose log lines are queried, and the list of our tasks.
     ///
     /// # Errors
     ///
     /// If a file cannot be read or is not text.
     pub fn read(root: &Path) -> io::Result<Self> {
         let mut project = Project::default();
-        for folder in ["infra", "function-definitions", "docs"] {
+        for folder in [
+            "infra",
+            "function-definitions",
+            "docs",
+            "crates/spendwatch/src/jobs",
+        ] {
             project.read_folder(root, folder)?;
         }
-        for file in ["azure.yaml", "host.json"] {
+        for file in ["azure.yaml", "host.json", "xtask/src/main.rs"] {
             if root.join(file).is_file() {
                 project.read_file(root, file)?;
             }
@@ -131,6 +136,7 @@ fn is_text(path: &str) -> bool {
         ".json",
         ".kql",
         ".md",
+        ".rs",
         ".tf",
         ".tfvars",
         ".yaml",

@@ -367,10 +367,27 @@ fn bicep_names(
             findings.push(Finding::new(place, format!("{what} {name} is not used")));
         }
     }
-    undescribed(&template.parameters, findings);
+    defaults_and_descriptions(&template.parameters, findings);
 }
 
-fn undescribed(parameters: &[Parameter], findings: &mut Vec<Finding>) {
+/// Defaults are among the values that are taken, and every parameter is described.
+fn defaults_and_descriptions(parameters: &[Parameter], findings: &mut Vec<Finding>) {
+    for parameter in parameters {
+        let (Some(default), Some(allowed)) = (&parameter.default, &parameter.allowed) else {
+            continue;
+        };
+        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        // A list of allowed items may restrict a list.
+        let is_list = matches!(default.value, Value::Array(_));
+        if default.is_constant() && !is_list && !allowed.contains(&default.to_string()) {
+            let message = format!(
+                "parameter {} is {default} by default, which is none of {}",
+                parameter.name,
+                allowed.join(", ")
+            );
+            findings.push(Finding::new(&default.place, message));
+        }
+    }
     for parameter in parameters.iter().filter(|it| !it.described) {
         let message = format!("parameter {} has no description", parameter.name);
         findings.push(Finding::new(&parameter.place, message));
@@ -683,7 +700,7 @@ fn terraform_names(
             findings.push(Finding::new(place, format!("{what} {name} is not used")));
         }
     }
-    undescribed(&folder.parameters, findings);
+    defaults_and_descriptions(&folder.parameters, findings);
 }
 
 fn terraform_module(

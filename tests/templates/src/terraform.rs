@@ -521,6 +521,14 @@ fn parameter(block: Block) -> Parameter {
             .map(ToString::to_string)
             .unwrap_or_default(),
         allowed: block.body.blocks("validation").find_map(allowed),
+        least: block
+            .body
+            .blocks("validation")
+            .find_map(|it| bound(it, ">=")),
+        most: block
+            .body
+            .blocks("validation")
+            .find_map(|it| bound(it, "<=")),
         secure: is_true("sensitive") || is_true("ephemeral"),
         described: block.body.get("description").is_some(),
         default,
@@ -540,6 +548,22 @@ fn allowed(validation: &Body) -> Option<Vec<Expression>> {
         Value::Array(items) if name == "contains" => Some(items.clone()),
         _ => None,
     }
+}
+
+/// The number in `var.x >= 1`, for this operator.
+fn bound(validation: &Body, wanted: &str) -> Option<f64> {
+    let mut found = None;
+    validation.get("condition")?.walk(&mut |inner| {
+        if let Value::Operation(operator, operands) = &inner.value
+            && operator == wanted
+            && let [left, right] = &operands[..]
+            && matches!(&left.value, Value::Member(..))
+            && let Value::Number(number) = right.value
+        {
+            found = Some(number);
+        }
+    });
+    found
 }
 
 #[cfg(test)]

@@ -97,3 +97,40 @@ fn the_azure_developer_cli_finds_what_it_deploys() {
         consistency::developer_cli(&project(), &templates(), it)
     }));
 }
+
+#[test]
+fn both_stacks_are_what_azure_the_host_and_the_handler_want() {
+    quiet(&in_both(|it| consistency::deployable(&project(), it)));
+    quiet(&in_both(|it| {
+        consistency::referred_by_name(&templates(), it)
+    }));
+    quiet(&consistency::only_terraform(&templates()));
+}
+
+#[test]
+fn functions_and_host_are_set_up_as_they_are_meant_to_be() {
+    quiet(&consistency::triggers(&project()));
+    quiet(&consistency::known_functions(&project(), &templates()));
+    quiet(&consistency::host(&project()));
+}
+
+#[test]
+fn queries_are_made_of_known_words_and_read_lines_that_are_logged() {
+    quiet(&consistency::queries(&project()));
+}
+
+#[test]
+fn commands_in_documents_name_what_there_is() {
+    quiet(&consistency::commands(&project(), &templates()));
+}
+
+#[test]
+fn the_table_of_roles_is_what_is_assigned() {
+    quiet(&consistency::documented_roles(&project(), &templates()));
+}
+
+#[test]
+fn settings_for_a_local_host_are_read_and_the_developer_cli_deploys_what_is_made() {
+    quiet(&consistency::local_settings(&project(), &settings()));
+    quiet(&consistency::package_of_developer_cli(&project()));
+}

@@ -187,6 +187,42 @@ pub fn developer_cli(project: &Project, templates: &Templates, stack: &Stack) ->
                 let message = format!("{file} has no parameter {name}{similar}");
                 findings.push(Finding::of_file(&given, message));
             }
+            for name in names
+                .iter()
+                .filter(|it| json["parameters"][**it].get("value").is_none())
+            {
+                findings.push(Finding::of_file(&given, format!("{name} has no value")));
+            }
+            let mut is_tagged = false;
+            let mut see = |inner: &Expression| is_tagged |= inner.text() == Some("azd-env-name");
+            template
+                .variables
+                .iter()
+                .for_each(|it| it.value.walk(&mut see));
+            template
+                .resources
+                .iter()
+                .for_each(|it| it.body.walk(&mut see));
+            if !is_tagged {
+                let message =
+                    "nothing has the tag azd-env-name, by which azd finds what it deployed";
+                findings.push(Finding::of_file(&file, message));
+            }
+            for (name, default) in defaults(&json["parameters"]) {
+                let parameter = template.parameters.iter().find(|it| it.name == name);
+                let allowed = parameter.and_then(|it| it.allowed.as_ref());
+                let allowed: Vec<&str> = (allowed.into_iter().flatten())
+                    .filter_map(Expression::text)
+                    .collect();
+                if !allowed.is_empty() && !allowed.contains(&default) {
+                    let similar = nearest(default, allowed.iter().copied());
+                    let message = format!(
+                        "{name} is {default} by default, which is none of {}{similar}",
+                        allowed.join(", ")
+                    );
+                    findings.push(Finding::of_file(&given, message));
+                }
+            }
             for parameter in template.parameters.iter().filter(|it| it.default.is_none()) {
                 if !names.contains(parameter.name.as_str()) {
                     let message = format!("{given} does not give {}", parameter.name);
@@ -218,6 +254,19 @@ pub fn developer_cli(project: &Project, templates: &Templates, stack: &Stack) ->
         }
     }
     findings
+}
+
+/// The parameters that are given as `${NAME=default}`, and these defaults.
+fn defaults(parameters: &serde_json::Value) -> Vec<(&str, &str)> {
+    let parameters = parameters.as_object().into_iter().flatten();
+    let defaults = parameters.filter_map(|(name, parameter)| {
+        let inner = parameter["value"]
+            .as_str()?
+            .strip_prefix("${")?
+            .strip_suffix('}')?;
+        Some((name.as_str(), inner.split_once('=')?.1))
+    });
+    defaults.collect()
 }
 
 /// What stands in braces in a file that a resource reads is filled in, and nothing else is.

@@ -7,13 +7,14 @@ use crate::project::Project;
 use crate::stack::Stack;
 
 /// A function folder.
-struct Function {
-    name: String,
-    file: String,
-    bindings: serde_json::Value,
+pub(super) struct Function {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) bindings: serde_json::Value,
 }
 
-fn functions(project: &Project, findings: &mut Vec<Finding>) -> Vec<Function> {
+/// All function folders, and what of them is not JSON.
+pub(super) fn functions(project: &Project, findings: &mut Vec<Finding>) -> Vec<Function> {
     let mut functions = Vec::new();
     for (file, text) in project.files("function-definitions/", "/function.json") {
         let name = file.split('/').nth(1).unwrap_or_default().to_owned();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::differ;
+use super::values::agree;
 use crate::expression::Expression;
 use crate::finding::{Finding, Place};
 use crate::model::Parameter;
@@ -19,7 +20,7 @@ const OTHER_DEFAULTS: [(&str, &str); 3] = [
 ];
 
 /// Parameters that one language needs and the other does not, and why.
-const ONE_SIDED_PARAMETERS: [(&str, &str); 2] = [
+pub(super) const ONE_SIDED_PARAMETERS: [(&str, &str); 2] = [
     (
         "resource_group_name",
         "a Bicep file is deployed into a resource group",
@@ -79,6 +80,20 @@ pub fn parameters(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
             );
             findings.push(Finding::new(place, message));
         }
+        if (mine.least, mine.most) != (theirs.least, theirs.most) {
+            let range = |parameter: &Parameter| {
+                let shown =
+                    |bound: Option<f64>| bound.map_or("\u{2026}".to_owned(), |it| it.to_string());
+                format!("{} to {}", shown(parameter.least), shown(parameter.most))
+            };
+            let message = format!(
+                "parameter {name} is {} in Bicep ({}) and {} in Terraform",
+                range(mine),
+                mine.place,
+                range(theirs)
+            );
+            findings.push(Finding::new(place, message));
+        }
         if mine.secure != theirs.secure {
             let message = format!("parameter {name} is a secret in one language only");
             findings.push(Finding::new(place, message));
@@ -102,14 +117,25 @@ pub fn parameters(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     findings
 }
 
-/// Both stacks have the same outputs.
+/// Both stacks have the same outputs, which tell the same.
 pub fn outputs(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     let [one, other] = [bicep, terraform].map(|stack| {
         let outputs = stack.outputs.iter();
-        let outputs = outputs.map(|it| (it.name.clone(), (it.place.clone(), ())));
+        let outputs = outputs.map(|it| (it.name.clone(), (it.place.clone(), &it.value)));
         outputs.collect::<BTreeMap<_, _>>()
     });
     differ("output", (bicep, &one), (terraform, &other), &mut findings);
+    for (name, (_, mine)) in &one {
+        if let Some((_, theirs)) = other.get(name)
+            && !agree(mine, theirs, &[])
+        {
+            let message = format!(
+                "output {name} is {mine} in Bicep ({}) and {theirs} in Terraform",
+                mine.place
+            );
+            findings.push(Finding::new(&theirs.place, message));
+        }
+    }
     findings
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::differ;
 use super::documents::loaded;
+use super::values::{agree, at, sources};
 use crate::expression::{Expression, Property, Value};
 use crate::finding::Finding;
 use crate::stack::{Resource, Stack};
@@ -143,7 +144,7 @@ const ARM_TYPES: [(&str, &str); 34] = [
 ];
 
 /// Types that only one language has as resources of their own: the other writes them into another.
-const ONE_SIDED: [&str; 10] = [
+const ONE_SIDED: [&str; 9] = [
     // Terraform writes the settings with the app.
     "Microsoft.Web/sites/config",
     // azurerm_storage_account has blob_properties, and a queue service is there without being made.
@@ -152,8 +153,6 @@ const ONE_SIDED: [&str; 10] = [
     "Microsoft.Storage/storageAccounts/tableServices",
     // azurerm_private_endpoint has a block for it.
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-    // Written into the network by Bicep, so that a second deployment does not take them away.
-    "Microsoft.Network/virtualNetworks/subnets",
     // Written into the subnet by Bicep, and linked domains into the service.
     "azurerm_subnet_network_security_group_association",
     "azurerm_communication_service_email_domain_association",
@@ -171,6 +170,12 @@ pub fn arm_type(resource: &Resource) -> String {
     }
     let known = ARM_TYPES.iter().find(|(name, _)| *name == resource.kind);
     known.map_or_else(|| resource.kind.clone(), |(_, kind)| (*kind).to_owned())
+}
+
+/// The resources of a type of Azure's.
+pub(super) fn of_kind<'a>(stack: &'a Stack, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
+    let resources = stack.resources.iter();
+    resources.filter(move |it| arm_type(it) == kind)
 }
 
 /// The body as Azure sees it, for resources that are written that way in either language.
@@ -232,7 +237,11 @@ pub fn names(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
 }
 
 /// Calls `compare` with the first resource of each name that both stacks have.
-fn each_pair(bicep: &Stack, terraform: &Stack, mut compare: impl FnMut(&Resource, &Resource)) {
+pub(super) fn each_pair(
+    bicep: &Stack,
+    terraform: &Stack,
+    mut compare: impl FnMut(&Resource, &Resource),
+) {
     let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for one in &bicep.resources {
         let kind = arm_type(one);
@@ -246,42 +255,6 @@ fn each_pair(bicep: &Stack, terraform: &Stack, mut compare: impl FnMut(&Resource
             compare(one, other);
         }
     }
-}
-
-/// The parameters that decide whether resources are there are the same.
-pub fn conditions(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let of = |stack: &Stack, resource: &Resource| -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for condition in resource.condition.iter().chain(&resource.over) {
-            condition.walk(&mut |inner| {
-                if let Value::Name(name) = &inner.value
-                    && stack.parameters.iter().any(|it| it.name == *name)
-                {
-                    names.insert(name.clone());
-                }
-            });
-        }
-        names
-    };
-    each_pair(bicep, terraform, |one, other| {
-        let (mine, theirs) = (of(bicep, one), of(terraform, other));
-        if mine != theirs {
-            let all = |names: BTreeSet<String>| match names.len() {
-                0 => "nothing".to_owned(),
-                _ => names.into_iter().collect::<Vec<_>>().join(", "),
-            };
-            let message = format!(
-                "whether resource {} is there depends on {} in Bicep ({}) and on {} in Terraform",
-                one.name,
-                all(mine),
-                one.place,
-                all(theirs)
-            );
-            findings.push(Finding::new(&other.place, message));
-        }
-    });
-    findings
 }
 
 /// The same files are read into the same resources.
@@ -311,9 +284,15 @@ pub fn files(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
 pub fn bodies(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     each_pair(bicep, terraform, |one, other| {
-        if other.kind != "azapi_resource" {
+        if !other.kind.starts_with("azapi_") {
             return;
         }
+        for part in ["kind", "sku"] {
+            if let (Some(mine), Some(theirs)) = (one.body.get(part), arm_body(other).get(part)) {
+                same_body(&one.name, part, mine, theirs, None, &mut findings);
+            }
+        }
+        identities(one, other, &mut findings);
         let (Some(mine), Some(theirs)) = (
             one.body.get("properties"),
             other.body.get("body.properties"),
@@ -331,6 +310,35 @@ pub fn bodies(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
         );
     });
     findings
+}
+
+/// Resources that sign in do so as the same.
+fn identities(one: &Resource, other: &Resource, findings: &mut Vec<Finding>) {
+    let (mine, theirs) = (one.body.get("identity"), other.body.get("identity"));
+    let of = |identity: Option<&Expression>| -> (Vec<String>, BTreeSet<String>) {
+        let types = identity.map_or_else(Vec::new, |it| at(it, "type"));
+        let types = types.iter().map(|it| it.to_string()).collect();
+        (types, identity.map(sources).unwrap_or_default())
+    };
+    let (mine_of, theirs_of) = (of(mine), of(theirs));
+    if mine_of != theirs_of {
+        let all = |(types, names): (Vec<String>, BTreeSet<String>)| {
+            let names: Vec<String> = names.into_iter().collect();
+            match types.is_empty() {
+                true => "nobody".to_owned(),
+                false => format!("{} {}", types.join(", "), names.join(", ")),
+            }
+        };
+        let message = format!(
+            "resource {} signs in as {} in Bicep ({}) and as {} in Terraform",
+            one.name,
+            all(mine_of),
+            mine.map_or(&one.place, |it| &it.place),
+            all(theirs_of)
+        );
+        let place = theirs.map_or(&other.place, |it| &it.place);
+        findings.push(Finding::new(place, message));
+    }
 }
 
 /// Constants that differ, and properties that only one of two objects has.
@@ -378,7 +386,7 @@ fn same_body(
         }
         return;
     }
-    if mine.is_constant() && theirs.is_constant() && mine.to_string() != theirs.to_string() {
+    if !agree(mine, theirs, &[]) {
         let message = format!(
             "resource {name} has {path} {mine} in Bicep ({}) and {theirs} in Terraform",
             mine.place

@@ -108,15 +108,17 @@ pub const NEEDED_ROLES: [(&str, &str); 5] = [
 
 /// A role that is assigned.
 #[derive(Debug)]
-struct Role {
-    name: String,
-    target: String,
-    principal: String,
-    place: Place,
+pub(super) struct Role {
+    pub(super) name: String,
+    pub(super) target: String,
+    pub(super) principal: String,
+    pub(super) place: Place,
+    /// What the assignment is called.
+    assignment: String,
 }
 
 /// The role assignments of a stack, and ids of roles that are none.
-fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
+pub(super) fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
     let mut roles = Vec::new();
     let mut findings = Vec::new();
     for resource in &stack.resources {
@@ -134,6 +136,9 @@ fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
                 .map_or_else(|| "its scope".to_owned(), target_of),
         };
         let mut names = Vec::new();
+        if let Some(id) = get(["properties.roleDefinitionId", "role_definition_id"]) {
+            of_definitions(id, &mut findings);
+        }
         let by_id = get(["properties.roleDefinitionId", "role_definition_id"]);
         for id in by_id.into_iter().flat_map(ids) {
             match ROLES.iter().find(|(known, _)| *known == id) {
@@ -174,9 +179,27 @@ fn roles_of(stack: &Stack) -> (Vec<Role>, Vec<Finding>) {
             target: target.clone(),
             principal: principal.clone().unwrap_or_default(),
             place: resource.place.clone(),
+            assignment: resource.name.clone(),
         }));
     }
     (roles, findings)
+}
+
+/// `subscriptionResourceId(type, id)` is the id of a role if the type is that of roles.
+fn of_definitions(id: &Expression, findings: &mut Vec<Finding>) {
+    const WANTED: &str = "Microsoft.Authorization/roleDefinitions";
+    id.walk(&mut |inner| {
+        if let Value::Call {
+            name, arguments, ..
+        } = &inner.value
+            && name.ends_with("ResourceId")
+            && let Some(kind) = arguments.first()
+            && kind.text() != Some(WANTED)
+        {
+            let message = format!("a role is given as a {kind}, and {WANTED} is needed");
+            findings.push(Finding::new(&kind.place, message));
+        }
+    });
 }
 
 /// The resources, parameters and so on that an expression rests on.
@@ -197,6 +220,10 @@ pub(super) fn roots(expression: &Expression) -> String {
 /// What a role is assigned on.
 fn target_of(scope: &Expression) -> String {
     let text = scope.to_string();
+    // The one that the stack is deployed to, and not one of those that are named.
+    if text == "subscription()" || text.contains("data current.subscription_id") {
+        return "the subscription of the app".to_owned();
+    }
     if text.contains("managementGroup") || text.contains("management_group") {
         return "a management group".to_owned();
     }
@@ -247,14 +274,25 @@ pub fn roles(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     findings
 }
 
+fn is_needed(role: &Role, (name, target): &(&str, &str)) -> bool {
+    role.name == *name && role.target == *target && role.principal == "@identity"
+}
+
+/// The names of the assignments without which the app does not work.
+pub(super) fn needed_assignments(stack: &Stack) -> Vec<String> {
+    let (roles, _) = roles_of(stack);
+    let needed = roles
+        .into_iter()
+        .filter(|role| NEEDED_ROLES.iter().any(|it| is_needed(role, it)));
+    needed.map(|role| role.assignment).collect()
+}
+
 /// The roles without which the app does not work are assigned to its identity.
 pub fn needed_roles(stack: &Stack) -> Vec<Finding> {
     let (roles, _) = roles_of(stack);
-    let missing = NEEDED_ROLES.iter().filter(|(name, target)| {
-        !roles
-            .iter()
-            .any(|it| it.name == *name && it.target == *target && it.principal == "@identity")
-    });
+    let missing = NEEDED_ROLES
+        .iter()
+        .filter(|needed| !roles.iter().any(|it| is_needed(it, needed)));
     missing
         .map(|(name, target)| {
             let message = format!("the identity lacks the role {name} on {target}");

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conditions::holds;
 use super::differ;
 use super::resources::{arm_body, arm_type};
 use super::roles::roots;
+use super::values::{canonical, sources};
 use crate::expression::{Expression, Property, Value};
 use crate::finding::{Finding, Place, nearest};
-use crate::stack::{Stack, snake};
+use crate::stack::Stack;
 
 /// Settings that a Flex Consumption app refuses, or that break it: they moved into its properties.
 pub const REFUSED_SETTINGS: [&str; 11] = [
@@ -37,26 +39,11 @@ const UNWRITTEN_SETTINGS: [&str; 5] = [
     "AzureFunctionsJobHost__functionTimeout",
 ];
 
-/// An expression with the words of either language made the same.
-fn canonical(expression: &Expression) -> String {
-    let text = snake(&expression.to_string()).replace(".properties.", ".");
-    let same = [
-        (".primary_endpoints.blob", ".primary_blob_endpoint"),
-        (".primary_endpoints.queue", ".primary_queue_endpoint"),
-        (".primary_endpoints.table", ".primary_table_endpoint"),
-    ];
-    same.iter()
-        .fold(text, |text, (from, to)| text.replace(from, to))
-}
-
-/// The settings that a stack writes, with all values that they may have. The parameters whose entries become settings stand among them as `*name`.
-pub(super) fn settings_of(stack: &Stack) -> BTreeMap<String, (Place, Vec<Expression>)> {
-    let mut settings = BTreeMap::new();
-    let mut ways = 0;
-    for resource in &stack.resources {
-        let kind = arm_type(resource);
+/// The expressions that say all settings of the app.
+fn written(stack: &Stack) -> Vec<&Expression> {
+    let written = stack.resources.iter().filter_map(|resource| {
         let body = arm_body(resource);
-        let written = match kind.as_str() {
+        match arm_type(resource).as_str() {
             "Microsoft.Web/sites/config"
                 if resource.body.get("name").and_then(Expression::text) == Some("appsettings") =>
             {
@@ -64,10 +51,16 @@ pub(super) fn settings_of(stack: &Stack) -> BTreeMap<String, (Place, Vec<Express
             }
             "Microsoft.Web/sites" => body.get("properties.siteConfig.appSettings"),
             _ => None,
-        };
-        let Some(written) = written else { continue };
-        ways += 1;
-        if ways > 1 {
+        }
+    });
+    written.collect()
+}
+
+/// The settings that a stack writes, with all values that they may have. The parameters whose entries become settings stand among them as `*name`.
+pub(super) fn settings_of(stack: &Stack) -> BTreeMap<String, (Place, Vec<Expression>)> {
+    let mut settings = BTreeMap::new();
+    for (at, written) in written(stack).into_iter().enumerate() {
+        if at > 0 {
             settings.insert(TWICE.to_owned(), (written.place.clone(), Vec::new()));
         }
         match &written.value {
@@ -92,6 +85,48 @@ pub(super) fn settings_of(stack: &Stack) -> BTreeMap<String, (Place, Vec<Express
         }
     }
     settings
+}
+
+/// What must be so for a setting to be written, for those that not always are.
+fn terms_of(stack: &Stack) -> BTreeMap<String, (Place, BTreeSet<String>)> {
+    let mut terms = BTreeMap::new();
+    for written in written(stack) {
+        match &written.value {
+            Value::Each(each) => collect_terms(&each.over, &BTreeSet::new(), &mut terms),
+            _ => collect_terms(written, &BTreeSet::new(), &mut terms),
+        }
+    }
+    terms
+}
+
+fn collect_terms(
+    expression: &Expression,
+    so_far: &BTreeSet<String>,
+    terms: &mut BTreeMap<String, (Place, BTreeSet<String>)>,
+) {
+    match &expression.value {
+        Value::Object(properties) if !so_far.is_empty() => {
+            for Property { key, .. } in properties {
+                let name = key.text().unwrap_or_default().to_owned();
+                terms.insert(name, (key.place.clone(), so_far.clone()));
+            }
+        }
+        Value::Conditional(condition, yes, no) => {
+            for (part, is) in [(yes, true), (no, false)] {
+                let mut all = so_far.clone();
+                all.extend(holds(condition, is).unwrap_or_else(|| sources(condition)));
+                collect_terms(part, &all, terms);
+            }
+        }
+        Value::Call {
+            name, arguments, ..
+        } if matches!(name.as_str(), "union" | "merge" | "shallowMerge") => {
+            for part in arguments {
+                collect_terms(part, so_far, terms);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Stands among the settings that are written in two places.
@@ -125,15 +160,22 @@ fn collect_settings(
         }
         _ => {
             // One setting for each entry of a parameter: `toObject(items(…), …)`, `{for …}`.
-            let over = match &expression.value {
+            let (over, value) = match &expression.value {
                 Value::Call {
                     name, arguments, ..
-                } if name == "toObject" => arguments.first().map(roots),
-                Value::Each(each) => Some(roots(&each.over)),
-                _ => Some(roots(expression)),
+                } if name == "toObject" => {
+                    let value = arguments.get(2).map(|it| match &it.value {
+                        Value::Lambda(_, body) => &**body,
+                        _ => it,
+                    });
+                    (arguments.first().map(roots), value)
+                }
+                Value::Each(each) => (Some(roots(&each.over)), Some(&each.value)),
+                _ => (Some(roots(expression)), None),
             };
             let name = format!("*{}", over.unwrap_or_default());
-            settings.insert(name, (expression.place.clone(), Vec::new()));
+            let values = value.into_iter().cloned().collect();
+            settings.insert(name, (expression.place.clone(), values));
         }
     }
 }
@@ -144,7 +186,8 @@ pub fn settings(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let one = settings_of(bicep);
     let other = settings_of(terraform);
     differ("setting", (bicep, &one), (terraform, &other), &mut findings);
-    for (name, (place, mine)) in &one {
+    // Each language names the items of a loop in its way.
+    for (name, (place, mine)) in one.iter().filter(|(name, _)| !name.starts_with('*')) {
         let Some((_, theirs)) = other.get(name) else {
             continue;
         };
@@ -160,6 +203,25 @@ pub fn settings(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
                 all(mine),
                 all(theirs)
             );
+            findings.push(Finding::new(place, message));
+        }
+    }
+    let (one, other) = (terms_of(bicep), terms_of(terraform));
+    for name in one.keys().chain(other.keys()).collect::<BTreeSet<_>>() {
+        let when = |terms: &BTreeMap<String, (Place, BTreeSet<String>)>| {
+            let terms = terms.get(name).map(|(_, terms)| terms);
+            let terms: Vec<String> = terms.into_iter().flatten().cloned().collect();
+            match terms.is_empty() {
+                true => "always".to_owned(),
+                false => format!("if {}", terms.join(" and ")),
+            }
+        };
+        let (mine, theirs) = (when(&one), when(&other));
+        if mine != theirs
+            && let Some((place, _)) = one.get(name).or(other.get(name))
+        {
+            let message =
+                format!("setting {name} is written {mine} in Bicep and {theirs} in Terraform");
             findings.push(Finding::new(place, message));
         }
     }
