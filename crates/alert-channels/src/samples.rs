@@ -135,6 +135,7 @@ pub fn status() -> Status {
         },
         owners: vec!["platform@contoso.example".into()],
         gaps: Vec::new(),
+        missing: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use self::undo::retire;
 use self::undo::{Held, undo};
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::budget::{Budget, Threshold, When};
-use crate::forecast::Forecast;
+use crate::forecast::{FewDays, Forecast};
 use crate::ledger::{Alert, AlertKey, AlertState, Change, Ledger, alert_id};
 use crate::money::Money;
 use crate::period::{Period, plus_days};
@@ -469,18 +469,14 @@ pub fn decide(
     }
 }
 
-/// A forecast of fewer settled days is mostly what its largest day makes it.
-const DAYS_TO_BELIEVE: u32 = 5;
-
 /// Why a threshold of the forecast is not told: there are too few days, or forecasts have been too far off.
 fn doubt(threshold: &Threshold, status: &Status) -> Option<Reason> {
     let forecast = status.forecast.as_ref();
     let forecast = forecast.filter(|_| matches!(threshold.when, When::Forecast(_)))?;
-    let few_days = forecast.few_days.as_ref().map(|few| few.settled);
-    match few_days.filter(|settled| *settled < DAYS_TO_BELIEVE) {
-        Some(settled) => Some(Reason::HeldFewDays {
-            settled,
-            needed: DAYS_TO_BELIEVE,
+    match forecast.few_days.as_ref().filter(|few| few.are_too_few()) {
+        Some(few) => Some(Reason::HeldFewDays {
+            settled: few.settled,
+            needed: FewDays::NEEDED,
         }),
         None => forecast.score?.hold(),
     }

@@ -36,6 +36,17 @@ pub struct FewDays {
     pub weekdays_of: Option<String>,
 }
 
+impl FewDays {
+    /// So many settled days it takes for thresholds of the forecast to be told: one of fewer is mostly what
+    /// its largest day makes it.
+    pub const NEEDED: u32 = 5;
+
+    /// Whether thresholds of the forecast wait for more.
+    pub fn are_too_few(&self) -> bool {
+        self.settled < FewDays::NEEDED
+    }
+}
+
 /// Spend from the first day of a period to the end of one of its days, as it is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathDay {

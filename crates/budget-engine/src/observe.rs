@@ -89,8 +89,8 @@ pub struct Observed {
     /// Currency of all amounts.
     pub currency: Currency,
     /// Every day from the first with a cost up to today, without gaps. A day inside the data without a
-    /// row cost nothing, unless the whole subscription (or billing scope) has none, which as a rule has
-    /// some every day: that one is missing, and so is a day after the data.
+    /// row cost nothing, unless it is one of the last days and the whole subscription (or billing scope) has
+    /// none, which as a rule has some every day: that one is missing, and so is a day after the data.
     pub days: Vec<DailyCost>,
     /// First day with any cost in the subscriptions (or billing scopes) that the budget lies in; of
     /// several, of the one that begins last. What was not there on the days from then on cost nothing.
@@ -235,7 +235,10 @@ pub fn observe(
         costs,
         covered_from: feeds.iter().map(|feed| feed.first_day).max(),
         last_day,
-        missing: feeds.iter().flat_map(Feed::missing).collect(),
+        missing: feeds
+            .iter()
+            .flat_map(|feed| feed.missing(last_day))
+            .collect(),
         as_of: facts.as_of(),
         skipped_rows: facts.skipped_rows(),
     };
@@ -341,14 +344,16 @@ fn last_day_of_feeds(facts: &CostFacts, selectors: &[Selector<'_>], today: Date)
     feeds(selectors).iter().filter_map(last_day).min()
 }
 
-/// A run of days without rows that is no longer may be missing data.
+/// A run of days without rows that is no longer may be missing data, ...
 const LONGEST_LOSS: usize = 7;
-/// So many days before it show whether there are rows every day as a rule, ...
+/// ... if it is not older: what has not come by then will not come, ...
+const OLDEST_LOSS: i32 = 10;
+/// ... and if of so many days before it, ...
 const RULE_DAYS: i32 = 28;
-/// ... of which at least so many are needed, ...
+/// ... of which there are so many at least, ...
 const LEAST_RULE_DAYS: usize = 14;
-/// ... and of which one in so many may have none.
-const DAYS_TO_AN_EXCEPTION: usize = 7;
+/// ... all had rows but for so many runs.
+const MOST_EXCEPTIONS: usize = 1;
 
 /// The days of a subscription or billing scope, whatever of it a budget counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -375,34 +380,35 @@ impl Feed {
         Some(Feed { first_day, gaps })
     }
 
-    /// The gaps that are taken for missing data and not for days without cost: at most a week in a row,
-    /// after four weeks (two at least) in which all days but one in seven had rows.
-    pub fn missing(&self) -> Vec<Date> {
-        let mut missing = Vec::new();
-        let mut run: Vec<Date> = Vec::new();
-        for gap in &self.gaps {
-            if run.last().is_some_and(|last| plus_days(*last, 1) < *gap) {
-                missing.extend(self.lost(&run));
-                run.clear();
+    /// The gaps that are taken for missing data and not for days without cost, as data up to `last_day` show
+    /// it: at most a week in a row, at most ten days ago, after four weeks (two at least) in which there was
+    /// no more than one other.
+    pub fn missing(&self, last_day: Date) -> Vec<Date> {
+        let mut runs: Vec<Vec<Date>> = Vec::new();
+        for gap in self.gaps.range(..=last_day) {
+            match runs.last_mut() {
+                Some(run) if run.last().is_some_and(|last| plus_days(*last, 1) == *gap) => {
+                    run.push(*gap);
+                }
+                _ => runs.push(vec![*gap]),
             }
-            run.push(*gap);
         }
-        missing.extend(self.lost(&run));
-        missing
+        let lost = (0..runs.len()).filter(|&at| self.is_lost(&runs[at], &runs[..at], last_day));
+        lost.flat_map(|at| runs[at].iter().copied()).collect()
     }
 
-    /// A run of gaps if it is taken for missing data, else nothing.
-    fn lost<'a>(&self, run: &'a [Date]) -> &'a [Date] {
-        let Some(first) = run.first().filter(|_| run.len() <= LONGEST_LOSS) else {
-            return &[];
+    /// Whether a run of gaps, after earlier ones, is taken for missing data.
+    fn is_lost(&self, run: &[Date], earlier: &[Vec<Date>], last_day: Date) -> bool {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return false;
         };
         let since = plus_days(*first, -RULE_DAYS).max(self.first_day);
-        let days = dates(since, *first).count();
-        let gaps = self.gaps.range(since..*first).count();
-        match days >= LEAST_RULE_DAYS && gaps * DAYS_TO_AN_EXCEPTION <= days {
-            true => run,
-            false => &[],
-        }
+        let exceptions = earlier.iter().rev();
+        let exceptions = exceptions.take_while(|run| run.last().is_some_and(|last| *last >= since));
+        run.len() <= LONGEST_LOSS
+            && *last >= plus_days(last_day, -OLDEST_LOSS)
+            && dates(since, *first).count() >= LEAST_RULE_DAYS
+            && exceptions.count() <= MOST_EXCEPTIONS
     }
 }
 

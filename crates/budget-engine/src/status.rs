@@ -15,7 +15,7 @@ use crate::course::{Course, course};
 use crate::drivers::{Drivers, drivers};
 use crate::forecast::{Forecast, ForecastSummary};
 use crate::money::{Money, percent_of};
-use crate::observe::{DataState, ObserveError, Observed};
+use crate::observe::{DataState, DayState, ObserveError, Observed};
 use crate::period::{Period, TimeGrain, days_between, plus_days};
 use crate::rhythm::Rhythm;
 use crate::scope::Scope;
@@ -133,6 +133,9 @@ pub struct Status {
     /// lies in has no row at all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Date>,
+    /// Those of the gaps that are taken for missing data and forecast, instead of for days without cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Date>,
 }
 
 impl Status {
@@ -238,6 +241,13 @@ pub fn status(
         course,
         data: observed.data,
         owners: observed.owners.clone(),
+        missing: observed
+            .days
+            .iter()
+            .filter(|day| day.state == DayState::Missing && day.date <= observed.data.last_day)
+            .map(|day| day.date)
+            .filter(|day| counted.contains(*day))
+            .collect(),
         gaps: observed
             .gaps
             .iter()

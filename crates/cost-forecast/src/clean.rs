@@ -146,9 +146,13 @@ pub(crate) fn damp_ended_spikes(costs: &mut [Option<f64>]) -> bool {
     let not_ended = (0..costs.len()).rev().take_while(|&at| is_off(at)).count();
     let end = costs.len().saturating_sub(not_ended.max(NEWEST_DAYS));
     // One of the newest days has clearly ended if it was a single one: the day before and all after are usual.
+    // So has a refund on the newest of them, where days cost something as a rule.
+    let is_refund = |at: usize| {
+        costs[at].is_some_and(|cost| cost < 0.0) && usual[at].is_some_and(|usual| usual > 0.0)
+    };
     let is_single = |&at: &usize| {
         let mut around = (at.saturating_sub(1)..costs.len()).filter(|&other| other != at);
-        at + 1 < costs.len() && around.all(|other| !is_off(other))
+        (at + 1 < costs.len() || is_refund(at)) && around.all(|other| !is_off(other))
     };
     let newest = (end..costs.len()).filter(is_single);
     let spikes: Vec<usize> = (0..end).chain(newest).filter(is_spike).collect();

@@ -86,6 +86,8 @@ pub struct Forecast {
     pub path: Vec<DayForecast>,
     /// The sum over the days of `path`; a certain 0 if there are none.
     pub total: Distribution,
+    /// What of the sum is posted, or is the least that the days cost: [`Fitted::times`] leaves it as it is.
+    pub posted: f64,
 }
 
 /// The cost of one day, to be expected.
@@ -243,10 +245,12 @@ impl Fitted {
             return Forecast {
                 path: Vec::new(),
                 total: Distribution::point(0.0),
+                posted: 0.0,
             };
         };
         let total = self.total_of(&open, open.path.len(), level);
         Forecast {
+            posted: open.floors.iter().copied().map(beyond).sum(),
             path: open.path,
             total,
         }
@@ -350,6 +354,10 @@ impl Fitted {
             let arrival = self.arrivals.iter().find(|one| one.date == date);
             let everyday = everyday + planned;
             let everyday = match arrival.zip(posted) {
+                // A refund is posted as a whole, and is no share of anything either.
+                _ if posted.is_some_and(|posted| posted < 0.0) && !is_credit => {
+                    everyday + posted.unwrap_or_default()
+                }
                 // A charge is posted as a whole, and is no share of anything.
                 Some((arrival, posted)) => {
                     let one_day = self

@@ -11,6 +11,7 @@ use rust_decimal::prelude::FromPrimitive;
 
 use crate::forecasting;
 use crate::outlook::Outlook;
+use crate::standing::CLOSING_DAYS;
 
 /// Days without cost that are looked at before the first with one: as many as a history needs.
 const DAYS_BEFORE: i32 = 28;
@@ -20,6 +21,8 @@ const SCORE_DIGITS: u32 = 2;
 /// The settled days of a budget, checked.
 pub(crate) struct Checked {
     days: Vec<CheckedDay>,
+    /// The events as they were found, and with their amounts as money.
+    found: Vec<Incident>,
     incidents: Vec<Anomaly>,
     settled_to: Date,
 }
@@ -39,8 +42,33 @@ impl Checked {
             .collect();
         Ok(Checked {
             incidents: incidents?,
+            found: summary.incidents,
             days,
             settled_to: observed.data.settled_to,
+        })
+    }
+
+    /// The same for the thresholds of a period. An event that began before it, and goes on when that is no
+    /// longer looked at, is one of this period as well, with its days there.
+    ///
+    /// # Errors
+    /// As [`Checked::of`].
+    fn in_period(&self, period: &Period, observed: &Observed) -> Result<Checked, String> {
+        let judged_from = plus_days(period.start(), CLOSING_DAYS);
+        let events = self.found.iter().zip(&self.incidents);
+        let incidents: Result<Vec<Anomaly>, String> = events
+            .map(
+                |(found, known)| match known.first < period.start() && known.last >= judged_from {
+                    true => priced(&since(found, period.start()), observed),
+                    false => Ok(known.clone()),
+                },
+            )
+            .collect();
+        Ok(Checked {
+            days: self.days.clone(),
+            found: self.found.clone(),
+            incidents: incidents?,
+            settled_to: self.settled_to,
         })
     }
 
@@ -64,12 +92,22 @@ impl Checked {
     }
 
     /// What the figures of a period show: its days, and those of the last week before it.
-    pub(crate) fn shown_in(&self, period: &Period) -> Anomalies {
+    ///
+    /// # Errors
+    /// As [`Checked::of`].
+    pub(crate) fn shown_in(
+        &self,
+        period: &Period,
+        observed: &Observed,
+    ) -> Result<Anomalies, String> {
         let since = period.start().min(week_to(self.settled_to));
-        self.between(since, period.end())
+        Ok(self
+            .in_period(period, observed)?
+            .between(since, period.end()))
     }
 
-    /// Looks into what made up the events that were not over before `since`, by what was `asked` for first.
+    /// Looks into what made up the events that were not over before `since`, by what was `asked` for first,
+    /// unless that is known.
     pub(crate) fn explain(
         &mut self,
         since: Date,
@@ -80,6 +118,7 @@ impl Checked {
     ) {
         for one in &mut self.incidents {
             if one.last >= since
+                && one.drivers.is_empty()
                 && let Some(explained) = one.clone().explained(facts, budget, selectors, asked)
             {
                 *one = explained;
@@ -100,21 +139,37 @@ pub(crate) fn add<'a>(
     let mut statuses: Vec<&mut Status> = statuses.collect();
     let first_day = statuses.iter().map(|status| status.period.start()).min();
     let Some(first_day) = first_day else { return };
-    match Checked::of(observed, outlook) {
-        Ok(mut checked) => {
-            let since = first_day.min(week_to(observed.data.settled_to));
-            checked.explain(since, facts, budget, selectors, None);
-            for status in &mut statuses {
-                status.anomalies = Some(checked.shown_in(&status.period));
-            }
+    let added = Checked::of(observed, outlook).and_then(|mut checked| {
+        let since = first_day.min(week_to(observed.data.settled_to));
+        checked.explain(since, facts, budget, selectors, None);
+        for status in &mut statuses {
+            let period = status.period;
+            let mut shown = checked.in_period(&period, observed)?;
+            shown.explain(since, facts, budget, selectors, None);
+            status.anomalies = Some(shown.between(
+                period.start().min(week_to(observed.data.settled_to)),
+                period.end(),
+            ));
         }
-        Err(problem) => {
-            tracing::warn!(
-                budget.id = budget.id,
-                problem,
-                "unusual costs were not looked for"
-            );
-        }
+        Ok(())
+    });
+    if let Err(problem) = added {
+        tracing::warn!(
+            budget.id = budget.id,
+            problem,
+            "unusual costs were not looked for"
+        );
+    }
+}
+
+/// The part of an event from a day on.
+fn since(event: &Incident, day: Date) -> Incident {
+    let days = event.days.iter().filter(|one| one.date >= day);
+    let days: Vec<_> = days.copied().collect();
+    Incident {
+        first: days.first().map_or(event.first, |one| one.date),
+        days,
+        ..event.clone()
     }
 }
 

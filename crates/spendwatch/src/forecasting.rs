@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use budget_engine::{Breach, DailyCost, DayState, FewDays, Forecast, Observed, PathDay, Period};
+use budget_engine::{
+    Breach, DailyCost, DayState, FewDays, Forecast, Observed, PathDay, Period, plus_days,
+};
 use cost_forecast::{Basis, DailySeries, Day, Fitted, Interval, Model, RunningTotal};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -34,15 +36,8 @@ pub(crate) fn forecast(
     let (settled, mut forecast) = total(&model, observed, period, outlook)?;
     let totals = model.running_totals(period.start(), period.end());
     forecast.path = path(observed, period, &totals)?;
-    forecast.breach = reached_on(observed, period, planned).or_else(|| {
-        let planned = planned.to_f64()?;
-        let breach = cost_forecast::Breach::of(&totals, settled, planned, period.start())?;
-        Some(Breach {
-            likely: breach.likely?,
-            earliest: Some(breach.earliest),
-            latest: breach.latest,
-        })
-    });
+    forecast.breach = reached_on(observed, period, planned)
+        .or_else(|| expected_on(&forecast.path, observed, period, planned));
     let made = made(&model, observed, period, settled, outlook.spread())?;
     Ok((forecast, made))
 }
@@ -215,6 +210,26 @@ fn path(
 fn decimal(value: f64) -> Result<Decimal, String> {
     let value = Decimal::from_f64(value).ok_or("the forecast is too large")?;
     Ok(value.round_dp(DIGITS))
+}
+
+/// The days on which spend is expected to reach an amount that is not posted yet: after the last day with
+/// data, whatever may still come of the days before.
+fn expected_on(
+    path: &[PathDay],
+    observed: &Observed,
+    period: &Period,
+    amount: Decimal,
+) -> Option<Breach> {
+    let soonest = plus_days(observed.data.last_day, 1).min(period.last_day());
+    let first = |by_then: fn(&PathDay) -> Decimal| {
+        let day = path.iter().find(|day| by_then(day) >= amount)?;
+        Some(day.date.max(soonest))
+    };
+    Some(Breach {
+        likely: first(|day| day.middle)?,
+        earliest: first(|day| day.high),
+        latest: first(|day| day.low),
+    })
 }
 
 /// The day on which known costs reached the amount, if they did.

@@ -301,7 +301,7 @@ impl Judging<'_> {
             mut status,
             forecast,
         } = figures;
-        add_anomalies(&mut status, self.checked);
+        add_anomalies(&mut status, self.checked, self.observed);
         running.planned = Some(status.planned);
         if running.basis != Some(self.basis) {
             // The two kinds of knowledge are not newer or older than each other.
@@ -375,6 +375,7 @@ impl Judging<'_> {
             add_anomalies(
                 &mut figures.status,
                 Checked::of(&observed, self.replay.outlook).as_ref().ok(),
+                &observed,
             );
         }
         let Figures { status, forecast } = figures;
@@ -386,8 +387,9 @@ impl Judging<'_> {
     }
 }
 
-fn add_anomalies(status: &mut Status, checked: Option<&Checked>) {
-    status.anomalies = checked.map(|checked| checked.shown_in(&status.period));
+fn add_anomalies(status: &mut Status, checked: Option<&Checked>, observed: &Observed) {
+    let shown = checked.map(|checked| checked.shown_in(&status.period, observed));
+    status.anomalies = shown.and_then(Result::ok);
 }
 
 fn noon(day: Date) -> Timestamp {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use budget_engine::{Breach, Decision, ForecastScore, ForecastSummary, Outcome, Reason, Status};
+use budget_engine::{
+    Breach, Decision, FewDays, ForecastScore, ForecastSummary, Outcome, Reason, Status,
+};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -147,6 +149,7 @@ pub(crate) fn blocks(figures: &[Figures]) -> Vec<Block> {
         .map(Cell::from)
         .collect();
     lines.extend(poor_forecasts(figures));
+    lines.extend(missing_days(figures));
     if let Some(as_of) = shared_as_of(figures) {
         lines.push(format!("data as of {}", moment(as_of)).into());
     }
@@ -409,11 +412,36 @@ fn missing_forecasts(figures: &[Figures]) -> Vec<String> {
 fn poor_forecasts(figures: &[Figures]) -> Vec<Cell> {
     let poor = figures.iter().filter_map(|one| {
         let forecast = one.report.status.as_ref()?.forecast.as_ref()?;
-        let score = forecast.score.filter(|score| score.held)?;
-        let text = format!("{}: {}", one.report.budget, poor_forecast(&score));
+        let few_days = forecast.few_days.as_ref().filter(|few| few.are_too_few());
+        let why = match few_days {
+            Some(few) => format!(
+                "forecast thresholds wait for {} settled days; there {} {} so far",
+                FewDays::NEEDED,
+                if few.settled == 1 { "is" } else { "are" },
+                few.settled
+            ),
+            None => poor_forecast(&forecast.score.filter(|score| score.held)?),
+        };
+        let text = format!("{}: {why}", one.report.budget);
         Some(Cell::colored(text, Color::Yellow))
     });
     poor.collect()
+}
+
+/// Which days of budgets seem to be missing in the data, one line each.
+fn missing_days(figures: &[Figures]) -> Vec<Cell> {
+    let missing = figures.iter().filter_map(|one| {
+        let status = one.report.status.as_ref()?;
+        let (first, last) = (status.missing.first()?, status.missing.last()?);
+        let text = format!(
+            "{}: no rows at all for {} ({}): taken for missing data and forecast, not for days without cost",
+            one.report.budget,
+            words::counted(status.missing.len(), "day", "days"),
+            words::span(*first, *last)
+        );
+        Some(Cell::colored(text, Color::Yellow))
+    });
+    missing.collect()
 }
 
 /// That thresholds of the forecast are held back, and why.

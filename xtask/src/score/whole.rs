@@ -89,13 +89,12 @@ pub(super) fn figures(
                 .iter()
                 .enumerate()
                 .map(|(at, one)| {
-                    let total = one.fitted.predict(one.range.0, one.range.1).total;
-                    let least = Some(total.least()).filter(|least| least.is_finite());
+                    let forecast = one.fitted.predict(one.range.0, one.range.1);
                     Node {
                         whole: (at > 0).then_some(0),
-                        posted: least.unwrap_or(0.0),
-                        mean: total.mean(),
-                        error: total.error(),
+                        posted: forecast.posted,
+                        mean: forecast.total.mean(),
+                        error: forecast.total.error(),
                     }
                 })
                 .collect();

@@ -117,9 +117,9 @@ impl Incident {
         })
     }
 
-    /// Whether costs rose and then were as before: the day after it costs more than the same weekday before it
-    /// by less than half of what its own days did, both as an amount and as a share, because a weekend that
-    /// costs three times as much costs little more.
+    /// Whether costs rose and then were as before: the day after it costs more than was expected of it before
+    /// the event by less than half of what its own days did, both as an amount and as a share, because a
+    /// weekend that costs three times as much costs little more.
     fn has_passed(&self, days: &[CheckedDay]) -> bool {
         if !matches!(self.kind, Kind::Step | Kind::Ramp) {
             return false;
@@ -127,20 +127,13 @@ impl Incident {
         let Some(after) = days.iter().find(|day| day.date > self.last) else {
             return false;
         };
-        let is_same_weekday = |day: &&CheckedDay| {
-            day.date < self.first && days_between(day.date, after.date) % 7 == 0
-        };
-        let before = days.iter().rev().find(is_same_weekday);
-        let Some(before) = before else {
-            return false;
-        };
+        let before = IncidentDay::of(after).expected;
         let expected: f64 = self.days.iter().map(|day| day.expected).sum();
-        let moved = after.cost - before.cost;
+        let moved = after.cost - before;
         let by_amount = moved < 0.5 * self.impact / self.days.len() as f64;
         // A share of nothing says nothing.
-        let by_share = expected <= 0.0
-            || before.cost <= 0.0
-            || moved / before.cost < 0.5 * self.impact / expected;
+        let by_share =
+            expected <= 0.0 || before <= 0.0 || moved / before < 0.5 * self.impact / expected;
         by_amount && by_share
     }
 
@@ -166,16 +159,22 @@ impl Incident {
     }
 
     fn push(&mut self, day: &CheckedDay) {
-        let lifted = day.new_level.map_or(0.0, |level| level.by);
-        let day_of_it = IncidentDay {
-            date: day.date,
-            cost: day.cost,
-            expected: day.expected - lifted,
-        };
+        let day_of_it = IncidentDay::of(day);
         self.last = day.date;
         self.impact += day_of_it.cost - day_of_it.expected;
         self.score = self.score.max(day.score);
         self.days.push(day_of_it);
+    }
+}
+
+impl IncidentDay {
+    /// A day against what was expected of it before the event that it may belong to.
+    fn of(day: &CheckedDay) -> Self {
+        Self {
+            date: day.date,
+            cost: day.cost,
+            expected: day.expected - day.new_level.map_or(0.0, |level| level.by),
+        }
     }
 }
 
@@ -220,8 +219,9 @@ mod tests {
         ];
         let summary = summarize(&days);
         assert_eq!(summary.days_checked, 6);
-        let step = Incident {
-            kind: Kind::Step,
+        // What it began with has passed.
+        let spike = Incident {
+            kind: Kind::Spike,
             first: date(2026, 5, 2),
             last: date(2026, 5, 4),
             days: vec![part(2, 30.0), part(4, 25.0)],
@@ -229,7 +229,7 @@ mod tests {
             score: 3.0,
             is_open: false,
         };
-        assert_eq!(summary.incidents[0], step);
+        assert_eq!(summary.incidents[0], spike);
         assert_eq!(summary.incidents[1].first, date(2026, 5, 7));
         assert!(summary.incidents[1].is_open);
         assert_eq!(summary.incidents.len(), 2);
@@ -247,7 +247,7 @@ mod tests {
             };
             (usual, if number < 5 { usual } else { 3.0 * usual })
         };
-        let days: Vec<CheckedDay> = (1..=12)
+        let days: Vec<CheckedDay> = (1..=14)
             .map(|number| {
                 let (usual, cost) = cost(number);
                 let is_unusual = (5..=8).contains(&number);
@@ -255,8 +255,13 @@ mod tests {
                     true => Verdict::Unusual(Kind::Step),
                     false => Verdict::Usual,
                 };
+                let new_level = (number > 8).then_some(NewLevel {
+                    since: date(2026, 5, 5),
+                    by: 200.0,
+                });
                 CheckedDay {
-                    expected: if is_unusual { usual } else { cost },
+                    expected: usual + new_level.map_or(0.0, |level| level.by),
+                    new_level,
                     ..day(number, cost, verdict)
                 }
             })
@@ -271,7 +276,6 @@ mod tests {
                     let usual = cost(day.date.day()).0;
                     CheckedDay {
                         cost: usual,
-                        expected: usual,
                         ..*day
                     }
                 }

@@ -508,6 +508,8 @@ impl Watch {
         }
         for (at, cost) in costs {
             self.base[at] = cost;
+            // What follows is compared with the new level, and its first days are not held against it.
+            self.off[at] -= lift;
         }
         self.run = None;
         self.echo_until = today + ECHO_DAYS;
@@ -526,6 +528,7 @@ impl Watch {
         }
         for at in newest..end {
             self.base[at] = level + outlook.profile[at % 7];
+            self.off[at] = 0.0;
         }
         self.run = None;
         self.echo_until = end - 1 + ECHO_DAYS;

@@ -138,13 +138,12 @@ impl<'a> Family<'a> {
             .iter()
             .filter(|day| day.state == DayState::Settled && member.counted.contains(day.date));
         let settled: f64 = settled.filter_map(|day| day.cost.to_f64()).sum();
-        let rest = member.fitted.predict(start, end).total;
-        let least = Some(rest.least()).filter(|least| least.is_finite());
+        let rest = member.fitted.predict(start, end);
         self.nodes.push(Node {
             whole,
-            posted: settled + least.unwrap_or(0.0),
-            mean: settled + rest.mean(),
-            error: rest.error(),
+            posted: settled + rest.posted,
+            mean: settled + rest.total.mean(),
+            error: rest.total.error(),
         });
         self.ids.push(id.map(str::to_owned));
         self.nodes.len() - 1
@@ -187,8 +186,10 @@ fn rest<'a>(whole: &Member<'a>, parts: &[Member<'_>]) -> Option<Option<Member<'a
             if day.cost >= Decimal::ZERO && rest.cost < -allowed {
                 return None;
             }
-            is_nothing &= rest.cost.abs() <= allowed;
         }
+        // What is only posted so far counts as well: a part may be so new that it has no forecast.
+        let allowed = day.cost.abs().checked_mul(TOLERANCE)?;
+        is_nothing &= rest.cost.abs() <= allowed;
         days.push(rest);
     }
     if is_nothing {

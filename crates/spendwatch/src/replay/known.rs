@@ -34,8 +34,6 @@ pub(crate) struct History {
     feeds: Vec<Vec<Date>>,
     /// First day of the feed that begins last.
     covered_from: Option<Date>,
-    /// Days without rows that are not taken for days without cost.
-    missing: BTreeSet<Date>,
     /// First day with a cost in the scopes.
     begins: Date,
     skipped_rows: u64,
@@ -98,11 +96,6 @@ impl History {
             lag,
             costs,
             covered_from: feeds.iter().filter_map(|days| days.first()).max().copied(),
-            missing: feeds
-                .iter()
-                .filter_map(|days| feed(days))
-                .flat_map(|feed| feed.missing())
-                .collect(),
             feeds,
             begins,
             skipped_rows: facts.skipped_rows(),
@@ -141,11 +134,17 @@ impl History {
         Known {
             costs: costs.map(|(day, cost)| (*day, *cost)).collect(),
             covered_from: self.covered_from,
-            missing: self.missing.clone(),
+            missing: self.missing(last_day),
             last_day,
             as_of,
             skipped_rows: self.skipped_rows,
         }
+    }
+
+    /// Days without rows that are not taken for days without cost, as data up to `last_day` show it.
+    fn missing(&self, last_day: Date) -> BTreeSet<Date> {
+        let feeds = self.feeds.iter().filter_map(|days| feed(days));
+        feeds.flat_map(|feed| feed.missing(last_day)).collect()
     }
 
     /// The final costs as they are seen on a day after all of them are settled.
@@ -158,7 +157,7 @@ impl History {
         let empty = |costs| Known {
             costs,
             covered_from: self.covered_from,
-            missing: self.missing.clone(),
+            missing: BTreeSet::new(),
             last_day: self.begins,
             as_of: Timestamp::UNIX_EPOCH,
             skipped_rows: self.skipped_rows,
@@ -230,6 +229,7 @@ impl Walk<'_> {
         self.cut.costs.extend(new.map(|(day, cost)| (*day, *cost)));
         self.cut_until = self.cut_until.max(Some(until));
         self.cut.last_day = last_day;
+        self.cut.missing = self.history.missing(last_day);
         self.cut.as_of = midnight(today);
     }
 
@@ -245,6 +245,7 @@ impl Walk<'_> {
             }
             self.last_revision = revision.last_day.map(|_| revision.day);
             self.read.last_day = revision.last_day.unwrap_or(self.read.last_day);
+            self.read.missing = self.history.missing(self.read.last_day);
             self.read.as_of = revision.as_of;
         }
         Ok(())

@@ -147,6 +147,20 @@ async fn a_young_part_has_the_weekdays_of_the_whole() {
 }
 
 #[tokio::test]
+async fn what_a_part_without_a_forecast_has_posted_is_not_laid_on_its_siblings() {
+    let mut rows = steady();
+    // Nothing of it is settled yet.
+    rows.push((plus_days(START, -1), "New", Decimal::from(2000)));
+    let parts = budget("web", "\"Web\"") + &budget("new", "\"New\"");
+    let world = world(&(budget("platform", "") + &parts)).await;
+    world.costs.set(rows, world.clock.now());
+    let forecasts = forecasts(&world).await;
+    assert!(!forecasts.contains_key("new"));
+    check_near(mean(&forecasts, "web"), 3000.0, 1.0);
+    check_near(mean(&forecasts, "platform"), 5000.0, 1.0);
+}
+
+#[tokio::test]
 async fn without_a_settled_day_there_is_no_number() {
     let world = world("").await;
     let yesterday = plus_days(START, -1);

@@ -159,6 +159,30 @@ async fn a_new_level_is_one_event_and_a_monthly_charge_is_none() {
 }
 
 #[tokio::test]
+async fn a_climb_that_begins_late_in_a_period_is_told_in_the_next() {
+    let world = World::new("webhook", r#"["anomaly 200"]"#).await;
+    // From 26 October on one more each day, of 30.
+    let began = date(2026, 10, 26);
+    let climb = dates(began, date(2026, 12, 1)).zip(1..);
+    let extra: Vec<Extra> = climb
+        .map(|(day, more)| (day, "Virtual Machines", 2 * more))
+        .collect();
+    let mut told = Vec::new();
+    for today in dates(began, day(28)) {
+        told.extend(a_day(&world, today, &extra).await);
+    }
+    let [found] = &told[..] else {
+        panic!("{told:#?}")
+    };
+    assert_eq!(found["type"], "budget.anomaly.found");
+    assert_eq!(found["anomaly"]["kind"], "ramp");
+    assert_eq!(found["period"]["key"], "monthly-2026-11-01");
+    // Its days in November alone make the level.
+    assert_eq!(found["anomaly"]["firstDay"], "2026-11-01");
+    assert!(number(&found["anomaly"]["impact"]) >= Decimal::from(200));
+}
+
+#[tokio::test]
 async fn an_event_at_the_end_of_a_period_is_told_after_it() {
     let world = World::new("webhook", r#"["anomaly 500"]"#).await;
     let last = day(30);

@@ -17,7 +17,11 @@ impl Line {
     /// What it says.
     pub(super) fn text(&self) -> Result<&[u8], String> {
         match self.is_too_long {
-            false => Ok(&self.text),
+            // Some programs begin a file with a mark of its byte order.
+            false => Ok(self
+                .text
+                .strip_prefix(b"\xef\xbb\xbf")
+                .unwrap_or(&self.text)),
             true => Err(format!(
                 "the line is longer than {LONGEST} bytes; leave the oldest values out"
             )),
