@@ -122,7 +122,53 @@ pub fn commands(project: &Project, templates: &Templates) -> Vec<Finding> {
             inline(file, text, &known, &mut findings);
         }
     }
+    for (file, text) in project.files("infra/", ".bicepparam") {
+        parameter_file(file, text, &known, &mut findings);
+    }
     findings
+}
+
+/// `using '../main.bicep'` and `param name = …`.
+fn parameter_file(file: &str, text: &str, known: &Known<'_>, findings: &mut Vec<Finding>) {
+    let lines = || text.lines().enumerate();
+    let using = lines().find_map(|(at, line)| Some((at, line.strip_prefix("using '")?)));
+    let Some((at, path)) = using else {
+        findings.push(Finding::new(
+            &Place::new(file, 1),
+            "names no template by `using`",
+        ));
+        return;
+    };
+    let mut folder: Vec<&str> = file.split('/').collect();
+    folder.pop();
+    for part in path.trim_end_matches('\'').split('/') {
+        match part {
+            ".." => drop(folder.pop()),
+            part => folder.push(part),
+        }
+    }
+    let template = folder.join("/");
+    let Some((parameters, _)) = known.bicep(&template) else {
+        let message = format!("there is no template {template}");
+        findings.push(Finding::new(&Place::new(file, at + 1), message));
+        return;
+    };
+    for (at, line) in lines() {
+        let Some((name, _)) = line
+            .strip_prefix("param ")
+            .and_then(|it| it.split_once(' '))
+        else {
+            continue;
+        };
+        let what = format!("{template} has no parameter");
+        miss(
+            findings,
+            &Place::new(file, at + 1),
+            &what,
+            name,
+            &parameters,
+        );
+    }
 }
 
 fn miss(
@@ -138,18 +184,28 @@ fn miss(
     }
 }
 
+/// The command of `NAME=$(command)`; else the line as it is.
+fn assigned(line: &str) -> &str {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    match line.trim().split_once("=$(") {
+        Some((name, command)) if is_name(name) => command.strip_suffix(')').unwrap_or(command),
+        _ => line,
+    }
+}
+
 /// `--parameters a=1 b=2`, `-var a=1`, `OUT a`.
 fn shell(block: &Block<'_>, known: &Known<'_>, findings: &mut Vec<Finding>) {
     let mut outputs = known.all_outputs();
     let mut terraform = None;
     for (place, line) in &block.lines {
         let line = line.split(" # ").next().unwrap_or_default();
-        let words = words(line.trim_start_matches('('));
+        let words = words(assigned(line).trim_start_matches('('));
         let after = |wanted: &str| {
             let at = words.iter().position(|word| word == wanted)?;
             words.get(at + 1).map(String::as_str)
         };
-        if let Some(folder) = after("cd").filter(|it| it.contains("terraform")) {
+        let example = words.iter().find_map(|word| word.strip_prefix("EXAMPLE="));
+        if let Some(folder) = example.filter(|it| it.contains("terraform")) {
             terraform = known.terraform(folder);
             if terraform.is_none() {
                 let message = format!("there is no folder {folder} with Terraform");
@@ -170,18 +226,26 @@ fn shell(block: &Block<'_>, known: &Known<'_>, findings: &mut Vec<Finding>) {
                 miss(findings, place, &what, name, &parameters);
             }
         }
-        if line.contains("azd env get-value") {
-            let azd = known.bicep("infra/bicep/azd.bicep");
-            outputs = azd.map(|(_, told)| told).unwrap_or_default();
+        // Deployments and examples all have the outputs of the template with everything.
+        if line.contains("--name spendwatch --query") {
+            let main = known.bicep("infra/bicep/main.bicep");
+            outputs = main.map(|(_, told)| told).unwrap_or_default();
         }
-        if let Some((variables, told)) = &terraform {
-            if line.contains("terraform output") {
-                outputs = told.clone();
-            }
+        if line.contains("output -json spendwatch") {
+            let main = known.terraform("infra/terraform/main");
+            outputs = main.map(|(_, told)| told).unwrap_or_default();
+        }
+        for part in line.split("azd env get-value ").skip(1) {
+            let name = part.split([')', ' ']).next().unwrap_or_default();
+            let azd = known.bicep("infra/bicep/azd.bicep");
+            let told = azd.map(|(_, told)| told).unwrap_or_default();
+            miss(findings, place, "azd has no output", name, &told);
+        }
+        if let Some((variables, _)) = &terraform {
             for (at, _) in words.iter().enumerate().filter(|(_, it)| *it == "-var") {
                 let given = words.get(at + 1).map_or("", String::as_str);
                 let name = given
-                    .trim_matches('\'')
+                    .trim_matches(['\'', '"'])
                     .split('=')
                     .next()
                     .unwrap_or_default();

@@ -22,7 +22,8 @@ const LOCAL_VALUES: [(&str, &str); 3] = [
 ];
 
 /// The words of `azure.yaml`. What is spelt otherwise is passed over.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
+    "azd",
     "dist",
     "functions",
     "hooks",
@@ -36,6 +37,7 @@ const KEYS: [&str; 17] = [
     "prepackage",
     "project",
     "provider",
+    "requiredVersions",
     "run",
     "services",
     "shell",

@@ -109,10 +109,8 @@ mistakes! { mistakes_in_templates_and_documents_are_found {
         ["azure.yaml: there is no file infra/bicep/adz.bicep"];
     other_parameter_of_azd: "infra/bicep/azd.parameters.json", "\"environmentName\"" => "\"environment\"";
         ["azd.parameters.json: infra/bicep/azd.bicep has no parameter environment"];
-    default_that_is_not_taken: "infra/bicep/azd.bicep", "param configSource string = 'blob'" => "param configSource string = 'file'";
-        ["azd.bicep:", "parameter configSource is \"file\" by default, which is none of \"package\", \"blob\""];
-    other_default_of_azd: "infra/bicep/azd.parameters.json", "CONFIG_SOURCE=blob" => "CONFIG_SOURCE=blobs";
-        ["azd.parameters.json: configSource is blobs by default, which is none of package, blob; did you mean blob?"];
+    default_that_is_not_taken: "infra/bicep/main.bicep", "param configSource string = 'package'" => "param configSource string = 'file'";
+        ["main.bicep:", "parameter configSource is \"file\" by default, which is none of \"package\", \"blob\""];
     other_constant_of_azapi: TERRAFORM, "minTlsVersion = \"1.2\"" => "minTlsVersion = \"1.3\"";
         ["resource site has properties.siteConfig.minTlsVersion \"1.2\" in Bicep", "\"1.3\" in Terraform"];
     property_of_one_template: TERRAFORM, "      httpsOnly                 = true\n" => "";
@@ -126,6 +124,9 @@ mistakes! { mistakes_in_templates_and_documents_are_found {
         ["description of rule poison-messages does not name docs/runbook.md#poison-messages"];
     missing_section: "docs/runbook.md", "# evaluation-late" => "# late evaluations";
         ["no section evaluation-late"];
+    parameter_file_with_unknown_name: "infra/examples/one-subscription/bicep/main.bicepparam",
+        "param enableCommunication" => "param enableComunication";
+        ["main.bicepparam:", "infra/bicep/main.bicep has no parameter enableComunication", "enableCommunication"];
     undocumented_parameter: "infra/README.md", "`staleDataHours`" => "`hours`";
         ["main.bicep:", "README.md does not explain stale_data_hours"];
     other_default_in_document: "infra/README.md", "| `72` |" => "| `48` |";
