@@ -29,6 +29,8 @@ const NAMED: usize = 3;
 const MOST_ASPECTS: usize = 5;
 /// With how many weeks before an event its days are compared.
 const WEEKS: usize = 4;
+/// How far back these lie at most, where some have no rows.
+const MOST_WEEKS: usize = 8;
 /// Two events of one side whose days lie so few days apart are the same one, restated.
 const NEAR: i32 = 2;
 
@@ -338,7 +340,13 @@ impl<'a> Table<'a> {
             let inside = days_between(anomaly.first, *day) / 7 + 1;
             let inside = i32::try_from(inside).ok()?;
             let earlier = (0..).map(|week| plus_days(*day, -7 * (inside + week)));
-            let earlier = earlier.take(WEEKS).take_while(|day| *day >= first_day);
+            let earlier = earlier.take(MOST_WEEKS).take_while(|day| *day >= first_day);
+            // A day without any row may be lost, and says nothing where others have some.
+            let has_rows = |day: &Date| {
+                let mut days = series.iter().map(|one| &one.days);
+                days.any(|days| days.binary_search_by_key(day, |known| known.date).is_ok())
+            };
+            let earlier = earlier.filter(has_rows).take(WEEKS);
             let before = wanted.len();
             wanted.extend(earlier);
             weeks.push(wanted.len() - before);

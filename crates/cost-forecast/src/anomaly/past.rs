@@ -60,8 +60,10 @@ const DAYS_TO_ACCEPT_QUIETLY: usize = 6;
 const STEP_DAYS: usize = 3;
 /// An event has ended after so many days that are not odd.
 const DAYS_TO_END: usize = 2;
-/// How long the echo of an event lasts, and how long one may go on that has become the new level.
+/// How long the echo of an event lasts, ...
 const ECHO_DAYS: usize = 10;
+/// ... and how long one may go on that has become the new level.
+const LASTING_DAYS: usize = 14;
 /// What is off by more than so many times what the event before has moved is another event.
 const MORE_OF_THE_SAME: f64 = 2.0;
 /// How much of the past is lifted to a new level: more than anything looks back on.
@@ -541,7 +543,7 @@ impl Watch {
         self.lasting = Some(Lasting {
             since: before.and_then(|before| before.since).or(since),
             by: before.map_or(0.0, |before| before.by) + lift,
-            until: today + ECHO_DAYS,
+            until: today + LASTING_DAYS,
         });
     }
 
@@ -555,7 +557,7 @@ impl Watch {
         let mut lasting = lasting.filter(|lasting| !is_unusual || lasting.is_more(off))?;
         if is_unusual {
             lasting.since = lasting.since.or(Some(date));
-            lasting.until = today + ECHO_DAYS;
+            lasting.until = today + LASTING_DAYS;
             self.lasting = Some(lasting);
         }
         Some(NewLevel {
