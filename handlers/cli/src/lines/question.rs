@@ -313,7 +313,7 @@ mod tests {
             ("[1]", "[1] is no question: expected a JSON object"),
             (
                 r#"{"start":"2026-03-01","start":"2026-04-01"}"#,
-                "`start` is there twice, at column 30",
+                "`start` is there twice, at column 43",
             ),
             (
                 "{",
