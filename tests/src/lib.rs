@@ -16,7 +16,8 @@
 //!
 //! Microsoft's Python clients of the cost APIs live in an environment in `target/`, as pinned by
 //! `tests/python/requirements.txt`; a test that runs them asks [`python::available`] first. What checks
-//! templates and Dockerfiles is in another one, [`python::TOOLS`].
+//! templates and Dockerfiles is in another one, [`python::TOOLS`], and Azure CLI in a third,
+//! [`python::AZURE_CLI`].
 
 pub mod azurite;
 pub mod chromium;

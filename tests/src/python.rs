@@ -17,6 +17,10 @@ pub static CLIENTS: Environment = Environment::new("test-python", "requirements.
 /// What checks templates and Dockerfiles: checkov, pycep, hadolint, and Terraform's formatter.
 pub static TOOLS: Environment = Environment::new("test-tools", "requirements-tools.txt");
 
+/// Azure CLI, for the commands of documents.
+pub static AZURE_CLI: Environment =
+    Environment::new("test-azure-cli", "requirements-azure-cli.txt");
+
 /// A Python environment in `target/` that `cargo xtask test` makes.
 pub struct Environment {
     name: &'static str,
@@ -84,8 +88,12 @@ impl Environment {
 
     fn python(&self) -> Command {
         let mut command = self.program("python");
-        // No `__pycache__` in the repository.
-        command.args(["-B", "-X", "utf8"]);
+        // What it compiles goes into `target/`: no `__pycache__` in the repository.
+        let compiled = format!(
+            "pycache_prefix={}",
+            self.folder().join("compiled").display()
+        );
+        command.args(["-X", "utf8", "-X", &compiled]);
         command
     }
 

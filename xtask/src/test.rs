@@ -60,6 +60,9 @@ fn install() -> anyhow::Result<()> {
                 "Microsoft's Python clients",
             )
         });
+        let azure_cli = scope.spawn(|| {
+            install_python_packages("test-azure-cli", "requirements-azure-cli.txt", "Azure CLI")
+        });
         let tools = install_python_packages(
             "test-tools",
             "requirements-tools.txt",
@@ -70,6 +73,7 @@ fn install() -> anyhow::Result<()> {
         };
         joined(node.join())?;
         joined(clients.join())?;
+        joined(azure_cli.join())?;
         tools
     })
 }
@@ -115,7 +119,8 @@ fn install_python_packages(name: &str, requirements: &str, what: &str) -> anyhow
     };
     let mut pip = Command::new(environment.join(own));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .args(["--disable-pip-version-check", "--no-deps"])
+        // Python compiles what it comes to need when it needs it.
+        .args(["--disable-pip-version-check", "--no-deps", "--no-compile"])
         .arg("--requirement")
         .arg(root().join(&requirements));
     succeed(&mut pip).with_context(|| format!("install the packages of {requirements}"))?;
