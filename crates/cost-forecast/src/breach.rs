@@ -57,13 +57,6 @@ impl Fitted {
     /// `None` if less than 10 % of what may happen reaches it before `until`. If `spent` has reached
     /// it already, all three are `from`: the caller knows the day better.
     pub fn breach(&self, spent: f64, amount: f64, from: Date, until: Date) -> Option<Breach> {
-        Breach::of(&self.running_totals(from, until), spent, amount, from)
-    }
-}
-
-impl Breach {
-    /// The same from running totals that are known.
-    pub fn of(totals: &[RunningTotal], spent: f64, amount: f64, from: Date) -> Option<Breach> {
         if spent >= amount {
             return Some(Breach {
                 earliest: from,
@@ -71,6 +64,7 @@ impl Breach {
                 latest: Some(from),
             });
         }
+        let totals = self.running_totals(from, until);
         let first = |quantile: fn(&RunningTotal) -> f64| -> Option<Date> {
             let mut totals = totals.iter();
             let reached = totals.find(|total| spent + quantile(total) >= amount)?;
