@@ -16,7 +16,7 @@ param environmentName string
 })
 param location string
 
-@description('Object id of whoever uploads packages, configuration and secrets.')
+@description('Object id of whoever uploads configuration and secrets.')
 param principalId string = ''
 
 @description('Mail addresses that hear when spendwatch itself does not work, divided by commas.')
@@ -52,4 +52,3 @@ output AZURE_LOCATION string = location
 output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_NAME string = main.outputs.functionAppName
-output SERVICE_FUNCTIONS_NAME string = main.outputs.functionAppName

@@ -150,7 +150,7 @@ param logAnalyticsWorkspaceId string = ''
 @description('Whether there is a workbook that shows how spendwatch works.')
 param enableDashboard bool = true
 
-@description('Object id of whoever uploads packages, configuration and secrets.')
+@description('Object id of whoever uploads configuration and secrets.')
 param deploymentPrincipalId string = ''
 
 var suffix = empty(nameSuffix) ? take(uniqueString(resourceGroup().id), 6) : nameSuffix
@@ -438,16 +438,8 @@ resource metricsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (
   }
 }
 
-// What whoever deploys may do: the package, the configuration and the secrets, but not the state.
-
-resource packageUploadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles && !empty(deploymentPrincipalId)) {
-  name: guid(deploymentContainer.id, deploymentPrincipalId, roles.storageBlobDataContributor)
-  scope: deploymentContainer
-  properties: {
-    principalId: deploymentPrincipalId
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataContributor)
-  }
-}
+// What whoever deploys may do: the configuration and the secrets, but not the state. Packages go to the app, which
+// stores them itself.
 
 resource configUploadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles && !empty(deploymentPrincipalId)) {
   name: guid(configContainer.id, deploymentPrincipalId, roles.storageBlobDataContributor)
@@ -496,9 +488,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 resource site 'Microsoft.Web/sites@2025-03-01' = {
   name: 'func-${base}'
   location: location
-  tags: union(tags, {
-    'azd-service-name': 'functions'
-  })
+  tags: tags
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'

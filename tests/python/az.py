@@ -27,6 +27,7 @@ SUBSCRIPTION = "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56"
 ID = "8d2c6f0e-5b0a-4a6f-9a39-0e2f4c1b7a55"
 APP = "func-spendwatch-ab12cd"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/spendwatch"
+WORKSPACE = f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/log-spendwatch-ab12cd"
 SITE = {
     "id": f"{GROUP}/providers/Microsoft.Web/sites/{APP}",
     "name": APP,
@@ -45,6 +46,7 @@ BLOB = {
 ANSWERS = {
     "account show": {"id": SUBSCRIPTION, "tenantId": ID},
     "ad app create": {"appId": ID},
+    "ad app list": [{"appId": ID}],
     "ad app show": {"id": ID},
     "ad signed-in-user show": {"id": ID},
     "ad sp create": {"id": ID},
@@ -56,11 +58,12 @@ ANSWERS = {
     "functionapp list": [SITE],
     "functionapp show": SITE,
     "group show": {"id": GROUP},
-    "identity list": [{"principalId": ID}],
+    "identity show": {"principalId": ID},
     "keyvault list": [{"name": "kv-spendwatch-ab12cd"}],
     "keyvault secret set": {"id": "https://kv-spendwatch-ab12cd.vault.azure.net/secrets/teams-webhook-url/1"},
     "keyvault secret show": {"value": "https://contoso.example/webhook"},
-    "monitor log-analytics workspace list": [{"customerId": ID}],
+    "monitor log-analytics workspace show": {"customerId": ID},
+    "resource show": {"properties": {"WorkspaceResourceId": WORKSPACE}},
     "role assignment create": {"id": f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/{ID}"},
     "role assignment list": [
         {
@@ -92,6 +95,7 @@ OUTPUTS = {
     "resourceGroupName": "spendwatch",
     "storageAccountName": "stspendwatchab12cd",
     "keyVaultName": "kv-spendwatch-ab12cd",
+    "exportContainerUrl": "https://exspendwatchab12cd.blob.core.windows.net/exports",
     "communicationEndpoint": "https://acs-spendwatch-ab12cd.europe.communication.azure.com",
     "mailFrom": "DoNotReply@ab12cd.azurecomm.net",
     "exportStorageAccountId": f"{GROUP}/providers/Microsoft.Storage/storageAccounts/exspendwatchab12cd",
@@ -110,6 +114,11 @@ def answer(arguments):
     """What Azure would tell."""
     command = arguments.command
     if command.startswith("deployment "):
+        for file in [it for given in getattr(arguments, "parameters", None) or [] for it in given]:
+            if file.endswith(".bicepparam"):
+                wanted = re.findall(r"readEnvironmentVariable\('(\w+)'\)", Path(file).read_text(encoding="utf-8"))
+                for name in [it for it in wanted if it not in os.environ]:
+                    raise CLIError(f"{file} reads the variable {name}, which is not exported")
         # Examples deploy under this name what has the outputs of the whole.
         return deployment(getattr(arguments, "template_file", None) or "infra/bicep/main.bicep")
     if command == "rest":

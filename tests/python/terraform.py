@@ -12,11 +12,12 @@ import sys
 from concurrent import futures
 from pathlib import Path
 
-import grpc
 import msgpack
 
 SUBSCRIPTION = "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/spendwatch"
+# What hosts of services end with.
+DOMAINS = {"Microsoft.Web": "azurewebsites.net", "Microsoft.Communication": "europe.communication.azure.com"}
 SECRET = "a-key-of-the-function"
 ID = "8d2c6f0e-5b0a-4a6f-9a39-0e2f4c1b7a55"
 
@@ -260,6 +261,9 @@ class Provider:
         self.made = 0
 
     def server(self):
+        # Only the process that serves needs it.
+        import grpc
+
         server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
         methods = {name: getattr(self, name) for name in dir(self) if name[0].isupper()}
         handlers = {
@@ -370,7 +374,7 @@ class Provider:
         if node["type"].startswith("map"):
             return {}
         if name.endswith(("endpoint", "uri", "url")):
-            return f"https://{name.replace('_', '-')}.contoso.example/"
+            return f"https://{given.get('name') or name}.contoso.example/"
         return {"bool": True, "number": 1}.get(node["type"], "contoso.example")
 
     def exported(self, given):
@@ -386,8 +390,7 @@ class Provider:
                 at = found
                 for name in holders:
                     at = at.setdefault(name, {})
-                domain = "azurewebsites.net" if given["type"].startswith("Microsoft.Web/") else "contoso.example"
-                at[last] = f"{given['name']}.{domain}"
+                at[last] = f"{given['name']}.{DOMAINS.get(given['type'].split('/')[0], 'contoso.example')}"
         return [json.dumps(shape(found)).encode(), found]
 
 
@@ -415,6 +418,9 @@ def serve():
 
 
 def main():
+    if not {"init", "validate", "plan", "apply", "destroy"} & set(sys.argv):
+        # It asks no provider.
+        return run()
     command = [sys.executable, __file__]
     server = subprocess.Popen([*command, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     # Terraform reads the variables that its process began with.
@@ -425,7 +431,7 @@ def main():
         TF_CLI_CONFIG_FILE=os.devnull,
         CHECKPOINT_DISABLE="1",
     )
-    code = subprocess.call([*command, "--run", *sys.argv[1:]], env=environment)
+    code = subprocess.call([*command, *sys.argv[1:], "--run"], env=environment)
     server.communicate()
     return code
 
@@ -437,8 +443,8 @@ def run():
         print(f"Terraform is not there: {error}")
         return 3
 
-    return _invoke_cli(sys.argv[2:], 1, 2)
+    return _invoke_cli([it for it in sys.argv[1:] if it != "--run"], 1, 2)
 
 
 if __name__ == "__main__":
-    sys.exit({"--serve": serve, "--run": run}.get(sys.argv[1], main)())
+    sys.exit({"--serve": serve, "--run": run}.get(sys.argv[-1], main)())

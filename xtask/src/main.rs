@@ -29,7 +29,7 @@ Usage: cargo xtask <task>
 
 Tasks:
   test               set up everything, run all tests, end with their counts
-  package            the function app as a folder, dist/app/, and as a zip
+  package            the function app as a folder, dist/app/, and as dist/spendwatch-functions.zip
   dist               the command line as an archive
   deny               bans, licenses and sources of all crates, by deny.toml
   example            make the bundled example's cost file again

@@ -95,8 +95,9 @@ pub enum StateLocation {
 
 impl StateLocation {
     /// What the app settings say: `SPENDWATCH_STATE` (a folder, or the URL of a blob container) with
-    /// `SPENDWATCH_QUEUES` (the URL of a queue service), or the host's own storage account by
-    /// `AzureWebJobsStorage__blobServiceUri` and `AzureWebJobsStorage__queueServiceUri`.
+    /// `SPENDWATCH_QUEUES` (the URL of a queue service, that of the container's account by default), or the
+    /// host's own storage account by `AzureWebJobsStorage__blobServiceUri` and
+    /// `AzureWebJobsStorage__queueServiceUri`.
     pub fn from_environment(environment: &Environment) -> anyhow::Result<Option<Self>> {
         let url = |name: &str| -> anyhow::Result<Option<Url>> {
             // The value may hold a signature, so an error repeats the name only.
@@ -108,7 +109,7 @@ impl StateLocation {
             Some(text) if text.contains("://") => {
                 let container =
                     url("SPENDWATCH_STATE")?.context("SPENDWATCH_STATE is not a URL")?;
-                let queues = queues.context(
+                let queues = queues.or_else(|| queues_beside(&container)).context(
                     "SPENDWATCH_STATE is a blob container, so SPENDWATCH_QUEUES must name the queue \
                      service, for example https://account.queue.core.windows.net",
                 )?;
@@ -176,6 +177,15 @@ impl StateLocation {
     }
 }
 
+/// The queue service of the account of a container, `https://ACCOUNT.blob.SUFFIX/…`; none if the URL has
+/// another shape, or holds a signature, which is for blobs.
+fn queues_beside(container: &Url) -> Option<Url> {
+    let (account, suffix) = container.host_str()?.split_once(".blob.")?;
+    let url = format!("{}://{account}.queue.{suffix}/", container.scheme());
+    let url = Url::parse(&url).ok()?;
+    container.query().is_none().then_some(url)
+}
+
 /// What telemetry signs in to Azure Monitor with: whatever the environment offers.
 pub fn telemetry_credential(
     environment: &Environment,
@@ -219,6 +229,56 @@ impl std::fmt::Debug for StateLocation {
             StateLocation::Azure { container, .. } => {
                 write!(f, "{}{}", container.authority(), container.path())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+    use super::*;
+
+    fn location(variables: &[(&str, &str)]) -> Result<StateLocation, String> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let location = StateLocation::from_environment(&variables.collect());
+        location
+            .map(Option::unwrap)
+            .map_err(|error| format!("{error:#}"))
+    }
+
+    fn queues(variables: &[(&str, &str)]) -> Result<String, String> {
+        match location(variables)? {
+            StateLocation::Azure { queues, .. } => Ok(queues.into()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn queues_are_those_of_the_account_of_the_container() {
+        const CONTAINER: &str = "https://stcosts.blob.core.windows.net/spendwatch";
+        assert_eq!(
+            queues(&[("SPENDWATCH_STATE", CONTAINER)]).unwrap(),
+            "https://stcosts.queue.core.windows.net/"
+        );
+        let named = ("SPENDWATCH_QUEUES", "https://other.queue.core.windows.net/");
+        assert_eq!(
+            queues(&[("SPENDWATCH_STATE", CONTAINER), named]).unwrap(),
+            named.1
+        );
+    }
+
+    #[test]
+    fn queues_are_asked_for_where_they_cannot_be_known() {
+        for container in [
+            "http://127.0.0.1:10000/devstoreaccount1/spendwatch",
+            "https://stcosts.blob.core.windows.net/spendwatch?sv=2026-01-01&sig=secret",
+        ] {
+            let error = queues(&[("SPENDWATCH_STATE", container)]).unwrap_err();
+            assert!(error.contains("SPENDWATCH_QUEUES must name"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
         }
     }
 }

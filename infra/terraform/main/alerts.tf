@@ -155,10 +155,11 @@ resource "azurerm_monitor_scheduled_query_rules_alert_v2" "stale_data_rule" {
   }
 }
 
+# Its name is what guid() makes of the same in Bicep, which knows this namespace only.
 resource "azurerm_application_insights_workbook" "workbook" {
   count = var.enable_dashboard ? 1 : 0
 
-  name                = uuidv5("url", "${local.resource_group_id}/${local.base}/workbook")
+  name                = uuidv5("11fb06fb-712d-4ddd-98c7-e71bbd588830", "${local.resource_group_id}-${local.base}-workbook")
   location            = var.location
   resource_group_name = var.resource_group_name
   tags                = var.tags

@@ -220,7 +220,7 @@ resource "azapi_resource" "site" {
   name      = "func-${local.base}"
   parent_id = local.resource_group_id
   location  = var.location
-  tags      = merge(var.tags, { "azd-service-name" = "functions" })
+  tags      = var.tags
 
   identity {
     type         = "UserAssigned"

@@ -45,15 +45,8 @@ resource "azurerm_role_assignment" "metrics_role" {
   role_definition_name = "Monitoring Metrics Publisher"
 }
 
-# What whoever deploys may do: the package, the configuration and the secrets, but not the state.
-
-resource "azurerm_role_assignment" "package_upload_role" {
-  count = var.assign_roles && var.deployment_principal_id != "" ? 1 : 0
-
-  scope                = azurerm_storage_container.deployment_container.id
-  principal_id         = var.deployment_principal_id
-  role_definition_name = "Storage Blob Data Contributor"
-}
+# What whoever deploys may do: the configuration and the secrets, but not the state. Packages go to the app, which
+# stores them itself.
 
 resource "azurerm_role_assignment" "config_upload_role" {
   count = var.assign_roles && var.deployment_principal_id != "" ? 1 : 0

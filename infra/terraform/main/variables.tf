@@ -288,6 +288,6 @@ variable "enable_dashboard" {
 
 variable "deployment_principal_id" {
   type        = string
-  description = "Object id of whoever uploads packages, configuration and secrets."
+  description = "Object id of whoever uploads configuration and secrets."
   default     = ""
 }

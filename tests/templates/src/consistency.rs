@@ -104,7 +104,8 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
     findings.extend(queries(project));
     findings.extend(commands(project, templates));
     findings.extend(local_settings(project, facts.settings));
-    findings.extend(package_of_developer_cli(project));
+    findings.extend(package_of_developer_cli(project, templates));
+    findings.extend(developer_cli(project, templates));
     findings.extend(documented_roles(project, templates));
     match stacks(templates, MAIN) {
         Ok((bicep, terraform)) => {
@@ -121,7 +122,6 @@ pub fn all(project: &Project, templates: &Templates, facts: &Facts<'_>) -> Vec<F
                 findings.extend(alert_rules(project, stack, facts.rules));
                 findings.extend(documented(project, stack));
                 findings.extend(filled_in(project, stack));
-                findings.extend(developer_cli(project, templates, stack));
             }
         }
         Err(unread) => findings.extend(unread),

@@ -93,9 +93,7 @@ fn parameters_and_outputs_are_documented_and_files_are_there() {
 
 #[test]
 fn the_azure_developer_cli_finds_what_it_deploys() {
-    quiet(&in_both(|it| {
-        consistency::developer_cli(&project(), &templates(), it)
-    }));
+    quiet(&consistency::developer_cli(&project(), &templates()));
 }
 
 #[test]
@@ -132,5 +130,8 @@ fn the_table_of_roles_is_what_is_assigned() {
 #[test]
 fn settings_for_a_local_host_are_read_and_the_developer_cli_deploys_what_is_made() {
     quiet(&consistency::local_settings(&project(), &settings()));
-    quiet(&consistency::package_of_developer_cli(&project()));
+    quiet(&consistency::package_of_developer_cli(
+        &project(),
+        &templates(),
+    ));
 }

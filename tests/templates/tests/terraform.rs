@@ -147,7 +147,13 @@ fn examples_are_deployed_and_then_stay() {
         many.contains(&"azapi_resource.cost_export".to_owned()),
         "{many:?}"
     );
-    let billing = deploy("billing-scope", &["billing_account=12345678"]);
+    let billing = deploy(
+        "billing-scope",
+        &[
+            "billing_account=12345678",
+            "billing_role=24f8edb6-1668-4659-b5e2-40bb5f3a7d7e",
+        ],
+    );
     assert!(
         billing.contains(&"azapi_resource.billing_role".to_owned()),
         "{billing:?}"

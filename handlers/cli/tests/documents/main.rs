@@ -1,8 +1,8 @@
 //! The commands of documents, one after the other in one shell, as a reader types them.
 //!
 //! Azure CLI itself reads each `az` command, its queries and file names, and prints what it would print with
-//! what Azure would answer (`tests/python/az.py`); spendwatch reads its own. `stand_in.sh` looks at what the
-//! other programs are given. So a command here is one that somebody with a subscription can type.
+//! what Azure would answer (`tests/python/az.py`); Terraform itself makes plans and applies them
+//! (`tests/python/terraform.py`); spendwatch reads its own. `stand_in.sh` looks at what the other programs are given. So a command here is one that somebody with a subscription can type.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use tests::python::AZURE_CLI;
+use templates::schema_folder;
+use tests::python::{AZURE_CLI, TOOLS};
 
 /// What a shell has, and a document may use as it is.
-const TOOLS: [&str; 13] = [
+const OF_A_SHELL: [&str; 13] = [
     "bash", "cat", "cp", "date", "grep", "ls", "mkdir", "perl", "rm", "sed", "sleep", "tr", "xargs",
 ];
 
@@ -83,6 +84,36 @@ fn script(text: &str) -> String {
     script
 }
 
+/// A command for a shell.
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted: Vec<String> = words
+        .map(|it| format!("'{}'", it.to_str().unwrap()))
+        .collect();
+    quoted.join(" ")
+}
+
+/// Whether Terraform is there, which it is not for every platform.
+fn has_terraform(schemas: &Path) -> bool {
+    let mut command = TOOLS.command("terraform.py");
+    command.env("SPENDWATCH_INFRA_SCHEMA", schemas);
+    TOOLS.available("Terraform in documents")
+        && command.arg("-version").output().unwrap().status.success()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if !entry.file_type().unwrap().is_dir() {
+            fs::copy(entry.path(), to).unwrap();
+        } else if entry.file_name() != ".terraform" {
+            copy(&entry.path(), &to);
+        }
+    }
+}
+
 /// A folder like a clone of the repository, and programs for it.
 struct Walk {
     folder: TempDir,
@@ -94,15 +125,14 @@ impl Walk {
         let walk = Walk { folder };
         fs::create_dir_all(walk.programs()).unwrap();
         fs::create_dir_all(walk.clone_folder().join("config")).unwrap();
-        for name in ["infra", "docs"] {
-            symlink(root().join(name), walk.clone_folder().join(name)).unwrap();
-        }
+        // Terraform writes into its folders.
+        copy(&root().join("infra"), &walk.clone_folder().join("infra"));
         // Files of their own that readers have.
         for name in ["series.jsonl", "spendwatch.toml"] {
             fs::write(walk.clone_folder().join(name), "").unwrap();
         }
         let path = std::env::var_os("PATH").unwrap();
-        for tool in TOOLS {
+        for tool in OF_A_SHELL {
             let at = std::env::split_paths(&path).map(|it| it.join(tool));
             let at = at.into_iter().find(|it| it.is_file());
             let at = at.unwrap_or_else(|| panic!("there is no {tool}"));
@@ -112,12 +142,8 @@ impl Walk {
         for name in STAND_INS {
             walk.program(name, stand_in);
         }
-        let az = AZURE_CLI.command("az.py");
-        let words: Vec<String> = std::iter::once(az.get_program())
-            .chain(az.get_args())
-            .map(|it| format!("'{}'", it.to_str().unwrap()))
-            .collect();
-        walk.program("az", &format!("exec {} \"$@\"\n", words.join(" ")));
+        let az = words(&AZURE_CLI.command("az.py"));
+        walk.program("az", &format!("exec {az} \"$@\"\n"));
         walk
     }
 
@@ -151,10 +177,15 @@ impl Walk {
         command.env("HOME", self.folder.path());
         command.env("ROOT", root());
         command.env("SPENDWATCH", env!("CARGO_BIN_EXE_spendwatch"));
-        command.env(
-            "APP_URL",
-            "https://func-spendwatch-ab12cd.azurewebsites.net",
-        );
+        // What the main page has set before an example of it is deployed.
+        command.env("SUBSCRIPTION", "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56");
+        command.env("ME", "8d2c6f0e-5b0a-4a6f-9a39-0e2f4c1b7a55");
+        command.env("EMAIL", "you@contoso.example");
+        command.env("TERRAFORM", "");
+        if let Some(schemas) = schema_folder(&root()).filter(|it| has_terraform(it)) {
+            command.env("SPENDWATCH_INFRA_SCHEMA", schemas);
+            command.env("TERRAFORM", words(&TOOLS.command("terraform.py")));
+        }
         // What the text before an example says that they are.
         let account = "/providers/Microsoft.Billing/billingAccounts/86420975";
         command.env("ACCOUNT", account);
@@ -173,6 +204,7 @@ impl Walk {
         let mut wrong = fs::read_to_string(failures).unwrap();
         if !wrong.is_empty() || !output.status.success() {
             wrong.push_str(&format!("{}\n", output.status));
+            wrong.push_str(&String::from_utf8_lossy(&output.stdout));
             wrong.push_str(&String::from_utf8_lossy(&output.stderr));
         }
         wrong
@@ -190,18 +222,19 @@ fn walk(document: &str) -> Walk {
 }
 
 /// The documents that take long enough for tests of their own.
-const LONG: [&str; 3] = [DEPLOYING, RUNBOOK, BILLING];
+const LONG: [&str; 4] = [DEPLOYING, RUNBOOK, MANY, BILLING];
 const DEPLOYING: &str = "infra/README.md";
 const RUNBOOK: &str = "docs/runbook.md";
+const MANY: &str = "infra/examples/many-subscriptions/README.md";
 const BILLING: &str = "infra/examples/billing-scope/README.md";
 
-#[test]
-fn deploying() {
-    if !AZURE_CLI.available("the commands of infra/README.md") {
+/// Runs a document, which has written a configuration by then.
+#[track_caller]
+fn configured(document: &str) {
+    if !AZURE_CLI.available(document) {
         return;
     }
-    let walk = walk(DEPLOYING);
-    // The configuration that it wrote on the way.
+    let walk = walk(document);
     let mut check = Command::new(env!("CARGO_BIN_EXE_spendwatch"));
     check.args(["check", "--config", "config"]);
     let output = check.current_dir(walk.clone_folder()).output().unwrap();
@@ -209,16 +242,24 @@ fn deploying() {
 }
 
 #[test]
-fn the_runbook() {
-    if AZURE_CLI.available("the commands of docs/runbook.md") {
-        walk(RUNBOOK);
-    }
+fn deploying() {
+    configured(DEPLOYING);
 }
 
 #[test]
-fn roles_and_exports_of_billing_accounts() {
-    if AZURE_CLI.available("the commands for billing accounts") {
-        walk(BILLING);
+fn many_subscriptions() {
+    configured(MANY);
+}
+
+#[test]
+fn billing_accounts() {
+    configured(BILLING);
+}
+
+#[test]
+fn the_runbook() {
+    if AZURE_CLI.available(RUNBOOK) {
+        walk(RUNBOOK);
     }
 }
 
@@ -270,15 +311,19 @@ fn mistakes_are_found() {
         ("spendwatch chek", "chek"),
         ("spendwatch check --confg config", "--confg"),
         ("curl https://example.com/api/health", "is not the app"),
-        ("curl $APP_URL/api/helth", "there is no"),
+        ("curl $URL/api/helth", "there is no"),
         (
-            "curl -H 'x-functions-key: key' $APP_URL/api/evaluate",
+            "curl -H 'x-functions-key: key' $URL/api/evaluate",
             "does not take GET",
         ),
-        ("curl -X POST $APP_URL/api/evaluate", "wants a key"),
+        ("curl -X POST $URL/api/evaluate", "wants a key"),
         ("azd env set SPENDWATCH_EMAILS a", "no parameter"),
         ("azd env get-value GROUP", "no output"),
-        ("terraform -chdir=infra/nowhere init", "no Terraform"),
+        ("terraform -chdir=infra/nowhere init", "infra/nowhere"),
+        (
+            "az deployment group what-if -g a --parameters infra/examples/one-subscription/bicep/main.bicepparam",
+            "EMAIL, which is not exported",
+        ),
         (
             "terraform output -json spendwatch | jq -r .nothing",
             "nothing is",
@@ -289,7 +334,8 @@ fn mistakes_are_found() {
     std::thread::scope(|scope| {
         for (command, said) in mistakes {
             scope.spawn(move || {
-                let text = format!("A text.\n\n```sh\ntrue\n{command}\n```\n");
+                let url = "URL=https://func-spendwatch-ab12cd.azurewebsites.net; unset EMAIL";
+                let text = format!("A text.\n\n```sh\n{url}\n{command}\n```\n");
                 let wrong = Walk::new().run("a.md", &text);
                 let place = if said == "UNSET" {
                     "line 5"

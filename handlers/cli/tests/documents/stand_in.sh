@@ -5,6 +5,8 @@ fail() { echo "${0##*/}: $1" >&2; exit 1; }
 
 case ${0##*/} in
 spendwatch)
+  # A configuration that a document writes is really checked.
+  case "$*" in "check --config "*) [ ! -s "$3/spendwatch.toml" ] || exec "$SPENDWATCH" "$@" ;; esac
   # `--help` at the end: all before it is read, and nothing is done.
   exec "$SPENDWATCH" "$@" --help > /dev/null ;;
 
@@ -15,23 +17,27 @@ curl)
     case $word in https://*) url=$word ;; esac
     before=$word
   done
-  case $url in "$APP_URL"/api/*) ;; *) fail "$url is not the app" ;; esac
+  case $url in https://func-spendwatch-ab12cd.azurewebsites.net/api/*) ;; *) fail "$url is not the app" ;; esac
   # The functions have the names of their routes.
-  function=$ROOT/function-definitions/${url#"$APP_URL"/api/}/function.json
+  function=$ROOT/function-definitions/${url##*/}/function.json
   [ -f "$function" ] || fail "there is no $function"
   grep -qi "\"methods\": .*\"$method\"" "$function" || fail "$function does not take $method"
   grep -q '"authLevel": "anonymous"' "$function" || [ "$key" = "x-functions-key: key" ] || fail "$function wants a key" ;;
 
 terraform)
+  # Terraform itself, if it is there.
+  if [ -n "$TERRAFORM" ]; then
+    # Somebody who is asked says yes.
+    eval "exec $TERRAFORM \"\$@\"" < <(echo yes)
+  fi
   case $1 in -chdir=*) ls "${1#-chdir=}"/*.tf > /dev/null || fail "there is no Terraform in ${1#-chdir=}"; shift ;; esac
   case "$*" in
   "output -json spendwatch")
-    # An output a line, as `jq` below wants them.
     echo "{"
     sed -n 's/^output "\(.*\)" {$/\1/p' "$ROOT"/infra/terraform/main/*.tf | while read -r name; do
       case $name in
-      *_url) value=$APP_URL ;;
-      *_endpoint) value=https://acs-spendwatch-ab12cd.europe.communication.azure.com ;;
+      function_app_name) value=func-spendwatch-ab12cd ;;
+      *_url | *_endpoint) value=https://func-spendwatch-ab12cd.azurewebsites.net ;;
       mail_from) value=DoNotReply@ab12cd.azurecomm.net ;;
       *) value=value ;;
       esac
@@ -43,18 +49,21 @@ terraform)
   esac ;;
 
 jq)
-  # Of `jq -r .name` only.
-  name=${2#.}
-  value=$(sed -n "s/^\"$name\": \"\(.*\)\",$/\1/p")
-  [ "$1" = -r ] && [ -n "$value" ] || fail "nothing is $*"
-  echo "$value" ;;
+  # Of `jq -r .name` with texts only.
+  name=${2#.} text=$(cat)
+  [ "$1" = -r ] && grep -q "\"$name\": *\"" <<< "$text" || fail "nothing is $*"
+  sed -n "s/.*\"$name\": *\"\([^\"]*\)\".*/\1/p" <<< "$text" ;;
 
 azd)
   case "$1 ${2-}" in
   "env set") case $3 in AZURE_SUBSCRIPTION_ID | AZURE_LOCATION) ;;
     *) grep -q "\${$3}" "$ROOT/infra/bicep/azd.parameters.json" || fail "no parameter is \${$3}" ;; esac ;;
   "env get-value") grep -q "^output $3 " "$ROOT/infra/bicep/azd.bicep" || fail "no output is $3"; echo spendwatch ;;
-  "env new" | "up " | "deploy " | "down " | "provision " | "provision --preview" | "auth login") ;;
+  "up ")
+    # Its hook, with what it knows by then.
+    hook=$(sed -n 's/^ *run: //p' "$ROOT/azure.yaml")
+    AZURE_SUBSCRIPTION_ID=value AZURE_RESOURCE_GROUP=spendwatch AZURE_FUNCTION_NAME=func-spendwatch-ab12cd bash -eu -c "${hook%%$'\n'*}" ;;
+  "env new" | "deploy " | "down " | "provision " | "provision --preview" | "auth login") ;;
   *) fail "what is $*?" ;;
   esac ;;
 

@@ -1,8 +1,5 @@
 // spendwatch for a billing account: the app and the place where exports land. Roles at billing accounts
-// are none of Azure Resource Manager's; README.md beside this folder has the requests that assign them.
-//
-//   az deployment sub create --name spendwatch --location westeurope --template-file main.bicep \
-//     --parameters alertEmails='["you@contoso.example"]'
+// are none of Azure Resource Manager's; ../README.md has the commands, and the requests that assign them.
 
 targetScope = 'subscription'
 
@@ -15,7 +12,7 @@ param location string = deployment().location
 @description('Mail addresses that hear when spendwatch itself does not work.')
 param alertEmails array
 
-@description('Object id of whoever uploads packages, configuration and secrets.')
+@description('Object id of whoever uploads configuration and secrets.')
 param deploymentPrincipalId string = ''
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
@@ -32,5 +29,6 @@ module spendwatch '../../../bicep/main.bicep' = {
     enableCostExport: true
     alertEmails: alertEmails
     deploymentPrincipalId: deploymentPrincipalId
+    enableCommunication: true
   }
 }

@@ -1,11 +1,7 @@
-# spendwatch for a billing account: the app, an export of the account's costs, and the role to read them.
+# spendwatch for a billing account: the app, an export of the account's costs and, if asked for, a role to ask for them.
 # Whoever applies this is a person who is Enterprise Administrator (Enterprise Agreement) or owner of the
 # billing account (Microsoft Customer Agreement), beside the rights in the subscription.
-#
-#   terraform init
-#   terraform apply -var subscription_id=00000000-0000-0000-0000-000000000000 \
-#     -var billing_account=12345678 \
-#     -var 'alert_emails=["you@contoso.example"]'
+# ../README.md has the commands.
 
 terraform {
   required_version = ">= 1.11"
@@ -71,8 +67,8 @@ variable "billing_account" {
 
 variable "billing_role" {
   type        = string
-  description = "Role of the app there, EnrollmentReader of an Enterprise Agreement by default. Empty under a Microsoft Customer Agreement, whose roles are not written but made by the action in ../README.md."
-  default     = "24f8edb6-1668-4659-b5e2-40bb5f3a7d7e"
+  description = "Role of the app there under an Enterprise Agreement, if it asks Azure's APIs and not only its exports: ../README.md lists them. Those of a Microsoft Customer Agreement are not written but made by the action there."
+  default     = ""
 }
 
 variable "location" {
@@ -88,7 +84,7 @@ variable "alert_emails" {
 
 variable "deployment_principal_id" {
   type        = string
-  description = "Object id of whoever uploads packages, configuration and secrets."
+  description = "Object id of whoever uploads configuration and secrets."
   default     = ""
 }
 
@@ -112,6 +108,7 @@ module "spendwatch" {
   enable_cost_export      = true
   alert_emails            = var.alert_emails
   deployment_principal_id = var.deployment_principal_id
+  enable_communication    = true
 }
 
 resource "azapi_resource" "billing_role" {

@@ -1,10 +1,7 @@
 // spendwatch in one subscription for all subscriptions of a management group: one role at the group, and
 // an export of costs in each of those that are large. Deployed at the group, because a deployment to a
 // resource group cannot reach it.
-//
-//   az deployment mg create --name spendwatch --management-group-id contoso --location westeurope --template-file main.bicep \
-//     --parameters subscriptionId=00000000-0000-0000-0000-000000000000 alertEmails='["you@contoso.example"]' \
-//       exportSubscriptionIds='["11111111-1111-1111-1111-111111111111"]'
+// ../README.md has the commands.
 
 targetScope = 'managementGroup'
 
@@ -23,10 +20,13 @@ param exportSubscriptionIds array = []
 @description('Whether the app may write the budgets that Azure keeps.')
 param applyNativeBudgets bool = false
 
+@description('Whether the app may read the action groups that budgets of Azure name, by a role that reads the settings of all resources.')
+param readActionGroups bool = false
+
 @description('Mail addresses that hear when spendwatch itself does not work.')
 param alertEmails array
 
-@description('Object id of whoever uploads packages, configuration and secrets.')
+@description('Object id of whoever uploads configuration and secrets.')
 param deploymentPrincipalId string = ''
 
 module group 'group.bicep' = {
@@ -47,6 +47,7 @@ module spendwatch '../../../bicep/main.bicep' = {
     enableCostExport: !empty(exportSubscriptionIds)
     alertEmails: alertEmails
     deploymentPrincipalId: deploymentPrincipalId
+    enableCommunication: true
   }
   dependsOn: [
     group
@@ -58,7 +59,7 @@ module roles '../../../bicep/scope/management-group.bicep' = {
   params: {
     principalId: spendwatch.outputs.identityPrincipalId
     applyNativeBudgets: applyNativeBudgets
-    readActionGroups: applyNativeBudgets
+    readActionGroups: readActionGroups
   }
 }
 

@@ -1,10 +1,6 @@
 # spendwatch in one subscription for all subscriptions of a management group: one role at the group, and
 # an export of costs in each of those that are large.
-#
-#   terraform init
-#   terraform apply -var subscription_id=00000000-0000-0000-0000-000000000000 -var management_group=contoso \
-#     -var 'export_subscription_ids=["11111111-1111-1111-1111-111111111111"]' \
-#     -var 'alert_emails=["you@contoso.example"]'
+# ../README.md has the commands.
 
 terraform {
   required_version = ">= 1.11"
@@ -86,6 +82,12 @@ variable "apply_native_budgets" {
   default     = false
 }
 
+variable "read_action_groups" {
+  type        = bool
+  description = "Whether the app may read the action groups that budgets of Azure name, by a role that reads the settings of all resources."
+  default     = false
+}
+
 variable "alert_emails" {
   type        = list(string)
   description = "Mail addresses that hear when spendwatch itself does not work."
@@ -93,7 +95,7 @@ variable "alert_emails" {
 
 variable "deployment_principal_id" {
   type        = string
-  description = "Object id of whoever uploads packages, configuration and secrets."
+  description = "Object id of whoever uploads configuration and secrets."
   default     = ""
 }
 
@@ -111,6 +113,7 @@ module "spendwatch" {
   enable_cost_export      = length(var.export_subscription_ids) > 0
   alert_emails            = var.alert_emails
   deployment_principal_id = var.deployment_principal_id
+  enable_communication    = true
 }
 
 module "roles" {
@@ -119,7 +122,7 @@ module "roles" {
   scope                = "/providers/Microsoft.Management/managementGroups/${var.management_group}"
   principal_id         = module.spendwatch.identity_principal_id
   apply_native_budgets = var.apply_native_budgets
-  read_action_groups   = var.apply_native_budgets
+  read_action_groups   = var.read_action_groups
 }
 
 module "exports" {

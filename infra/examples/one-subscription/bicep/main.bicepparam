@@ -1,8 +1,5 @@
 // spendwatch for one subscription, in a resource group of it that is there.
-//
-//   az group create --name spendwatch --location westeurope
-//   export SUBSCRIPTION=$(az account show --query id -o tsv) ME=$(az ad signed-in-user show --query id -o tsv) EMAIL=you@contoso.example
-//   az deployment group create --resource-group spendwatch --name spendwatch --parameters main.bicepparam
+// ../../../README.md has the commands. It reads the variables SUBSCRIPTION, EMAIL and ME.
 
 using '../../../bicep/main.bicep'
 

@@ -1,9 +1,5 @@
 # spendwatch for one subscription, with a resource group of its own.
-#
-#   terraform init
-#   terraform apply -var subscription_id=$(az account show --query id -o tsv) \
-#     -var deployment_principal_id=$(az ad signed-in-user show --query id -o tsv) \
-#     -var 'alert_emails=["you@contoso.example"]'
+# ../../../README.md has the commands.
 
 terraform {
   required_version = ">= 1.11"
@@ -75,7 +71,7 @@ variable "alert_emails" {
 
 variable "deployment_principal_id" {
   type        = string
-  description = "Object id of whoever uploads packages, configuration and secrets."
+  description = "Object id of whoever uploads configuration and secrets."
   default     = ""
 }
 

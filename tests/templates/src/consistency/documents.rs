@@ -157,8 +157,8 @@ pub(super) fn loaded(expression: &Expression) -> Option<(Place, String)> {
     Some((place, file))
 }
 
-/// The Azure Developer CLI finds its file, the file's parameters, and the app by its tag.
-pub fn developer_cli(project: &Project, templates: &Templates, stack: &Stack) -> Vec<Finding> {
+/// The Azure Developer CLI finds its file and the file's parameters.
+pub fn developer_cli(project: &Project, templates: &Templates) -> Vec<Finding> {
     const FILE: &str = "azure.yaml";
     let mut findings = Vec::new();
     let text = project.text(FILE).unwrap_or_default();
@@ -229,28 +229,6 @@ pub fn developer_cli(project: &Project, templates: &Templates, stack: &Stack) ->
                     findings.push(Finding::new(&parameter.place, message));
                 }
             }
-        }
-    }
-    let mut lines = text.lines().skip_while(|line| *line != "services:").skip(1);
-    let service = lines
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .trim_end_matches(':');
-    for site in stack
-        .resources
-        .iter()
-        .filter(|it| arm_type(it) == "Microsoft.Web/sites")
-    {
-        let tags = site
-            .body
-            .get("tags")
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        if !tags.contains(&format!("azd-service-name = \"{service}\"")) {
-            let message =
-                format!("the tag azd-service-name is not {service:?}, as {FILE} calls the app");
-            findings.push(Finding::new(&site.place, message));
         }
     }
     findings

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::functions::functions;
 use crate::finding::{Finding, Place, nearest};
-use crate::project::Project;
+use crate::project::{Project, Templates};
 
 /// The example of `local.settings.json`.
 pub(super) const FILE: &str = "infra/local.settings.example.json";
@@ -22,24 +22,18 @@ const LOCAL_VALUES: [(&str, &str); 3] = [
 ];
 
 /// The words of `azure.yaml`. What is spelt otherwise is passed over.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 13] = [
     "azd",
-    "dist",
-    "functions",
     "hooks",
-    "host",
     "infra",
-    "language",
     "module",
     "name",
     "path",
     "posix",
-    "prepackage",
-    "project",
+    "postprovision",
     "provider",
     "requiredVersions",
     "run",
-    "services",
     "shell",
     "windows",
 ];
@@ -105,90 +99,88 @@ pub fn local_settings(project: &Project, read: &BTreeSet<String>) -> Vec<Finding
     findings
 }
 
-/// `azure.yaml` deploys the folder that its hooks make: tasks of ours, which say where they put it.
-pub fn package_of_developer_cli(project: &Project) -> Vec<Finding> {
+/// The hooks of `azure.yaml` run tasks of ours, upload what these say that they make, and know of the
+/// deployment what it tells.
+pub fn package_of_developer_cli(project: &Project, templates: &Templates) -> Vec<Finding> {
     const AZURE: &str = "azure.yaml";
     const TASKS: &str = "xtask/src/main.rs";
     let mut findings = Vec::new();
     let tasks = project.text(TASKS).unwrap_or_default();
-    // `  package            the function app as a folder, dist/app/, and as a zip`
+    // `  package            the function app as a folder, dist/app/, and as dist/x.zip`
     let told: Vec<(&str, &str)> = tasks
         .lines()
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.trim().split_once("  "))
         .collect();
-    let text = project.text(AZURE).unwrap_or_default();
-    let values = |key: &'static str| {
-        let lines = text.lines().enumerate();
-        lines.filter_map(move |(at, line)| {
-            let value = line.trim().strip_prefix(key)?.strip_prefix(':')?;
-            Some((at + 1, value.trim()))
-        })
-    };
-    for (at, line) in text.lines().enumerate() {
-        let key = line.trim().split(':').next().unwrap_or_default();
+    let template = templates
+        .bicep
+        .iter()
+        .find(|it| &*it.file == "infra/bicep/azd.bicep");
+    let outputs = template.iter().flat_map(|it| &it.outputs);
+    let known: BTreeSet<&str> = outputs
+        .map(|it| it.name.as_str())
+        .chain(["AZURE_SUBSCRIPTION_ID"])
+        .collect();
+    let mut runs = 0;
+    for (at, line) in project.text(AZURE).unwrap_or_default().lines().enumerate() {
+        let place = Place::new(AZURE, at + 1);
+        let (key, value) = line.trim().split_once(':').unwrap_or((line.trim(), ""));
         if !key.is_empty() && !key.starts_with('#') && !KEYS.contains(&key) {
             let message = format!("{key} is not known here{}", nearest(key, KEYS));
-            findings.push(Finding::new(&Place::new(AZURE, at + 1), message));
+            findings.push(Finding::new(&place, message));
         }
-    }
-    for (key, wanted) in [
-        ("provider", "bicep"),
-        ("host", "function"),
-        ("language", "custom"),
-    ] {
-        for (line, value) in values(key).filter(|(_, value)| *value != wanted) {
-            let message = format!("{key} is {value}, and {wanted} is needed");
-            findings.push(Finding::new(&Place::new(AZURE, line), message));
+        let value = value.trim();
+        if key == "provider" && value != "bicep" {
+            let message = format!("provider is {value}, and bicep is needed");
+            findings.push(Finding::new(&place, message));
         }
-    }
-    let mut made = Vec::new();
-    for (line, run) in values("run") {
-        let place = Place::new(AZURE, line);
-        match run.strip_prefix("cargo xtask ") {
-            Some(task) => {
-                let task = task.split(' ').next().unwrap_or_default();
-                match told.iter().find(|(name, _)| *name == task) {
-                    Some((_, what)) => made.push(*what),
-                    None => {
-                        let similar = nearest(task, told.iter().map(|(name, _)| *name));
-                        let message = format!("there is no task {task}{similar}");
-                        findings.push(Finding::new(&place, message));
-                    }
-                }
-            }
-            None => {
-                let message =
-                    format!("the hook runs {run}, which is no task of ours: cargo xtask TASK");
+        if key == "run" {
+            runs += 1;
+            for message in hook(value, &told, &known) {
                 findings.push(Finding::new(&place, message));
             }
         }
     }
-    for (line, dist) in values("dist") {
-        let folder = format!("{}/", dist.trim_end_matches('/'));
-        let is_made = made
-            .iter()
-            .any(|what| what.split([' ', ',']).any(|word| word == folder));
-        if !is_made {
-            let message = format!(
-                "no hook makes the folder {dist}; they make: {}",
-                made.join("; ")
-            );
-            findings.push(Finding::new(&Place::new(AZURE, line), message));
-        }
-    }
-    for (line, project_folder) in values("project") {
-        if project_folder != "." {
-            let message = format!(
-                "project is {project_folder}, and `dist` and the hooks are from the root: ."
-            );
-            findings.push(Finding::new(&Place::new(AZURE, line), message));
-        }
-    }
-    for key in ["dist", "run", "project"] {
-        if values(key).next().is_none() {
-            findings.push(Finding::of_file(AZURE, format!("there is no {key}")));
-        }
+    if runs == 0 {
+        findings.push(Finding::of_file(AZURE, "there is no run"));
     }
     findings
+}
+
+/// What is wrong with `cargo xtask TASK && az … --src FILE`.
+fn hook(run: &str, told: &[(&str, &str)], known: &BTreeSet<&str>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (first, upload) = run.split_once(" && ").unwrap_or((run, ""));
+    let mut made = "";
+    match first.strip_prefix("cargo xtask ") {
+        Some(task) => match told.iter().find(|(name, _)| *name == task) {
+            Some((_, what)) => made = what,
+            None => {
+                let similar = nearest(task, told.iter().map(|(name, _)| *name));
+                wrong.push(format!("there is no task {task}{similar}"));
+            }
+        },
+        None => wrong.push(format!(
+            "the hook runs {first}, which is no task of ours: cargo xtask TASK"
+        )),
+    }
+    let words: Vec<&str> = upload.split(' ').map(|it| it.trim_matches('"')).collect();
+    let source = words.iter().skip_while(|it| **it != "--src").nth(1);
+    let source = source.copied().unwrap_or_default();
+    let is_made = |file: &str| made.split([' ', ',']).any(|it| it == file);
+    if !made.is_empty() && !is_made(source) {
+        wrong.push(format!(
+            "the hook uploads {source:?}, and the task makes {made}"
+        ));
+    }
+    for word in words {
+        let name = word
+            .strip_prefix("$env:")
+            .or_else(|| word.strip_prefix('$'));
+        if let Some(name) = name.filter(|it| !known.contains(it)) {
+            let similar = nearest(name, known.iter().copied());
+            wrong.push(format!("azd has no output {name}{similar}"));
+        }
+    }
+    wrong
 }

@@ -18,11 +18,10 @@ const WHO: [(&str, &str); 4] = [
 ];
 
 /// What the table calls that on which a role is.
-const ON: [(&str, &str); 9] = [
+const ON: [(&str, &str); 8] = [
     ("@communication_service", "mail service"),
     ("@component", "Application Insights"),
     ("@config_container", "`config`"),
-    ("@deployment_container", "`deployment`"),
     ("@export_container", "`exports`"),
     ("@queues[exports]", "queue `exports`"),
     ("@storage", "storage account"),

@@ -98,8 +98,16 @@ mistakes! { mistakes_in_functions_and_their_host_are_found {
         ["local.settings.example.json: SYNC_SCHEDULE \"30 3 * * *\" is no schedule"];
     misspelt_part_of_local_settings: "infra/local.settings.example.json", "\"Values\"" => "\"values\"";
         ["local.settings.example.json: a local host reads no values; did you mean Values?"];
-    other_folder_of_azd: "azure.yaml", "dist: dist/app" => "dist: dist/apps";
-        ["azure.yaml:", "no hook makes the folder dist/apps", "dist/app/"];
+    other_package_of_azd: "azure.yaml", "--src dist/spendwatch-functions.zip" => "--src dist/spendwatch.zip";
+        ["azure.yaml:", "the hook uploads \"dist/spendwatch.zip\"", "dist/spendwatch-functions.zip"];
+    other_app_of_azd: "azure.yaml", "$AZURE_FUNCTION_NAME" => "$AZURE_FUNCTIONS_NAME";
+        ["azure.yaml:", "azd has no output AZURE_FUNCTIONS_NAME; did you mean AZURE_FUNCTION_NAME?"];
+    other_app_of_azd_on_windows: "azure.yaml", "$env:AZURE_FUNCTION_NAME" => "$env:AZURE_FUNCTIONS_NAME";
+        ["azure.yaml:", "azd has no output AZURE_FUNCTIONS_NAME; did you mean AZURE_FUNCTION_NAME?"];
+    no_output_for_azd: "infra/bicep/azd.bicep", "output AZURE_FUNCTION_NAME" => "output FUNCTION_NAME";
+        ["azure.yaml:", "azd has no output AZURE_FUNCTION_NAME"];
+    other_language_of_azd: "azure.yaml", "provider: bicep" => "provider: terraform";
+        ["azure.yaml:", "provider is terraform, and bicep is needed"];
     other_task_of_azd: "azure.yaml", "run: cargo xtask package" => "run: cargo xtask pack";
         ["azure.yaml:", "there is no task pack; did you mean package?"];
     hook_that_is_not_there: "azure.yaml", "run: cargo xtask package" => "run: ./hooks/package.sh";
@@ -114,8 +122,6 @@ mistakes! { mistakes_in_functions_and_their_host_are_found {
         ["host.json: the host knows no batchsize; did you mean batchSize?"];
     other_runtime_of_a_local_host: "infra/local.settings.example.json", "\"custom\"" => "\"node\"";
         ["local.settings.example.json: /Values/FUNCTIONS_WORKER_RUNTIME is \"node\", and custom is needed"];
-    misspelt_key_of_azd: "azure.yaml", "prepackage:" => "prepack:";
-        ["azure.yaml:", "prepack is not known here; did you mean prepackage?"];
-    other_host_of_azd: "azure.yaml", "host: function" => "host: appservice";
-        ["azure.yaml:", "host is appservice, and function is needed"];
+    misspelt_key_of_azd: "azure.yaml", "postprovision:" => "postprovison:";
+        ["azure.yaml:", "postprovison is not known here; did you mean postprovision?"];
 } }

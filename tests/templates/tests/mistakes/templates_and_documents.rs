@@ -103,8 +103,6 @@ mistakes! { mistakes_in_templates_and_documents_are_found {
         ["resource stale_data_rule reads infra/queries/stale.kql, which is not there"];
     not_filled_in: "infra/queries/stale-data.kql", "{hours}" => "{hour}";
         ["alerts.bicep:", "resource stale_data_rule does not fill in {hour} of infra/queries/stale-data.kql"];
-    other_service: "azure.yaml", "  functions:" => "  function:";
-        ["main.bicep:", "the tag azd-service-name is not \"function\""];
     other_module: "azure.yaml", "module: azd" => "module: adz";
         ["azure.yaml: there is no file infra/bicep/adz.bicep"];
     other_parameter_of_azd: "infra/bicep/azd.parameters.json", "\"environmentName\"" => "\"environment\"";
