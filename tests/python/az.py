@@ -87,6 +87,7 @@ RESOURCES = {
         "value": [{"name": "TEAMS_WEBHOOK_URL", "properties": {"status": "Resolved"}}]
     },
     "/exports/spendwatch": {"eTag": '"1"', "identity": {"principalId": ID}},
+    "/billingRoleAssignments": {"value": [{"name": ID, "properties": {"principalId": ID}}]},
 }
 # Outputs that are more than any text.
 OUTPUTS = {
@@ -141,13 +142,28 @@ def validated(validate):
 
 
 def found(_cli, event_data):
-    """Refuses a query that finds nothing in an answer."""
-    if event_data["result"] in (None, [], ""):
+    """Refuses a query that finds nothing in an answer, also in one place of several."""
+    result = event_data["result"]
+    rows = result if isinstance(result, list) else [result]
+    if result in (None, [], "") or any(None in row.values() for row in rows if isinstance(row, dict)):
         raise CLIError("the query finds nothing")
+
+
+def check_files(arguments):
+    """Files that are named are there; Azure CLI looks at some of them only when it sends them."""
+    values = vars(arguments)
+    names = [values.get(name) for name in ("src", "file", "template_file")]
+    # What is still there was not read.
+    names += [it[1:] for it in values.values() if isinstance(it, str) and it.startswith("@")]
+    for name in names:
+        if isinstance(name, str) and not Path(name).is_file():
+            raise CLIError(f"there is no file {name}")
 
 
 def run_jobs(self, jobs, _ids):
     """Answers in place of Azure."""
+    for arguments, _ in jobs:
+        check_files(arguments)
     answers = [answer(arguments) for arguments, _ in jobs]
     if self.data["query_active"]:
         if None in answers:

@@ -18,6 +18,8 @@ SUBSCRIPTION = "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/spendwatch"
 # What hosts of services end with.
 DOMAINS = {"Microsoft.Web": "azurewebsites.net", "Microsoft.Communication": "europe.communication.azure.com"}
+# What the names of attributes end with that azurerm keeps secret.
+SECRETS = ("access_key", "shared_key", "connection_string", "instrumentation_key", "host_key", "default_function_key", "password")
 SECRET = "a-key-of-the-function"
 ID = "8d2c6f0e-5b0a-4a6f-9a39-0e2f4c1b7a55"
 
@@ -148,7 +150,7 @@ def schema(node):
 
 
 def of_version_5(data):
-    """azurerm.json with its changes that lead to version 5."""
+    """azurerm.json with its changes that lead to version 5, and with what is secret, which it does not say."""
     kinds = {"resource": data["resources"], "data": data["dataSources"], "provider": {"azurerm": data["provider"]}}
     for change in data["renames_5x"]:
         node = kinds[change["kind"]].get(change["resource"])
@@ -174,6 +176,10 @@ def of_version_5(data):
         if change["change"] == "require":
             holder, name = at(change["from"])
             holder["attributes"][name] = {"type": holder["attributes"][name]["type"], "required": True}
+    for kind in kinds.values():
+        for node in kind.values():
+            for name, it in node["attributes"].items():
+                it["sensitive"] = bool(it.get("computed")) and name.endswith(SECRETS)
     return data
 
 

@@ -283,6 +283,16 @@ fn mistakes_are_refused() {
         assert!(code == Some(1) && text.contains(said), "{to}: {text}");
     }
     fs::write(&file, &right).unwrap();
+    let outputs = copy.path().join("infra/terraform/main/outputs.tf");
+    let told = fs::read_to_string(&outputs).unwrap();
+    let key = "output \"key\" {\n  value = azurerm_storage_account.storage.primary_access_key\n}\n";
+    fs::write(&outputs, format!("{told}{key}")).unwrap();
+    let (code, text) = plan(&[mails]);
+    assert!(
+        code == Some(1) && text.contains("Output refers to sensitive values"),
+        "{text}"
+    );
+    fs::write(&outputs, told).unwrap();
     let (code, text) = plan(&["alert_emails=you@contoso.example"]);
     assert!(code == Some(1) && text.contains("Invalid"), "{text}");
 }

@@ -2,7 +2,8 @@
 //!
 //! Azure CLI itself reads each `az` command, its queries and file names, and prints what it would print with
 //! what Azure would answer (`tests/python/az.py`); Terraform itself makes plans and applies them
-//! (`tests/python/terraform.py`); spendwatch reads its own. `stand_in.sh` looks at what the other programs are given. So a command here is one that somebody with a subscription can type.
+//! (`tests/python/terraform.py`); spendwatch reads its own. `stand_in.sh` looks at what the other programs
+//! are given. So a command here is one that somebody with a subscription can type.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -17,7 +18,8 @@ use tests::python::{AZURE_CLI, TOOLS};
 
 /// What a shell has, and a document may use as it is.
 const OF_A_SHELL: [&str; 13] = [
-    "bash", "cat", "cp", "date", "grep", "ls", "mkdir", "perl", "rm", "sed", "sleep", "tr", "xargs",
+    "bash", "cat", "cp", "date", "grep", "ls", "mkdir", "perl", "sed", "sleep", "tee", "tr",
+    "xargs",
 ];
 
 /// What `stand_in.sh` stands in for.
@@ -71,8 +73,15 @@ fn script(text: &str) -> String {
         } else if language.is_none() {
             let spans = line.split('`').skip(1).step_by(2);
             let commands = spans.filter(|it| {
-                let program = it.split_once(' ').map_or("", |(program, _)| program);
-                ["az", "azd", "func", "spendwatch"].contains(&program) && !it.ends_with(" …")
+                let programs = [
+                    "az ",
+                    "azd ",
+                    "cargo xtask ",
+                    "curl ",
+                    "func ",
+                    "spendwatch ",
+                ];
+                programs.iter().any(|program| it.starts_with(program)) && !it.ends_with(" …")
             });
             for command in commands {
                 script.push_str(&command.replace(['<', '>'], ""));
@@ -143,7 +152,11 @@ impl Walk {
             walk.program(name, stand_in);
         }
         let az = words(&AZURE_CLI.command("az.py"));
-        walk.program("az", &format!("exec {az} \"$@\"\n"));
+        // Also where a shell takes no notice: `az … && …`.
+        let az = format!(
+            "{az} \"$@\" || {{ code=$?; echo \"az $*: exit code $code\" >&3; exit $code; }}\n"
+        );
+        walk.program("az", &az);
         walk
     }
 
@@ -165,7 +178,7 @@ impl Walk {
     /// Runs the commands of a document, and returns what went wrong, with its line.
     fn run(&self, document: &str, text: &str) -> String {
         let script = format!(
-            "set -uE; trap 'echo \"{document}:$LINENO: exit code $?: $BASH_COMMAND\" >&3' ERR; {}",
+            "set -uE -o pipefail; trap 'echo \"{document}:$LINENO: exit code $?: $BASH_COMMAND\" >&3' ERR; {}",
             script(text)
         );
         let failures = self.folder.path().join("failures");
@@ -177,25 +190,27 @@ impl Walk {
         command.env("HOME", self.folder.path());
         command.env("ROOT", root());
         command.env("SPENDWATCH", env!("CARGO_BIN_EXE_spendwatch"));
-        // What the main page has set before an example of it is deployed.
-        command.env("SUBSCRIPTION", "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56");
-        command.env("ME", "8d2c6f0e-5b0a-4a6f-9a39-0e2f4c1b7a55");
-        command.env("EMAIL", "you@contoso.example");
+        let subscription = "cb19a59e-9d05-4c18-ae1a-2d33f2a0af56";
+        if document.starts_with("infra/examples/") {
+            // What the main page, which they name, has set before.
+            command.env("SUBSCRIPTION", subscription);
+            command.env("ME", "8d2c6f0e-5b0a-4a6f-9a39-0e2f4c1b7a55");
+            command.env("EMAIL", "you@contoso.example");
+        }
         command.env("TERRAFORM", "");
         if let Some(schemas) = schema_folder(&root()).filter(|it| has_terraform(it)) {
             command.env("SPENDWATCH_INFRA_SCHEMA", schemas);
             command.env("TERRAFORM", words(&TOOLS.command("terraform.py")));
         }
-        // What the text before an example says that they are.
-        let account = "/providers/Microsoft.Billing/billingAccounts/86420975";
-        command.env("ACCOUNT", account);
-        for name in ["CUSTOMER", "PROFILE"] {
-            command.env(name, format!("{account}/billingProfiles/ABCD"));
+        if document == "docs/azure.md" {
+            // What its text says that they are.
+            let account = "/providers/Microsoft.Billing/billingAccounts/86420975";
+            command.env("ACCOUNT", account);
+            for name in ["CUSTOMER", "PROFILE"] {
+                command.env(name, format!("{account}/billingProfiles/ABCD"));
+            }
+            command.env("PAYG", format!("/subscriptions/{subscription}"));
         }
-        command.env(
-            "PAYG",
-            "/subscriptions/cb19a59e-9d05-4c18-ae1a-2d33f2a0af56",
-        );
         // What somebody types who is asked.
         let typed = self.folder.path().join("typed");
         fs::write(&typed, "made up\n".repeat(9)).unwrap();
@@ -308,6 +323,28 @@ fn mistakes_are_found() {
             "az storage blob upload-batch --account-name a --auth-mode login -d config -s nowhere",
             "existing directory",
         ),
+        (
+            "az group crate -n a && true",
+            "az group crate -n a: exit code 2",
+        ),
+        (
+            "az group crate -n a | cat",
+            "az group crate -n a: exit code 2",
+        ),
+        ("spendwatch chek && true", "exit code 2 of chek"),
+        (
+            "az functionapp deployment source config-zip -g a -n b --src nowhere.zip",
+            "no file nowhere.zip",
+        ),
+        (
+            "az rest --method put --url /a --body @nowhere.json",
+            "no file nowhere.json",
+        ),
+        (
+            "az storage message peek --account-name a --auth-mode login --queue-name b --query '[].{text: contet}'",
+            "finds nothing",
+        ),
+        ("cargo xtask pakage", "no task pakage"),
         ("spendwatch chek", "chek"),
         ("spendwatch check --confg config", "--confg"),
         ("curl https://example.com/api/health", "is not the app"),
@@ -322,7 +359,7 @@ fn mistakes_are_found() {
         ("terraform -chdir=infra/nowhere init", "infra/nowhere"),
         (
             "az deployment group what-if -g a --parameters infra/examples/one-subscription/bicep/main.bicepparam",
-            "EMAIL, which is not exported",
+            "SUBSCRIPTION, which is not exported",
         ),
         (
             "terraform output -json spendwatch | jq -r .nothing",
@@ -334,13 +371,13 @@ fn mistakes_are_found() {
     std::thread::scope(|scope| {
         for (command, said) in mistakes {
             scope.spawn(move || {
-                let url = "URL=https://func-spendwatch-ab12cd.azurewebsites.net; unset EMAIL";
+                let url = "URL=https://func-spendwatch-ab12cd.azurewebsites.net";
                 let text = format!("A text.\n\n```sh\n{url}\n{command}\n```\n");
                 let wrong = Walk::new().run("a.md", &text);
-                let place = if said == "UNSET" {
-                    "line 5"
-                } else {
-                    "a.md:5: "
+                let place = match said {
+                    "UNSET" => "line 5",
+                    said if said.contains("exit code") => said,
+                    _ => "a.md:5: ",
                 };
                 assert!(
                     wrong.contains(place) && wrong.contains(said),

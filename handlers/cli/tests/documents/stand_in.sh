@@ -1,26 +1,32 @@
 # What documents call beside Azure CLI and the tools of every shell. Each says what is wrong with what it is
 # given, as far as that can be told without Azure and registries, and does what later commands rely on.
 set -u
-fail() { echo "${0##*/}: $1" >&2; exit 1; }
+# Descriptor 3 is heard also where a shell takes no notice: `a && b`.
+fail() { echo "${0##*/}: $1" | tee /dev/stderr >&3; exit 1; }
 
 case ${0##*/} in
 spendwatch)
-  # A configuration that a document writes is really checked.
-  case "$*" in "check --config "*) [ ! -s "$3/spendwatch.toml" ] || exec "$SPENDWATCH" "$@" ;; esac
-  # `--help` at the end: all before it is read, and nothing is done.
-  exec "$SPENDWATCH" "$@" --help > /dev/null ;;
+  # A configuration that a document writes is really checked. Else, with `--help` at the end, all before it is
+  # read, and nothing is done.
+  if [ "${1-} ${2-}" = "check --config" ] && [ -s "$3/spendwatch.toml" ]; then help=; else help=--help; fi
+  "$SPENDWATCH" "$@" $help || fail "exit code $? of $*" ;;
 
 curl)
   method=GET key= url= before=
   for word; do
     case $before in -X) method=$word ;; -H) key=$word ;; esac
-    case $word in https://*) url=$word ;; esac
+    case $word in http*://*) url=$word ;; esac
     before=$word
   done
-  case $url in https://func-spendwatch-ab12cd.azurewebsites.net/api/*) ;; *) fail "$url is not the app" ;; esac
   # The functions have the names of their routes.
   function=$ROOT/function-definitions/${url##*/}/function.json
   [ -f "$function" ] || fail "there is no $function"
+  case $url in
+  https://func-spendwatch-ab12cd.azurewebsites.net/api/*) ;;
+  # A local host starts any function.
+  http://localhost:7071/admin/functions/*) exit ;;
+  *) fail "$url is not the app" ;;
+  esac
   grep -qi "\"methods\": .*\"$method\"" "$function" || fail "$function does not take $method"
   grep -q '"authLevel": "anonymous"' "$function" || [ "$key" = "x-functions-key: key" ] || fail "$function wants a key" ;;
 
@@ -28,7 +34,8 @@ terraform)
   # Terraform itself, if it is there.
   if [ -n "$TERRAFORM" ]; then
     # Somebody who is asked says yes.
-    eval "exec $TERRAFORM \"\$@\"" < <(echo yes)
+    eval "$TERRAFORM \"\$@\"" < <(echo yes) || fail "exit code $? of $*"
+    exit
   fi
   case $1 in -chdir=*) ls "${1#-chdir=}"/*.tf > /dev/null || fail "there is no Terraform in ${1#-chdir=}"; shift ;; esac
   case "$*" in
@@ -37,7 +44,9 @@ terraform)
     sed -n 's/^output "\(.*\)" {$/\1/p' "$ROOT"/infra/terraform/main/*.tf | while read -r name; do
       case $name in
       function_app_name) value=func-spendwatch-ab12cd ;;
-      *_url | *_endpoint) value=https://func-spendwatch-ab12cd.azurewebsites.net ;;
+      function_app_url) value=https://func-spendwatch-ab12cd.azurewebsites.net ;;
+      export_container_url) value=https://exspendwatchab12cd.blob.core.windows.net/exports ;;
+      communication_endpoint) value=https://acs-spendwatch-ab12cd.europe.communication.azure.com ;;
       mail_from) value=DoNotReply@ab12cd.azurecomm.net ;;
       *) value=value ;;
       esac
@@ -68,6 +77,7 @@ azd)
   esac ;;
 
 cargo)
+  [ "$1" != xtask ] || grep -q "^  $2  " "$ROOT/xtask/src/main.rs" || fail "there is no task $2"
   # Files that it makes.
   case "$*" in
   "xtask package"*) mkdir -p dist/app && : > dist/spendwatch-functions.zip ;;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::roles::ROLES;
 use crate::finding::{Finding, Place, nearest};
 use crate::project::{Project, Templates};
 use crate::stack::snake;
@@ -75,6 +76,12 @@ impl Known<'_> {
         let parameters = template.parameters.iter().map(|it| it.name.as_str());
         let outputs = template.outputs.iter().map(|it| it.name.as_str());
         Some((parameters.collect(), outputs.collect()))
+    }
+
+    /// The `targetScope` of a template.
+    fn target_scope(&self, file: &str) -> &str {
+        let template = self.templates.bicep.iter().find(|it| &*it.file == file);
+        template.map_or("", |it| &it.target_scope)
     }
 
     fn terraform(&self, path: &str) -> Option<(BTreeSet<&str>, BTreeSet<&str>)> {
@@ -212,11 +219,32 @@ fn shell(block: &Block<'_>, known: &Known<'_>, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(place, message));
             }
         }
+        // `--role "Name"` and `grant WHO TYPE "Name" SCOPE`.
+        let granted = (words.first().map(String::as_str) == Some("grant")).then(|| words.get(3));
+        let role = after("--role").or(granted.flatten().map(String::as_str));
+        let role = role.map(|it| it.trim_matches('"'));
+        if let Some(role) = role.filter(|it| !it.starts_with('$')) {
+            let names = ROLES.iter().map(|(_, name)| *name);
+            miss(findings, place, "there is no role", role, &names.collect());
+        }
         if let Some(file) = after("--template-file") {
             let Some((parameters, told)) = known.bicep(file) else {
                 findings.push(Finding::new(place, format!("there is no template {file}")));
                 continue;
             };
+            let at = words.iter().position(|word| word == "deployment");
+            let of = at
+                .and_then(|at| words.get(at + 1))
+                .map_or("", String::as_str);
+            let wanted = match known.target_scope(file) {
+                "managementGroup" => "mg",
+                "subscription" => "sub",
+                _ => "group",
+            };
+            if of != wanted {
+                let message = format!("{file} is deployed by az deployment {wanted}, not {of}");
+                findings.push(Finding::new(place, message));
+            }
             outputs = told;
             let given = words.iter().skip_while(|it| *it != "--parameters").skip(1);
             let given = given.take_while(|it| !it.starts_with('-') && *it != "&&" && *it != "|");

@@ -221,6 +221,12 @@ mistakes! { mistakes_in_both_languages_are_found {
         ["README.md:", "there is no output storage_name; did you mean storage_account_name?"];
     output_of_the_other_language: README, "$(OUT function_app_url)" => "$(OUT functionAppUrl)";
         ["README.md:", "there is no output functionAppUrl"];
+    other_role_in_a_command: README, "ServicePrincipal \"Storage Queue Data Contributor\"" => "ServicePrincipal \"Storage Queues Data Contributor\"";
+        ["README.md:", "there is no role Storage Queues Data Contributor; did you mean Storage Queue Data Contributor?"];
+    other_role_in_the_runbook: "docs/runbook.md", "--custom-role-only" => "--role \"Cost Management Writer\" --custom-role-only";
+        ["runbook.md:", "there is no role Cost Management Writer"];
+    other_scope_of_a_deployment: README, "az deployment mg create --management-group-id contoso" => "az deployment sub create";
+        ["README.md:", "infra/bicep/scope/management-group.bicep is deployed by az deployment mg, not sub"];
     other_output_of_azd: README, "get-value AZURE_RESOURCE_GROUP" => "get-value AZURE_RESOURCES_GROUP";
         ["README.md:", "azd has no output AZURE_RESOURCES_GROUP; did you mean AZURE_RESOURCE_GROUP?"];
     other_output_in_a_comment: README, "# output exportContainerUrl" => "# output exportsContainerUrl";
