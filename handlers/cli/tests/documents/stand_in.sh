@@ -8,8 +8,11 @@ case ${0##*/} in
 spendwatch)
   # A configuration that a document writes is really checked. Else, with `--help` at the end, all before it is
   # read, and nothing is done.
-  if [ "${1-} ${2-}" = "check --config" ] && [ -s "$3/spendwatch.toml" ]; then help=; else help=--help; fi
-  "$SPENDWATCH" "$@" $help || fail "exit code $? of $*" ;;
+  if [ "${1-} ${2-}" = "check --config" ] && [ -s "$3/spendwatch.toml" ]; then
+    "$SPENDWATCH" "$@"
+  else
+    "$SPENDWATCH" "$@" --help > /dev/null
+  fi || fail "exit code $? of $*" ;;
 
 curl)
   method=GET key= url= before=
