@@ -21,6 +21,7 @@ param location string = deployment().location
   'deallocate-vms'
   'scale-plan'
 ])
+@minLength(1)
 param kinds array
 
 @description('Resource groups that it may act in. Without any it may act in the whole subscription.')
@@ -59,7 +60,7 @@ var ofPlans = contains(kinds, 'scale-plan') ? rights['scale-plan'] : []
 var whole = empty(resourceGroups)
 
 module identity 'action-identity/identity.bicep' = {
-  name: '${name}-identity'
+  name: '${take(name, 50)}-identity'
   scope: resourceGroup(identityResourceGroup)
   params: {
     name: name
@@ -69,9 +70,9 @@ module identity 'action-identity/identity.bicep' = {
 }
 
 resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
-  name: guid(subscription().id, name, 'role')
+  name: guid(subscription().id, identityResourceGroup, name, 'role')
   properties: {
-    roleName: '${name} of ${subscription().subscriptionId}'
+    roleName: '${name} of ${identityResourceGroup} in ${subscription().subscriptionId}'
     description: 'What actions of budgets need, and no more.'
     type: 'CustomRole'
     permissions: [
@@ -88,20 +89,18 @@ resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-resource everywhere 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (whole) {
-  name: guid(subscription().id, name, 'assignment')
-  properties: {
+module everywhere 'action-identity/everywhere.bicep' = if (whole) {
+  name: '${take(name, 50)}-${uniqueString(identityResourceGroup)}'
+  params: {
     principalId: identity.outputs.principalId
-    principalType: 'ServicePrincipal'
     roleDefinitionId: role.id
   }
 }
 
 module inGroup 'action-identity/assignment.bicep' = [for group in resourceGroups: {
-  name: '${name}-${uniqueString(group)}'
+  name: '${take(name, 50)}-${uniqueString(identityResourceGroup, group)}'
   scope: resourceGroup(group)
   params: {
-    name: guid(subscription().id, name, group)
     principalId: identity.outputs.principalId
     roleDefinitionId: role.id
   }

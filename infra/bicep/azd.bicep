@@ -41,7 +41,7 @@ module main 'main.bicep' = {
     subscriptionIds: [
       subscription().subscriptionId
     ]
-    alertEmails: empty(alertEmails) ? [] : split(alertEmails, ',')
+    alertEmails: empty(alertEmails) ? [] : map(split(alertEmails, ','), address => trim(address))
     configSource: 'blob'
     deploymentPrincipalId: principalId
     enableCommunication: true

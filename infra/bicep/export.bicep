@@ -50,6 +50,7 @@ resource exportsQueue 'Microsoft.Storage/storageAccounts/queueServices/queues@20
 
 // Cost Management is let in as a trusted service when everybody else is not.
 resource exportStorage 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+  #disable-next-line BCP334 // The suffix alone makes it long enough.
   name: exportStorageName
   location: location
   tags: tags

@@ -65,7 +65,7 @@ param actionClientId string = ''
 ])
 param instanceMemoryMB int = 512
 
-@description('How many instances there may be at a time.')
+@description('How many instances there may be at a time. Not all regions take less than 40.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
@@ -214,6 +214,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 // What it keeps.
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+  #disable-next-line BCP334 // The suffix alone makes it long enough.
   name: storageName
   location: location
   tags: tags
@@ -460,7 +461,7 @@ resource secretsUploadRole 'Microsoft.Authorization/roleAssignments@2022-04-01' 
 }
 
 module subscriptions 'scope/subscription.bicep' = [for id in (assignRoles ? subscriptionIds : []): {
-  name: '${base}-scope-${uniqueString(id)}'
+  name: '${base}-scope-${uniqueString(id, location)}'
   scope: subscription(id)
   params: {
     principalId: identity.properties.principalId
@@ -525,7 +526,6 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     publicNetworkAccess: isPrivate && !publicInbound ? 'Disabled' : 'Enabled'
     serverFarmId: plan.id
     siteConfig: {
-      ftpsState: 'Disabled'
       http20Enabled: true
       minTlsVersion: '1.2'
     }
@@ -618,7 +618,7 @@ module exportLanding 'export.bicep' = if (enableCostExport) {
 }
 
 module subscriptionExport 'scope/subscription.bicep' = if (!empty(exportSubscriptionId)) {
-  name: '${base}-subscription-export'
+  name: '${base}-subscription-export-${uniqueString(location)}'
   scope: subscription(empty(exportSubscriptionId) ? subscription().subscriptionId : exportSubscriptionId)
   params: {
     assignRoles: false

@@ -56,10 +56,17 @@ impl FromStr for Currency {
 
     /// Reads a code in any letter case, with surrounding space (Azure pads some).
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let code = text.trim().to_ascii_uppercase();
-        let known = code.len() == 3 && CODES.split(' ').any(|known| known == code);
-        match <[u8; 3]>::try_from(code.as_bytes()) {
-            Ok(bytes) if known => Ok(Currency(bytes)),
+        let code = <[u8; 3]>::try_from(text.trim().as_bytes());
+        let code = code.map(|code| code.map(|letter| letter.to_ascii_uppercase()));
+        // One for each figure that is read: three letters and a space, in order.
+        let known = |code: &[u8; 3]| {
+            CODES
+                .as_bytes()
+                .chunks(4)
+                .any(|known| known.starts_with(code))
+        };
+        match code {
+            Ok(code) if known(&code) => Ok(Currency(code)),
             _ => Err(MoneyError::UnknownCurrency(
                 text.trim().chars().take(32).collect(),
             )),

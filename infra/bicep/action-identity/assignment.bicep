@@ -1,8 +1,5 @@
 // The role in one resource group. See ../action-identity.bicep.
 
-@description('Name of the assignment, a GUID.')
-param name string
-
 @description('Object id of the identity.')
 param principalId string
 
@@ -10,7 +7,7 @@ param principalId string
 param roleDefinitionId string
 
 resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: name
+  name: guid(resourceGroup().id, principalId, roleDefinitionId)
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'

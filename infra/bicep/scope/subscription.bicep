@@ -116,4 +116,4 @@ resource costExport 'Microsoft.CostManagement/exports@2025-03-01' = if (enableCo
 }
 
 @description('Object id of the identity of the export, which must be let into the storage account; empty without one.')
-output exportPrincipalId string = enableCostExport ? costExport.identity.principalId : ''
+output exportPrincipalId string = enableCostExport ? costExport!.identity.principalId : ''

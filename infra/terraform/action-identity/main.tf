@@ -51,7 +51,7 @@ resource "azurerm_user_assigned_identity" "actions" {
 }
 
 resource "azurerm_role_definition" "actions" {
-  name              = "${var.name} of ${var.subscription_id}"
+  name              = "${var.name} of ${var.identity_resource_group} in ${var.subscription_id}"
   description       = "What actions of budgets need, and no more."
   scope             = local.subscription
   assignable_scopes = [local.subscription]

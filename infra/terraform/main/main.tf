@@ -262,7 +262,6 @@ resource "azapi_resource" "site" {
             value = value
           }
         ]
-        ftpsState     = "Disabled"
         http20Enabled = true
         minTlsVersion = "1.2"
       }
@@ -274,6 +273,10 @@ resource "azapi_resource" "site" {
   response_export_values = ["properties.defaultHostName"]
 
   depends_on = [
+    azurerm_private_dns_zone_virtual_network_link.blob_zone_link,
+    azurerm_private_dns_zone_virtual_network_link.queue_zone_link,
+    azurerm_private_dns_zone_virtual_network_link.table_zone_link,
+    azurerm_private_dns_zone_virtual_network_link.vault_zone_link,
     azurerm_private_endpoint.blob_endpoint,
     azurerm_private_endpoint.queue_endpoint,
     azurerm_private_endpoint.table_endpoint,

@@ -120,7 +120,7 @@ variable "instance_memory_mb" {
 
 variable "maximum_instance_count" {
   type        = number
-  description = "How many instances there may be at a time."
+  description = "How many instances there may be at a time. Not all regions take less than 40."
   default     = 40
 
   validation {

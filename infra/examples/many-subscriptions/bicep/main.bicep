@@ -30,7 +30,7 @@ param alertEmails array
 param deploymentPrincipalId string = ''
 
 module group 'group.bicep' = {
-  name: 'spendwatch-group'
+  name: 'spendwatch-group-${uniqueString(location)}'
   scope: subscription(subscriptionId)
   params: {
     name: resourceGroupName
@@ -55,7 +55,7 @@ module spendwatch '../../../bicep/main.bicep' = {
 }
 
 module roles '../../../bicep/scope/management-group.bicep' = {
-  name: 'spendwatch-roles'
+  name: 'spendwatch-roles-${uniqueString(location)}'
   params: {
     principalId: spendwatch.outputs.identityPrincipalId
     applyNativeBudgets: applyNativeBudgets
@@ -64,7 +64,7 @@ module roles '../../../bicep/scope/management-group.bicep' = {
 }
 
 module exports '../../../bicep/scope/subscription.bicep' = [for id in exportSubscriptionIds: {
-  name: 'spendwatch-export-${uniqueString(id)}'
+  name: 'spendwatch-export-${uniqueString(id, location)}'
   scope: subscription(id)
   params: {
     assignRoles: false

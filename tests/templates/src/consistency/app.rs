@@ -70,6 +70,23 @@ const fn fixed(
     }
 }
 
+/// What the app needs of a private network before it starts.
+const NETWORK: [&str; 2] = [
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+    "Microsoft.Network/privateEndpoints",
+];
+
+/// What Flex Consumption refuses by error 51021, though types and other plans have it.
+const REFUSED: [&str; 7] = [
+    "ftpsState",
+    "functionAppScaleLimit",
+    "functionsRuntimeScaleMonitoringEnabled",
+    "linuxFxVersion",
+    "netFrameworkVersion",
+    "preWarmedInstanceCount",
+    "use32BitWorkerProcess",
+];
+
 const PROPERTIES: [Fixed; 20] = [
     fixed(
         SITES,
@@ -262,6 +279,14 @@ pub fn fixed_values(stack: &Stack) -> Vec<Finding> {
             }
         }
     }
+    for site in of_kind(stack, SITES) {
+        for name in REFUSED {
+            for value in of(site, &format!("properties.siteConfig.{name}"), "") {
+                let message = format!("Flex Consumption refuses {name} in siteConfig");
+                findings.push(Finding::new(&value.place, message));
+            }
+        }
+    }
     // Uploads with a password are switched off one by one.
     for way in ["ftp", "scm"] {
         if !of_kind(stack, PUBLISHING)
@@ -340,6 +365,14 @@ pub fn made_first(stack: &Stack) -> Vec<Finding> {
     let queues = "Microsoft.Storage/storageAccounts/queueServices/queues";
     let mut wanted: BTreeSet<String> = of_kind(stack, queues).map(|it| it.name.clone()).collect();
     wanted.extend(needed_assignments(stack));
+    if stack.language == "Terraform" {
+        // Bicep waits for all of the module with the network.
+        let network = NETWORK.iter().flat_map(|kind| of_kind(stack, kind));
+        let network = network.map(|it| it.name.clone());
+        // Those of exports may come later, and those by which the app itself is reached do.
+        let is_later = |it: &String| it.starts_with("export_") || it.starts_with("site_");
+        wanted.extend(network.filter(|it| !is_later(it)));
+    }
     for site in of_kind(stack, SITES) {
         let first = named_first(site);
         for name in wanted.difference(&first) {
@@ -358,8 +391,8 @@ pub fn dependencies(bicep: &Stack, terraform: &Stack) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Bicep waits for all of a module whose output it uses.
     let in_a_module = |name: &String| {
-        let mut endpoints = of_kind(terraform, "Microsoft.Network/privateEndpoints");
-        endpoints.any(|it| it.name == *name)
+        let mut network = NETWORK.iter().flat_map(|kind| of_kind(terraform, kind));
+        network.any(|it| it.name == *name)
     };
     each_pair(bicep, terraform, |one, other| {
         for (mine, theirs, language) in [(one, other, "Terraform"), (other, one, "Bicep")] {

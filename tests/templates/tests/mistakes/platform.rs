@@ -221,6 +221,14 @@ mistakes! { mistakes_in_both_languages_are_found {
         ["README.md:", "there is no output storage_name; did you mean storage_account_name?"];
     output_of_the_other_language: README, "$(OUT function_app_url)" => "$(OUT functionAppUrl)";
         ["README.md:", "there is no output functionAppUrl"];
+    refused_by_flex: BICEP, "http20Enabled: true" => "http20Enabled: true\n      ftpsState: 'Disabled'";
+        ["main.bicep:", "Flex Consumption refuses ftpsState in siteConfig"];
+    refused_by_flex_in_terraform: TERRAFORM, "http20Enabled = true" => "http20Enabled = true\n        use32BitWorkerProcess = false";
+        ["main.tf:", "Flex Consumption refuses use32BitWorkerProcess in siteConfig"];
+    zone_that_is_linked_later: TERRAFORM, "    azurerm_private_dns_zone_virtual_network_link.vault_zone_link,\n" => "";
+        ["main.tf:", "the app does not depend on vault_zone_link: its first start may be before that"];
+    endpoint_that_is_made_later: TERRAFORM, "    azurerm_private_endpoint.vault_endpoint,\n" => "";
+        ["main.tf:", "the app does not depend on vault_endpoint: its first start may be before that"];
     other_role_in_a_command: README, "ServicePrincipal \"Storage Queue Data Contributor\"" => "ServicePrincipal \"Storage Queues Data Contributor\"";
         ["README.md:", "there is no role Storage Queues Data Contributor; did you mean Storage Queue Data Contributor?"];
     other_role_in_the_runbook: "docs/runbook.md", "--custom-role-only" => "--role \"Cost Management Writer\" --custom-role-only";

@@ -38,8 +38,8 @@ macro_rules! wrong_properties {
 wrong_properties! {
     misspelt_property: BICEP, "keyVaultReferenceIdentity:" => "keyVaultReferenceIdentities:",
         ["main.bicep:", "resource site: properties.keyVaultReferenceIdentities", "did you mean keyVaultReferenceIdentity?"];
-    misspelt_in_a_variable: BICEP, "ftpsState: 'Disabled'" => "ftpState: 'Disabled'",
-        ["properties.siteConfig.ftpState", "did you mean ftpsState?"];
+    misspelt_deeper: BICEP, "http20Enabled: true" => "http2Enabled: true",
+        ["properties.siteConfig.http2Enabled", "did you mean http20Enabled?"];
     wrong_value: BICEP, "minimumTlsVersion: 'TLS1_2'" => "minimumTlsVersion: 'TLS12'",
         ["resource storage: properties.minimumTlsVersion", "\"TLS12\" is none of", "TLS1_2"];
     wrong_value_of_a_condition: BICEP, "isPrivate ? 'Disabled' : 'Enabled'" => "isPrivate ? 'Disable' : 'Enabled'",

@@ -16,7 +16,7 @@ mistakes! { mistakes_in_templates_and_documents_are_found {
         ["main.tf:", "no local value queues_names", "queue_names"];
     undeclared_resource: TERRAFORM, "azurerm_key_vault.vault.id" => "azurerm_key_vault.vaults.id";
         ["main.tf:", "no resource azurerm_key_vault vaults"];
-    unknown_function: BICEP, "uniqueString(id)" => "uniqueStrings(id)";
+    unknown_function: BICEP, "uniqueString(id, location)" => "uniqueStrings(id, location)";
         ["main.bicep:", "no function uniqueStrings", "did you mean uniqueString?"];
     unknown_parameter_of_module: BICEP, "    staleDataHours: staleDataHours" => "    staleHours: staleDataHours";
         ["main.bicep:", "alerts takes no parameter staleHours"];
