@@ -66,6 +66,10 @@ mistakes! { mistakes_in_one_language_are_found {
         ["main.tf:", "a secret setting is @Microsoft.KeyVault(SecretURI=", "resolves only @Microsoft.KeyVault(SecretUri=${vault_uri}secrets/${secret}/)"];
     other_identity_for_vault: TERRAFORM, "keyVaultReferenceIdentity = azurerm_user_assigned_identity.identity.id" => "keyVaultReferenceIdentity = var.action_identity_id";
         ["main.tf:", "resource site has properties.keyVaultReferenceIdentity @identity.id in Bicep", "action_identity_id in Terraform"];
+    misspelt_property_of_one_template: BICEP, "keyVaultReferenceIdentity:" => "keyVaultReferenceIdentities:";
+        ["resource site", "keyVaultReferenceIdentities"];
+    misspelt_property_of_the_other: TERRAFORM, "keyVaultReferenceIdentity " => "keyVaultReferenceIdentities ";
+        ["resource site", "keyVaultReferenceIdentities"];
     other_deployment_container: BICEP, "primaryEndpoints.blob}${deploymentContainer.name}" => "primaryEndpoints.blob}${stateContainer.name}";
         ["main.tf:", "resource site has properties.functionAppConfig.deployment.storage.value", "@state_container.name", "@deployment_container.name"];
     not_attached: BICEP, "      '${identity.id}': {}\n" => "";
