@@ -87,12 +87,17 @@ fn licenses_of_all_that_is_in_it_come_along() {
     );
 }
 
-/// Check 50: nothing but the kernel is there, and it starts, finds a name in `/etc/hosts`, and trusts
-/// the authorities in `/etc/ssl/certs` and no other.
+/// Check 50: what the zip holds starts where nothing but the kernel is, finds a name in `/etc/hosts`,
+/// and trusts the authorities in `/etc/ssl/certs` and no other.
 #[tokio::test]
 async fn it_runs_where_nothing_else_is() {
-    let app = packaged::app().join("app");
-    let executable = app.join("spendwatch-functions");
+    let unpacked = TempDir::new().unwrap();
+    let archive = packaged::app().join("spendwatch-functions.zip");
+    let archive = fs::File::open(archive).unwrap();
+    // With the modes that it holds.
+    let mut archive = zip::ZipArchive::new(archive).unwrap();
+    archive.extract(unpacked.path()).unwrap();
+    let executable = unpacked.path().join("spendwatch-functions");
     let output = Command::new("readelf")
         .args(["--file-header", "--program-headers", "--dynamic"])
         .arg(&executable)
