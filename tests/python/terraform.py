@@ -51,7 +51,7 @@ def message(*fields):
 
 
 def fields(data):
-    """The last value of each field of bytes; of numbers too, if they are below 2^63."""
+    """The values of each field of a message, in order: bytes, or numbers."""
     found, at = {}, 0
 
     def number():

@@ -75,7 +75,8 @@ azd)
     # Its hook, with what it knows by then.
     hook=$(sed -n 's/^ *run: //p' "$ROOT/azure.yaml")
     AZURE_SUBSCRIPTION_ID=value AZURE_RESOURCE_GROUP=spendwatch AZURE_FUNCTION_NAME=func-spendwatch-ab12cd bash -eu -c "${hook%%$'\n'*}" ;;
-  "env new" | "deploy " | "down " | "provision " | "provision --preview" | "auth login") ;;
+  # Not "deploy": there is no service that azd could deploy.
+  "env new" | "down " | "provision " | "provision --preview" | "auth login") ;;
   *) fail "what is $*?" ;;
   esac ;;
 
